@@ -1,0 +1,577 @@
+/* autograd.h: reverse-mode automatic differentiation over tensors.
+ *
+ * Copyright (c) 2026 the Retrograd authors. MIT licence, see LICENSE.
+ *
+ * HOW A PROGRAM FLOWS
+ *   Ops look immediate but only append a node to a tape (record). Asking for gradients appends more
+ *   ordinary nodes (gradient). Asking for a number turns the unevaluated part of the tape into a
+ *   plan, and the plan is run. A trace that comes again finds its plan by structure.
+ *
+ *     rg_tape  *tape = rg_tape_new();
+ *     double    at[] = { 0.5, -1.0, 2.0 };
+ *     rg_tensor x = rg_input(tape, RG_F64, RG_SHAPE(3), at);
+ *     rg_tensor y = rg_sum(rg_tanh(x)), dy;
+ *     rg_grad(y, &x, 1, &dy);
+ *     const double *slope = rg_data(dy);
+ *     if (rg_failed(tape)) fprintf(stderr, "%s\n", rg_message(tape));
+ *     rg_tape_free(tape);
+ *
+ * ERRORS
+ *   Nothing here prints, exits or aborts. The first error sticks to its tape with a status and a
+ *   message that names the caller's file and line, the op, and the operands with their shapes;
+ *   later ops on that tape do nothing and return the null tensor, so one check a step is enough.
+ *   Calls that have no tape return an rg_status and fill in an rg_error if one is given.
+ *
+ * THREADS
+ *   One thread per tape; tapes share nothing and there are no mutable globals. A tape may itself
+ *   use several threads; the bits of every result are the same for any number of them.
+ *
+ * OWNERSHIP
+ *   The tape owns every tensor recorded on it; rg_tape_reset ends their life and keeps the memory.
+ *   Pointers from rg_data live until the next rg_tape_reset or rg_tape_free. */
+#ifndef RETROGRAD_AUTOGRAD_H
+#define RETROGRAD_AUTOGRAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define RG_API __attribute__((visibility("default")))
+#else
+#define RG_API
+#endif
+
+#define RG_VERSION_STRING "0.1.0"
+
+/* ---- Status ----------------------------------------------------------------------------------- */
+
+typedef enum {
+    RG_OK = 0,
+    RG_E_NULL,        /* a null tensor, parameter, module or pointer where one is needed */
+    RG_E_SHAPE,       /* shapes do not fit the op */
+    RG_E_DTYPE,       /* dtypes do not fit the op */
+    RG_E_ARGUMENT,    /* an attribute or option out of its range */
+    RG_E_TAPE,        /* a tensor of another tape, or from before a reset */
+    RG_E_STALE,       /* a late read of a value whose parameters have changed since it was recorded */
+    RG_E_INDEX,       /* an index or label out of range */
+    RG_E_GRADIENT,    /* no derivative there: an op without a rule, a loss that is not a scalar */
+    RG_E_MEMORY,      /* out of memory, or a size that does not fit in memory at all */
+    RG_E_FILE,        /* a file cannot be opened, read or written */
+    RG_E_FORMAT,      /* a file's content is malformed */
+    RG_E_STATE,       /* a call out of order */
+    RG_E_UNSUPPORTED  /* an optional part that is not present */
+} rg_status;
+
+/* The status's identifier, such as "RG_E_SHAPE". Never NULL. */
+RG_API const char *rg_status_name(rg_status status);
+
+#define RG_MESSAGE_SIZE 512
+
+/* What went wrong in a call that has no tape. Owned by the caller; pass NULL if you do not care. */
+typedef struct {
+    rg_status status;
+    char message[RG_MESSAGE_SIZE];
+} rg_error;
+
+/* The library's version, "major.minor.patch". */
+RG_API const char *rg_version(void);
+/* The vector instructions in use ("avx512", "avx2", "portable") and the BLAS linked ("OpenBLAS ... Zen"). */
+RG_API const char *rg_simd_name(void);
+RG_API const char *rg_blas_name(void);
+
+/* ---- Dtypes, shapes, tensors -------------------------------------------------------------------- */
+
+typedef enum {
+    RG_NO_DTYPE = 0,
+    RG_F32,
+    RG_F64,
+    RG_I32, /* indices and labels */
+    RG_I64  /* indices and labels */
+} rg_dtype;
+
+/* Bytes of one element; 0 for anything that is not a dtype. */
+RG_API size_t rg_dtype_size(rg_dtype dtype);
+/* "f32", "f64", "i32", "i64", or "?" */
+RG_API const char *rg_dtype_name(rg_dtype dtype);
+
+#define RG_MAX_RANK 8
+
+/* Sizes of the dimensions, outermost first; rank 0 is a scalar with one element. */
+typedef struct {
+    int rank;
+    int64_t size[RG_MAX_RANK];
+} rg_shape;
+
+#define RG_COUNT_INT64(...) ((int)(sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t)))
+/* RG_SHAPE(batch, 784): a shape from its sizes, at most RG_MAX_RANK of them. */
+#define RG_SHAPE(...) ((rg_shape){ .rank = RG_COUNT_INT64(__VA_ARGS__), .size = { __VA_ARGS__ } })
+/* The shape of a scalar. */
+#define RG_SCALAR ((rg_shape){ .rank = 0 })
+
+/* Elements in the shape, or -1 if it is malformed or the count does not fit. */
+RG_API int64_t rg_shape_count(rg_shape shape);
+RG_API bool rg_shape_equal(rg_shape a, rg_shape b);
+
+/* A choice of axes; negative ones count from the end. No axis at all means every axis. */
+typedef struct {
+    int count;
+    int axis[RG_MAX_RANK];
+} rg_axes;
+
+#define RG_COUNT_INT(...) ((int)(sizeof((int[]){ __VA_ARGS__ }) / sizeof(int)))
+/* RG_AXES(0, -1): axes from their numbers. */
+#define RG_AXES(...) ((rg_axes){ .count = RG_COUNT_INT(__VA_ARGS__), .axis = { __VA_ARGS__ } })
+/* Every axis. */
+#define RG_ALL_AXES ((rg_axes){ .count = 0 })
+
+typedef struct rg_tape rg_tape;
+typedef struct rg_op rg_op;
+
+/* A handle on one node of a tape, passed by value. All zeros is the null tensor. A handle from
+ * before rg_tape_reset is detected and reported, never followed. */
+typedef struct {
+    rg_tape *tape;
+    uint32_t node;
+    uint32_t epoch;
+} rg_tensor;
+
+RG_API bool rg_is_null(rg_tensor t);
+/* Shape, dtype, op and operands of a tensor; rank 0, RG_NO_DTYPE, NULL, null for a bad handle. */
+RG_API rg_shape rg_shape_of(rg_tensor t);
+RG_API rg_dtype rg_dtype_of(rg_tensor t);
+RG_API const rg_op *rg_op_of(rg_tensor t);
+RG_API const void *rg_attributes_of(rg_tensor t);
+RG_API rg_tensor rg_operand(rg_tensor t, int k);
+/* Gives t the name that messages and dumps show (copied); returns t. */
+RG_API rg_tensor rg_name(rg_tensor t, const char *name);
+
+/* ---- Tapes ------------------------------------------------------------------------------------ */
+
+typedef struct {
+    int threads;          /* 0: RG_THREADS from the environment, else the processors at hand */
+    int plans;            /* plans kept before the least recently used goes; 0: 64 */
+    bool eager;           /* node by node, unfused, never planned; also by RG_EAGER=1 in the environment */
+} rg_tape_options;
+
+/* A tape with default options; NULL when out of memory. Free it with rg_tape_free. */
+RG_API rg_tape *rg_tape_new(void);
+RG_API rg_tape *rg_tape_new_with(rg_tape_options options);
+/* Frees the tape and every tensor on it. NULL is allowed. */
+RG_API void rg_tape_free(rg_tape *tape);
+/* Forgets every node and value; keeps memory, plans, and a sticky error. Older handles become
+ * invalid, and using one is reported as RG_E_TAPE. */
+RG_API void rg_tape_reset(rg_tape *tape);
+
+/* Whether an error sticks to the tape (true for NULL). */
+RG_API bool rg_failed(const rg_tape *tape);
+/* The sticky error's status and message; RG_OK and "" when there is none. Never NULL. */
+RG_API rg_status rg_tape_status(const rg_tape *tape);
+RG_API const char *rg_message(const rg_tape *tape);
+/* Forgets the error; tensors recorded before it are usable again. */
+RG_API void rg_tape_clear_error(rg_tape *tape);
+/* Makes the tape fail with your own status and printf-style message (for layers and functions built
+ * on top). Does nothing if the tape has failed already. Returns the null tensor, so that
+ * `return rg_fail(tape, ...)` reads well. */
+RG_API rg_tensor rg_fail(rg_tape *tape, const char *site, rg_status status, const char *format, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 4, 5)))
+#endif
+    ;
+
+/* While on, recorded nodes are constants to every gradient. Returns the previous setting. */
+RG_API bool rg_no_grad(rg_tape *tape, bool on);
+/* Whether modules behave as in training (dropout active). On for a new tape; returns the previous. */
+RG_API bool rg_training(rg_tape *tape, bool on);
+RG_API bool rg_is_training(const rg_tape *tape);
+
+/* The site ("file:line") that plain functions stamp, for layers that call a function they were given;
+ * returns the previous one, to be restored. */
+RG_API const char *rg_set_site(rg_tape *tape, const char *site);
+
+/* Nodes recorded until the matching pop belong to this scope ("fc1"); scopes nest with dots. */
+RG_API void rg_scope_push(rg_tape *tape, const char *name);
+RG_API void rg_scope_pop(rg_tape *tape);
+
+typedef struct {
+    uint64_t hits, misses;      /* traces that found their plan, and that did not */
+    uint64_t plans_built;       /* plans built since the tape was made */
+    uint64_t plans_cached;      /* plans in the cache now */
+    uint64_t plan_bytes;        /* memory of those plans */
+    uint64_t workspace_bytes;   /* the one workspace that all plans run in */
+    uint64_t tape_bytes;        /* nodes and values, capacity */
+    uint64_t peak_bytes;        /* the largest sum of all of these so far */
+    uint64_t nodes;             /* nodes on the tape now */
+    uint64_t steps;             /* steps run since the tape was made */
+    int threads;
+} rg_tape_stats;
+
+RG_API rg_tape_stats rg_tape_get_stats(const rg_tape *tape);
+
+/* ---- Parameters: theta, one contiguous vector ----------------------------------------------------- */
+
+typedef struct rg_params rg_params;
+
+/* One parameter: a named view of its store's vector. All zeros is the null parameter. */
+typedef struct {
+    rg_params *store;
+    uint32_t index;
+} rg_param;
+
+/* An empty store of f32 or f64 parameters; `seed` feeds initialisers and dropout. NULL when out of
+ * memory or for another dtype. Free it after every tape that uses it. */
+RG_API rg_params *rg_params_new(rg_dtype dtype, uint64_t seed);
+RG_API void rg_params_free(rg_params *params);
+
+/* Appends a parameter of zeros. The name is copied and must be new to the store. On a bad call
+ * returns the null parameter and the error sticks to the store, and to any tape that uses it. */
+RG_API rg_param rg_params_add(rg_params *params, const char *name, rg_shape shape);
+/* The parameter of that name or number, or the null parameter. */
+RG_API rg_param rg_params_find(const rg_params *params, const char *name);
+RG_API rg_param rg_params_at(const rg_params *params, size_t index);
+RG_API size_t rg_params_size(const rg_params *params);   /* how many parameters */
+RG_API int64_t rg_params_count(const rg_params *params); /* how many numbers in theta */
+RG_API rg_dtype rg_params_dtype(const rg_params *params);
+RG_API uint64_t rg_params_seed(const rg_params *params);
+
+RG_API const char *rg_param_name(rg_param param);
+RG_API rg_shape rg_param_shape(rg_param param);
+RG_API int64_t rg_param_offset(rg_param param); /* in elements, within theta */
+
+/* theta and its gradient, rg_params_count elements each, laid out alike. The pointers are good
+ * until the next rg_params_add. After writing to theta call rg_params_changed, so that a late read of
+ * a value computed from the old numbers is reported as stale. The gradient of a parameter that no
+ * backward pass has reached reads as zero. */
+RG_API void *rg_params_data(rg_params *params);
+RG_API void *rg_params_gradient(rg_params *params);
+RG_API void rg_params_changed(rg_params *params);
+RG_API uint64_t rg_params_version(const rg_params *params);
+
+/* Who zeroes: nobody has to. rg_backward adds into the gradient; an optimiser's step reads it and
+ * marks it consumed (rg_params_consume_gradient), and the first rg_backward after that starts from
+ * zero. rg_params_zero_gradient starts from zero at once. */
+RG_API void rg_params_zero_gradient(rg_params *params);
+RG_API void rg_params_consume_gradient(rg_params *params);
+/* Whether a backward pass has added to the gradient since it was last zeroed or consumed, and none
+ * failed in between. */
+RG_API bool rg_params_gradient_ready(const rg_params *params);
+
+/* The number of random streams drawn so far (each dropout draws one); part of a checkpoint. */
+RG_API uint64_t rg_params_random_counter(const rg_params *params);
+RG_API void rg_params_set_random_counter(rg_params *params, uint64_t counter);
+/* Returns the counter and advances it. */
+RG_API uint64_t rg_params_draw(rg_params *params);
+
+RG_API rg_status rg_params_status(const rg_params *params);
+RG_API const char *rg_params_message(const rg_params *params);
+/* Makes the store fail with a printf-style message unless it has failed already. */
+RG_API void rg_params_fail(rg_params *params, rg_status status, const char *format, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 3, 4)))
+#endif
+    ;
+
+/* ---- Random numbers: counter-based, so independent of order, threads and recomputation ------------- */
+
+/* 64 random bits that depend on nothing but (seed, stream, index). Philox 4x32-10 [Salmon et al.
+ * 2011, "Parallel random numbers: as easy as 1, 2, 3"]. */
+RG_API uint64_t rg_random_bits(uint64_t seed, uint64_t stream, uint64_t index);
+/* Uniform in [0, 1), with 53 random bits. */
+RG_API double rg_random_uniform(uint64_t seed, uint64_t stream, uint64_t index);
+/* Standard normal, by Box and Muller's transform of two uniforms. */
+RG_API double rg_random_normal(uint64_t seed, uint64_t stream, uint64_t index);
+
+/* ---- Leaves ------------------------------------------------------------------------------------ */
+
+/* rg_input(tape, dtype, shape, data): a tensor with these numbers, copied; gradients may be asked
+ * with respect to it.
+ * errors  RG_E_NULL no data, RG_E_DTYPE, RG_E_SHAPE malformed shape. */
+RG_API rg_tensor rg_input(rg_tape *tape, rg_dtype dtype, rg_shape shape, const void *data);
+
+/* As rg_input, but the numbers stay where they are: they are read when a value is asked for and must
+ * stay unchanged until rg_tape_reset. For large batches. */
+RG_API rg_tensor rg_input_borrowed(rg_tape *tape, rg_dtype dtype, rg_shape shape, const void *data);
+
+/* As rg_input, but a constant to every gradient. */
+RG_API rg_tensor rg_constant(rg_tape *tape, rg_dtype dtype, rg_shape shape, const void *data);
+
+/* One number that may change from step to step without a new plan (a learning rate, an annealing
+ * factor). Shape []. f32 or f64. */
+RG_API rg_tensor rg_scalar(rg_tape *tape, rg_dtype dtype, double value);
+
+/* A tensor filled with `value`, which is part of the graph's structure. f32 or f64. */
+RG_API rg_tensor rg_full(rg_tape *tape, rg_dtype dtype, rg_shape shape, double value);
+
+/* The leaf for a parameter: a view of theta. Asking twice gives the same node.
+ * errors  RG_E_NULL the null parameter; whatever error sticks to the parameter's store. */
+RG_API rg_tensor rg_parameter(rg_tape *tape, rg_param param);
+
+/* The key (seed, stream) of one random draw, i64[2]: a leaf, so a new draw needs no new plan. */
+RG_API rg_tensor rg_random_key(rg_tape *tape, uint64_t seed, uint64_t stream);
+
+/* ---- Elementwise ops: f32 and f64, operands of one dtype, NumPy broadcasting ------------------------
+ * errors  RG_E_NULL, RG_E_TAPE, RG_E_DTYPE, RG_E_SHAPE sizes do not broadcast.
+ * vjp     g is the cotangent of the result y; sums over broadcast dimensions are understood. */
+
+RG_API rg_tensor rg_add(rg_tensor a, rg_tensor b);       /* a + b           vjp  g, g */
+RG_API rg_tensor rg_sub(rg_tensor a, rg_tensor b);       /* a - b           vjp  g, -g */
+RG_API rg_tensor rg_mul(rg_tensor a, rg_tensor b);       /* a b             vjp  g b, g a */
+RG_API rg_tensor rg_div(rg_tensor a, rg_tensor b);       /* a / b           vjp  g / b, -g y / b */
+RG_API rg_tensor rg_neg(rg_tensor x);                    /* -x              vjp  -g */
+RG_API rg_tensor rg_exp(rg_tensor x);                    /* e^x             vjp  g y */
+RG_API rg_tensor rg_log(rg_tensor x);                    /* ln x            vjp  g / x */
+RG_API rg_tensor rg_sqrt(rg_tensor x);                   /* x^(1/2)         vjp  g / (2 y) */
+RG_API rg_tensor rg_square(rg_tensor x);                 /* x^2             vjp  2 g x */
+RG_API rg_tensor rg_tanh(rg_tensor x);                   /* tanh x          vjp  g (1 - y^2) */
+RG_API rg_tensor rg_sigmoid(rg_tensor x);                /* 1 / (1 + e^-x)  vjp  g y (1 - y) */
+RG_API rg_tensor rg_relu(rg_tensor x);                   /* max(x, 0)       vjp  g where x > 0, else 0; 0 at 0 */
+RG_API rg_tensor rg_softplus(rg_tensor x);               /* ln(1 + e^x)     vjp  g sigmoid(x) */
+RG_API rg_tensor rg_power(rg_tensor x, double exponent); /* x^exponent      vjp  g exponent x^(exponent - 1) */
+RG_API rg_tensor rg_maximum(rg_tensor a, rg_tensor b);   /* the larger      vjp  g to the larger, g/2 each at a tie */
+RG_API rg_tensor rg_minimum(rg_tensor a, rg_tensor b);   /* the smaller     vjp  g to the smaller, g/2 each at a tie */
+RG_API rg_tensor rg_scale(rg_tensor x, double factor);   /* factor x        vjp  factor g; the factor is structure */
+RG_API rg_tensor rg_shift(rg_tensor x, double offset);   /* x + offset      vjp  g; the offset is structure */
+RG_API rg_tensor rg_one_minus(rg_tensor x);              /* 1 - x           vjp  -g */
+
+/* 1 where true and 0 where false, in the operands' dtype. No gradient. */
+RG_API rg_tensor rg_greater(rg_tensor a, rg_tensor b);
+RG_API rg_tensor rg_equal(rg_tensor a, rg_tensor b);
+/* a where the mask is not 0, else b. Selects in the adjoint too, so that a NaN in the branch not
+ * taken cannot leak. No gradient for the mask. */
+RG_API rg_tensor rg_where(rg_tensor mask, rg_tensor a, rg_tensor b);
+
+/* x, and a wall to every gradient. */
+RG_API rg_tensor rg_stop_gradient(rg_tensor x);
+
+/* rg_dropout(x, probability, key): each element is 0 with that probability, else x / (1 - p).
+ * key     from rg_random_key: the mask is a function of the key and the element's index, so it is
+ *         the same in the backward pass and in any recomputation.
+ * errors  RG_E_ARGUMENT unless 0 <= p < 1.
+ * vjp     the same mask on g. */
+RG_API rg_tensor rg_dropout(rg_tensor x, double probability, rg_tensor key);
+
+/* ---- Reductions: f32 and f64, in a fixed order ------------------------------------------------------
+ * rg_sum(x) over all elements: -> []. rg_sum_axes(x, axes, keepdims) over some; with keepdims the
+ * axes stay with size 1. Likewise the others.
+ * errors  RG_E_ARGUMENT an axis out of range or twice; RG_E_SHAPE the largest of no elements. */
+
+RG_API rg_tensor rg_sum(rg_tensor x);                                      /* vjp  g, expanded */
+RG_API rg_tensor rg_sum_axes(rg_tensor x, rg_axes axes, bool keepdims);
+RG_API rg_tensor rg_mean(rg_tensor x);                                     /* vjp  g / n, expanded */
+RG_API rg_tensor rg_mean_axes(rg_tensor x, rg_axes axes, bool keepdims);
+RG_API rg_tensor rg_max(rg_tensor x);                                      /* vjp  g, shared equally among ties */
+RG_API rg_tensor rg_max_axes(rg_tensor x, rg_axes axes, bool keepdims);
+RG_API rg_tensor rg_logsumexp(rg_tensor x, int axis, bool keepdims);       /* vjp  g softmax(x) */
+
+/* ---- Matrix product ---------------------------------------------------------------------------- */
+
+/* rg_matmul(a, b): [..., m, k] x [..., k, n] -> [..., m, n]; leading dimensions broadcast. A vector on
+ * the left is a row, on the right a column, and its extra dimension goes again. Transposed operands
+ * are read in place.
+ * errors  RG_E_SHAPE inner sizes differ or an operand is a scalar, RG_E_DTYPE.
+ * vjp     a: g b',  b: a' g, summed over broadcast dimensions.      [Giles 2008, 2.2.1] */
+RG_API rg_tensor rg_matmul(rg_tensor a, rg_tensor b);
+
+/* ---- Shape: any dtype ---------------------------------------------------------------------------- */
+
+/* Swaps the last two axes. vjp: swaps them back. errors RG_E_SHAPE rank below 2. */
+RG_API rg_tensor rg_transpose(rg_tensor x);
+/* Axis i of the result is axis order.axis[i] of x. errors RG_E_ARGUMENT not a permutation. */
+RG_API rg_tensor rg_permute(rg_tensor x, rg_axes order);
+/* The same elements in row-major order; one size may be -1 and is worked out. */
+RG_API rg_tensor rg_reshape(rg_tensor x, rg_shape shape);
+/* Repeats along dimensions of size 1 and along new leading ones. vjp: sums over them. */
+RG_API rg_tensor rg_expand(rg_tensor x, rg_shape shape);
+/* Elements start, ..., stop - 1 along one axis; negative positions count from the end.
+ * vjp: g inside, zeros outside. errors RG_E_ARGUMENT an empty or outlying range. */
+RG_API rg_tensor rg_slice(rg_tensor x, int axis, int64_t start, int64_t stop);
+/* Zeros before and after along one axis (f32, f64). vjp: the slice of g. */
+RG_API rg_tensor rg_pad(rg_tensor x, int axis, int64_t before, int64_t after);
+/* Joins n >= 1 tensors along an axis (f32, f64). vjp: slices of g. */
+RG_API rg_tensor rg_concat(int n, const rg_tensor *parts, int axis);
+
+/* ---- Indexing ------------------------------------------------------------------------------------ */
+
+/* rg_gather_rows(table, index): table [n, ...], index i32 or i64 of any shape -> [index..., ...].
+ * errors  RG_E_INDEX when a value is asked for and an index is outside [0, n).
+ * vjp     table: rows of g added at their indices, in the order of the index. */
+RG_API rg_tensor rg_gather_rows(rg_tensor table, rg_tensor index);
+/* The adjoint of rg_gather_rows: g [index..., ...] -> [rows, ...], rows of g added at their indices. */
+RG_API rg_tensor rg_scatter_rows(rg_tensor g, rg_tensor index, int64_t rows);
+/* labels i32 or i64 of any shape -> [labels..., classes] with a 1 at the label. No gradient. */
+RG_API rg_tensor rg_one_hot(rg_tensor labels, int64_t classes, rg_dtype dtype);
+
+/* ---- Probabilities and losses -------------------------------------------------------------------- */
+
+RG_API rg_tensor rg_softmax(rg_tensor x, int axis);     /* vjp  y (g - sum(g y)) */
+RG_API rg_tensor rg_log_softmax(rg_tensor x, int axis); /* vjp  g - softmax(x) sum(g) */
+
+/* rg_cross_entropy(logits, labels): [..., classes] and i32 or i64 [...] -> [], the mean over the rows
+ * of logsumexp(z) - z[label], computed without overflow.
+ * errors  RG_E_SHAPE, RG_E_DTYPE, RG_E_INDEX a label outside [0, classes).
+ * vjp     logits: (softmax(z) - one_hot(labels)) / rows. */
+RG_API rg_tensor rg_cross_entropy(rg_tensor logits, rg_tensor labels);
+/* The same without the mean: -> [...]. */
+RG_API rg_tensor rg_cross_entropy_rows(rg_tensor logits, rg_tensor labels);
+
+/* Mean of (prediction - target)^2 over all elements, -> []. The shapes must be equal. */
+RG_API rg_tensor rg_mse(rg_tensor prediction, rg_tensor target);
+
+/* Mean of binary cross-entropies with targets in [0, 1]: max(z, 0) - z t + ln(1 + e^-|z|), -> []. */
+RG_API rg_tensor rg_binary_cross_entropy(rg_tensor logits, rg_tensor targets);
+
+/* ---- Values ---------------------------------------------------------------------------------------- */
+
+/* Keeps t's value when its plan runs, so that reading it after rg_backward costs nothing. Without it a
+ * late read recomputes, or is RG_E_STALE if a parameter has changed since. Returns t. */
+RG_API rg_tensor rg_keep(rg_tensor t);
+/* Computes n tensors in one plan. */
+RG_API rg_status rg_eval(int n, const rg_tensor *tensors);
+/* The value of a tensor with one element; NaN on an error. */
+RG_API double rg_item(rg_tensor t);
+/* The elements in row-major order, or NULL on an error. Good until the tape is reset. */
+RG_API const void *rg_data(rg_tensor t);
+/* Copies the elements to `out`, which has room for exactly `bytes` bytes. */
+RG_API rg_status rg_read(rg_tensor t, void *out, size_t bytes);
+
+/* ---- Gradients --------------------------------------------------------------------------------------- */
+
+/* rg_grad(y, wrt, n, out): out[i] = dy/dwrt[i] as tensors on the same tape, differentiable again. Zeros
+ * where y does not depend on wrt[i].
+ * errors  RG_E_GRADIENT y is not a scalar or has no float dtype, or an op on the way has no rule. */
+RG_API rg_status rg_grad(rg_tensor y, const rg_tensor *wrt, int n, rg_tensor *out);
+
+/* As rg_grad for y of any shape: out[i] = J_i' seed, with seed of y's shape (vector-Jacobian product). */
+RG_API rg_status rg_vjp(rg_tensor y, rg_tensor seed, const rg_tensor *wrt, int n, rg_tensor *out);
+
+/* Adds dloss/dtheta into the gradient of every parameter store used on the tape, and keeps the value of
+ * the loss. Does nothing once the tape has failed. errors as rg_grad. */
+RG_API rg_status rg_backward(rg_tensor loss);
+/* As rg_backward for y of any shape, with its cotangent. */
+RG_API rg_status rg_backward_seeded(rg_tensor y, rg_tensor seed);
+
+/* ---- Ops: one struct is all there is to an op --------------------------------------------------------- */
+
+#define RG_MAX_OPERANDS 4 /* of an elementwise op, and of a sample */
+#define RG_VARIADIC (-1)
+
+/* Where an operand or a result lies: strides in elements, contiguous unless the op says otherwise. */
+typedef struct {
+    rg_dtype dtype;
+    rg_shape shape;
+    int64_t stride[RG_MAX_RANK];
+} rg_layout;
+
+/* One call of a kernel. */
+typedef struct {
+    void *out;
+    const void *const *in;    /* one pointer an operand */
+    const rg_layout *layout;  /* [0] the result, [1 + k] operand k; not for elementwise kernels */
+    const void *attributes;
+    int64_t base;             /* elementwise: the index in the result of the element at position 0 */
+    int operands;
+    int64_t *fault;           /* an index out of range: see rg_kernel_fault */
+} rg_call;
+
+/* Computes work items begin <= i < end. Elementwise: items are elements, and every operand has been
+ * laid out like the result. Otherwise `items` of the op says what an item is; without it there is one.
+ * Each item must be computed alike however the range is cut: ranges run on several threads. */
+typedef void rg_kernel(const rg_call *call, int64_t begin, int64_t end);
+
+/* Called by a kernel: the index operand has a value out of range at this position. The tape fails with
+ * RG_E_INDEX naming the first such position. */
+RG_API void rg_kernel_fault(const rg_call *call, int64_t position);
+
+/* What a shape rule sees and decides. */
+typedef struct {
+    int operands;
+    const rg_shape *const *in; /* shape and dtype of each operand */
+    const rg_dtype *in_dtype;
+    const void *attributes;
+    rg_dtype dtype;           /* to be set: of the result */
+    rg_shape shape;           /* to be set: of the result, */
+    int like;                 /* or: 1 + the number of the operand that has the result's shape */
+    char *reason;             /* on an error: why, in a few words, RG_REASON_SIZE characters */
+} rg_shape_call;
+
+#define RG_REASON_SIZE 160
+typedef rg_status rg_shape_rule(rg_shape_call *call);
+
+/* The usual shape rules: operands of one float dtype and one shape; or broadcast together. */
+RG_API rg_status rg_shape_same(rg_shape_call *call);
+RG_API rg_status rg_shape_broadcast(rg_shape_call *call);
+
+/* The derivative, in ordinary ops: the cotangent of operand k, given the cotangent g of y. It may have
+ * y's shape where operand k was broadcast. The null tensor means zero. */
+typedef rg_tensor rg_vjp_rule(int k, const rg_tensor *in, rg_tensor y, rg_tensor g);
+
+/* One set of operands to check an op with. */
+typedef struct {
+    rg_dtype dtype;           /* RG_NO_DTYPE: the float dtype under test */
+    rg_shape shape;
+    double low, high;         /* drawn uniformly from here; both 0: [-2, 2] (indices: see below) */
+    double value;             /* if low == high != 0: exactly this */
+    int same_as;              /* 1 + number of the operand this one repeats; 0: its own */
+} rg_sample_operand;
+
+typedef struct {
+    int operands;             /* 0 ends a list of samples */
+    rg_sample_operand in[RG_MAX_OPERANDS];
+    const void *attributes;
+    rg_status refuse;         /* RG_OK: the check must pass; else: recording it must fail so */
+} rg_sample;
+
+typedef enum {
+    RG_ELEMENTWISE = 0,       /* the engine broadcasts, fuses, tiles and threads */
+    RG_ITEMS,                 /* a kernel over items */
+    RG_VIEW,                  /* no kernel: another way to look at the operand's elements */
+    RG_LEAF                   /* numbers from outside */
+} rg_op_kind;
+
+struct rg_op {
+    const char *name;
+    const char *doc;          /* one line */
+    int arity;                /* or RG_VARIADIC */
+    rg_op_kind kind;
+    size_t attribute_size;    /* bytes; compared with memcmp, so no padding */
+    rg_shape_rule *shape;
+    rg_kernel *f32, *f64;     /* NULL where the dtype is not supported */
+    rg_kernel *f32_simd[2], *f64_simd[2]; /* optional: the same for AVX2 and AVX-512 */
+    rg_kernel *any;           /* optional: for operands of any dtype (by element size) */
+    int64_t (*items)(const rg_call *call);
+    int64_t (*item_work)(const rg_call *call); /* optional: operations an item costs, to share out work */
+    int64_t (*item_elements)(const rg_call *call); /* optional: item i writes just the elements from i times
+                                 this on; lets the engine fuse what follows. 0: not in this call */
+    bool (*accepts)(const rg_layout *operand); /* optional: whether the kernel reads this layout as it is;
+                                 without it, and where not, operands are made contiguous first */
+    bool (*view)(const void *attributes, const rg_layout *in, rg_layout *out, int64_t *offset); /* sets strides
+                                 and adds to the offset; false: the operand must be made contiguous first */
+    rg_vjp_rule *vjp;         /* NULL: no derivative; asking for one is RG_E_GRADIENT */
+    uint32_t no_gradient;     /* bit k: operand k has none, by declaration (labels, masks) */
+    uint32_t uniform;         /* bit k: operand k of an elementwise op is passed whole, not by element */
+    const rg_sample *samples; /* ends with a sample of no operands */
+    void (*describe)(const void *attributes, char *text, size_t size); /* optional: attributes as text */
+};
+
+/* Records op on n operands of one tape. Attributes are copied. The op must outlive the tape.
+ * errors  RG_E_ARGUMENT wrong number of operands, and whatever the op's shape rule says. */
+RG_API rg_tensor rg_apply(const rg_op *op, const void *attributes, int n, const rg_tensor *in);
+
+/* Every op of the library, in the order of the reference. */
+RG_API const rg_op *const *rg_op_table(size_t *count);
+/* The op of that name, or NULL. */
+RG_API const rg_op *rg_op_find(const char *name);
+
+#include "gradcheck.h"
+#include "dot.h"
+#include "sites.h"
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,111 @@
+/* builder.h: the state of building a plan, shared by plan.c, group.c and workspace.c. Internal. */
+#ifndef RETROGRAD_BUILDER_H
+#define RETROGRAD_BUILDER_H
+
+#include "plan.h"
+
+#define RG_BEFORE (-1) /* the "step" at which sources are defined */
+
+/* Numbers in one buffer, written by one step. Its number is also its buffer's. */
+typedef struct {
+    rg_place place;
+    uint32_t index;            /* of its source or output */
+    size_t bytes;
+    int64_t defined, last_use; /* steps; last_use < defined: never read */
+    int micro;                 /* computed by this member of its step's group; -1: by the kernel, or a source */
+} rg_value;
+
+/* How a node's elements lie in a value. */
+typedef struct {
+    uint32_t value;            /* RG_NONE: not placed */
+    int64_t offset;            /* in elements */
+    rg_layout layout;
+} rg_placement;
+
+/* An operand of a member of a group under construction. */
+typedef struct {
+    bool from_member;          /* result of member `index`; else read number `index` */
+    int index;
+} rg_member_operand;
+
+typedef struct {
+    const rg_op *op;
+    const void *attributes;
+    int operands;
+    rg_member_operand in[RG_GROUP_OPERANDS];
+    uint32_t value;
+} rg_member;
+
+typedef enum { RG_READ_DIRECT, RG_READ_NUMBER, RG_READ_STRIDED, RG_READ_WHOLE } rg_read_kind;
+
+typedef struct {
+    rg_read_kind kind;
+    uint32_t value;
+    int64_t offset;
+    rg_layout layout;          /* broadcast to the group's elements; for RG_READ_STRIDED */
+    int last_member;           /* the last one that reads it */
+} rg_group_read;
+
+typedef struct {
+    rg_member *members;
+    rg_group_read *reads;
+    int member_count, read_count;
+    int member_capacity, read_capacity;
+} rg_members;
+
+/* A step under construction. */
+typedef struct {
+    const rg_op *op;           /* of the kernel; NULL: only a group */
+    const void *attributes;
+    int operands;
+    const rg_placement *in;
+    uint32_t value;            /* the kernel's result; RG_NONE */
+    rg_layout out;             /* its layout, or the group's elements */
+    int64_t count;             /* elements of the result */
+    int64_t items, item_elements, item_work;
+    rg_members *group;
+    uint32_t node;
+} rg_draft;
+
+typedef struct {
+    rg_tape *tape;
+    const rg_request *request;
+    rg_plan *plan;
+    rg_arena *scratch;
+    uint32_t count;            /* nodes of the segment */
+    bool *needed;
+    uint32_t *same_as;         /* the first equal node; its own number otherwise */
+    rg_placement *placements;  /* of nodes, then of externals */
+    uint32_t *output_of;       /* the output a node's value is handed out as; RG_NONE */
+    rg_value *values;
+    size_t value_count, value_capacity;
+    rg_draft *drafts;
+    size_t draft_count, draft_capacity;
+    uint32_t *source_of;       /* source numbers of nodes, then of externals; RG_NONE */
+    bool failed;
+} rg_builder;
+
+/* Memory that lives as long as the build; NULL marks the build as failed. */
+void *rg_builder_take(rg_builder *b, size_t count, size_t size);
+/* Doubles a list in such memory when it is full. False when the build has failed. */
+bool rg_builder_grow(rg_builder *b, void **items, int count, int *capacity, size_t size);
+
+/* A new value, defined by step `defined`. */
+uint32_t rg_builder_value(rg_builder *b, rg_place place, uint32_t index, size_t bytes, int64_t defined, int micro);
+/* Notes that step `step` reads the value. */
+void rg_builder_use(rg_builder *b, uint32_t value, int64_t step);
+rg_draft *rg_builder_draft(rg_builder *b);
+
+/* Places an elementwise op: joins it to a group if it may be, else begins one. Returns its value. (group.c) */
+uint32_t rg_builder_elementwise(rg_builder *b, const rg_op *op, const void *attributes, int n,
+                                const rg_placement *in, const rg_layout *out, uint32_t node);
+/* The finished group of a step. (group.c) */
+rg_group *rg_builder_finish_group(rg_builder *b, const rg_draft *draft);
+/* Lays out the values that live in the workspace. (workspace.c) */
+bool rg_builder_layout(rg_builder *b);
+/* A number for a pointer to `offset` elements into the value. */
+uint32_t rg_builder_argument(rg_builder *b, uint32_t value, int64_t offset, rg_dtype dtype);
+/* Whether the value has a buffer: it does not if it only lives in a group's registers. */
+bool rg_value_stored(const rg_value *value);
+
+#endif

@@ -1,0 +1,277 @@
+/* elementwise.c: one row per op: name, formula, derivative, where to sample it, what it is.
+ *
+ * A row makes the kernels of both dtypes for every SIMD level, the derivative rule, the samples, the entry of
+ * the op table and the public function. In a formula a, b, c are the operands' elements and p the op's scalar
+ * attribute; in a derivative in[k] are the operands, y the result and g its cotangent. */
+#include <math.h>
+#include <string.h>
+
+#include "elementary.h"
+#include "ops.h"
+
+#define EXP(x) _Generic((x), float: rg_exp_f32, double: rg_exp_f64)(x)
+#define LOG(x) _Generic((x), float: rg_log_f32, double: rg_log_f64)(x)
+#define TANH(x) _Generic((x), float: rg_tanh_f32, double: rg_tanh_f64)(x)
+#define SIGMOID(x) _Generic((x), float: rg_sigmoid_f32, double: rg_sigmoid_f64)(x)
+#define SOFTPLUS(x) _Generic((x), float: rg_softplus_f32, double: rg_softplus_f64)(x)
+#define SQRT(x) _Generic((x), float: sqrtf, double: sqrt)(x)
+#define POW(x, p) _Generic((x), float: powf, double: pow)(x, p)
+
+/* ---- What a row is made of ------------------------------------------------------------------------- */
+
+#define LOOP_0(name, type, suffix, target, formula)                                                                \
+    target static void name##_##suffix(const rg_call *call, int64_t begin, int64_t end)                            \
+    {                                                                                                              \
+        const type p = (type)(*(const double *)call->attributes);                                                  \
+        type *y = call->out;                                                                                       \
+        for (int64_t i = begin; i < end; i++) y[i] = formula;                                                      \
+    }
+#define LOOP_1(name, type, suffix, target, formula)                                                                \
+    target static void name##_##suffix(const rg_call *call, int64_t begin, int64_t end)                            \
+    {                                                                                                              \
+        const type *x = call->in[0];                                                                               \
+        type *y = call->out;                                                                                       \
+        RG_INDEPENDENT                                                                                             \
+        for (int64_t i = begin; i < end; i++) {                                                                    \
+            const type a = x[i];                                                                                   \
+            y[i] = formula;                                                                                        \
+        }                                                                                                          \
+    }
+#define LOOP_1P(name, type, suffix, target, formula)                                                               \
+    target static void name##_##suffix(const rg_call *call, int64_t begin, int64_t end)                            \
+    {                                                                                                              \
+        const type p = (type)(*(const double *)call->attributes);                                                  \
+        const type *x = call->in[0];                                                                               \
+        type *y = call->out;                                                                                       \
+        RG_INDEPENDENT                                                                                             \
+        for (int64_t i = begin; i < end; i++) {                                                                    \
+            const type a = x[i];                                                                                   \
+            y[i] = formula;                                                                                        \
+        }                                                                                                          \
+    }
+#define LOOP_2(name, type, suffix, target, formula)                                                                \
+    target static void name##_##suffix(const rg_call *call, int64_t begin, int64_t end)                            \
+    {                                                                                                              \
+        const type *x1 = call->in[0], *x2 = call->in[1];                                                           \
+        type *y = call->out;                                                                                       \
+        RG_INDEPENDENT                                                                                             \
+        for (int64_t i = begin; i < end; i++) {                                                                    \
+            const type a = x1[i], b = x2[i];                                                                       \
+            y[i] = formula;                                                                                        \
+        }                                                                                                          \
+    }
+#define LOOP_3(name, type, suffix, target, formula)                                                                \
+    target static void name##_##suffix(const rg_call *call, int64_t begin, int64_t end)                            \
+    {                                                                                                              \
+        const type *x1 = call->in[0], *x2 = call->in[1], *x3 = call->in[2];                                        \
+        type *y = call->out;                                                                                       \
+        RG_INDEPENDENT                                                                                             \
+        for (int64_t i = begin; i < end; i++) {                                                                    \
+            const type a = x1[i], b = x2[i], c = x3[i];                                                            \
+            y[i] = formula;                                                                                        \
+        }                                                                                                          \
+    }
+
+#define DERIVATIVE(name, expression)                                                                               \
+    static rg_tensor name##_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)                              \
+    {                                                                                                              \
+        (void)k, (void)in, (void)y, (void)g;                                                                       \
+        return expression;                                                                                         \
+    }
+
+#define S(...) { RG_COUNT_INT64(__VA_ARGS__), { __VA_ARGS__ } }
+#define ONE(shape_, low_, high_, attributes_)                                                                      \
+    { .operands = 1, .in = { { .shape = shape_, .low = low_, .high = high_ } }, .attributes = attributes_ }
+/* Two ranges, so that a kink between them is not sampled; a scalar, sizes 1 and 0; and an index dtype refused. */
+#define SAMPLES_1(name, attributes_, low_1, high_1, low_2, high_2)                                                 \
+    static const rg_sample name##_samples[] = {                                                                    \
+        ONE(S(3, 4), low_1, high_1, attributes_),    ONE(S(3, 4), low_2, high_2, attributes_),                     \
+        { .operands = 1, .in = { { .low = low_1, .high = high_1 } }, .attributes = attributes_ },                  \
+        ONE(S(1), low_2, high_2, attributes_),       ONE(S(2, 0), low_1, high_1, attributes_),                     \
+        ONE(S(2, 1, 37), low_1, high_1, attributes_),                                                              \
+        { .operands = 1, .in = { { .dtype = RG_I32, .shape = S(3) } }, .attributes = attributes_,                  \
+          .refuse = RG_E_DTYPE },                                                                                  \
+        { .operands = 0 },                                                                                         \
+    };
+
+#define TWO(shape_1, shape_2, low_a, high_a, low_b, high_b)                                                        \
+    { .operands = 2,                                                                                               \
+      .in = { { .shape = shape_1, .low = low_a, .high = high_a }, { .shape = shape_2, .low = low_b, .high = high_b } } }
+/* Equal shapes, broadcasting both ways and together, a repeated operand, scalars, sizes 1 and 0; refusals. */
+#define SAMPLES_2(name, low_a, high_a, low_b, high_b)                                                              \
+    static const rg_sample name##_samples[] = {                                                                    \
+        TWO(S(3, 4), S(3, 4), low_a, high_a, low_b, high_b),                                                       \
+        TWO(S(3, 4), S(4), low_a, high_a, low_b, high_b),                                                          \
+        TWO(S(4), S(2, 3, 4), low_a, high_a, low_b, high_b),                                                       \
+        TWO(S(3, 1), S(1, 5), low_a, high_a, low_b, high_b),                                                       \
+        TWO(S(1), S(1, 1), low_a, high_a, low_b, high_b),                                                          \
+        TWO(S(0, 3), S(3), low_a, high_a, low_b, high_b),                                                          \
+        { .operands = 2, .in = { { .low = low_a, .high = high_a }, { .low = low_b, .high = high_b } } },           \
+        { .operands = 2, .in = { { .shape = S(3), .low = low_a, .high = high_a }, { .shape = S(2), .low = 1 } },   \
+          .refuse = RG_E_SHAPE },                                                                                  \
+        { .operands = 2, .in = { { .dtype = RG_F32, .shape = S(3) }, { .dtype = RG_F64, .shape = S(3) } },         \
+          .refuse = RG_E_DTYPE },                                                                                  \
+        RG_REFUSE_INDEX_DTYPE_2,                                                                                   \
+        { .operands = 0 },                                                                                         \
+    };
+
+#define UNARY(id, formula, derivative, low_1, high_1, low_2, high_2, text)                                       \
+    RG_EACH_KERNEL(LOOP_1, id, formula)                                                                          \
+    DERIVATIVE(id, derivative)                                                                                   \
+    SAMPLES_1(id, NULL, low_1, high_1, low_2, high_2)                                                            \
+    const rg_op rg_op_##id = { .name = #id, .doc = text, .arity = 1, .shape = rg_shape_same,                   \
+                                 RG_KERNELS(id), .vjp = id##_vjp, .samples = id##_samples };                 \
+    rg_tensor rg_##id##_at(const char *site, rg_tensor x)                                                        \
+    {                                                                                                              \
+        return rg_apply_at(site, &rg_op_##id, NULL, 1, &x);                                                      \
+    }
+
+/* One operand and a number that belongs to the structure. */
+#define UNARY_WITH(id, parameter, formula, derivative, sample_value, low_, high_, text)                          \
+    RG_EACH_KERNEL(LOOP_1P, id, formula)                                                                         \
+    DERIVATIVE(id, derivative)                                                                                   \
+    static const double id##_sample_value = sample_value;                                                        \
+    SAMPLES_1(id, &id##_sample_value, low_, high_, low_, high_)                                                \
+    const rg_op rg_op_##id = { .name = #id, .doc = text, .arity = 1, .attribute_size = sizeof(double),         \
+                                 .shape = rg_shape_same, RG_KERNELS(id), .vjp = id##_vjp,                      \
+                                 .samples = id##_samples, .describe = describe_number };                         \
+    rg_tensor rg_##id##_at(const char *site, rg_tensor x, double parameter)                                      \
+    {                                                                                                              \
+        return rg_apply_at(site, &rg_op_##id, &parameter, 1, &x);                                                \
+    }
+
+#define BINARY(id, formula, derivative_a, derivative_b, zero_mask, low_a, high_a, low_b, high_b, text)           \
+    RG_EACH_KERNEL(LOOP_2, id, formula)                                                                          \
+    DERIVATIVE(id, k == 0 ? derivative_a : derivative_b)                                                         \
+    SAMPLES_2(id, low_a, high_a, low_b, high_b)                                                                  \
+    const rg_op rg_op_##id = { .name = #id, .doc = text, .arity = 2, .shape = rg_shape_broadcast,              \
+                                 RG_KERNELS(id), .vjp = id##_vjp, .no_gradient = zero_mask,                    \
+                                 .samples = id##_samples };                                                      \
+    rg_tensor rg_##id##_at(const char *site, rg_tensor a, rg_tensor b)                                           \
+    {                                                                                                              \
+        const rg_tensor in[] = { a, b };                                                                           \
+        return rg_apply_at(site, &rg_op_##id, NULL, 2, in);                                                      \
+    }
+
+#define TERNARY(id, formula, derivative_a, derivative_b, derivative_c, zero_mask, text)                          \
+    RG_EACH_KERNEL(LOOP_3, id, formula)                                                                          \
+    DERIVATIVE(id, k == 0 ? derivative_a : k == 1 ? derivative_b : derivative_c)                                 \
+    static const rg_sample id##_samples[] = {                                                                    \
+        THREE(S(3, 4), S(3, 4), S(3, 4)),                                                                          \
+        THREE(S(3, 1), S(4), S(3, 4)),                                                                             \
+        THREE(S(2), S(3, 2), S(1)),                                                                                \
+        THREE(S(0, 2), S(2), S(1)),                                                                                \
+        { .operands = 3, .in = { { .shape = S(2) }, { .shape = S(2) }, { .shape = S(3) } }, .refuse = RG_E_SHAPE }, \
+        { .operands = 3, .in = { { .dtype = RG_F32 }, { .dtype = RG_F64 }, { .dtype = RG_F64 } },                  \
+          .refuse = RG_E_DTYPE },                                                                                  \
+        { .operands = 0 },                                                                                         \
+    };                                                                                                             \
+    const rg_op rg_op_##id = { .name = #id, .doc = text, .arity = 3, .shape = rg_shape_broadcast,              \
+                                 RG_KERNELS(id), .vjp = id##_vjp, .no_gradient = zero_mask,                    \
+                                 .samples = id##_samples };                                                      \
+    rg_tensor rg_##id##_at(const char *site, rg_tensor a, rg_tensor b, rg_tensor c)                              \
+    {                                                                                                              \
+        const rg_tensor in[] = { a, b, c };                                                                        \
+        return rg_apply_at(site, &rg_op_##id, NULL, 3, in);                                                      \
+    }
+#define THREE(shape_a, shape_b, shape_c)                                                                           \
+    { .operands = 3, .in = { { .shape = shape_a }, { .shape = shape_b, .low = -1, .high = 1 }, { .shape = shape_c } } }
+
+#define NOTHING ((rg_tensor){ 0 })
+
+static void describe_number(const void *attributes, char *text, size_t size)
+{
+    snprintf(text, size, "%.6g", *(const double *)attributes);
+}
+
+static double number_of(rg_tensor y)
+{
+    double number;
+    memcpy(&number, rg_attributes_of(y), sizeof number);
+    return number;
+}
+
+static rg_tensor zero_like(rg_tensor t)
+{
+    return rg_full(t.tape, rg_dtype_of(t), RG_SCALAR, 0);
+}
+
+/* p x^(p-1), with x^0 a constant even at 0, where 0 x^-1 would be 0/0. */
+static rg_tensor power_slope(double p, rg_tensor x, rg_tensor g)
+{
+    if (p == 0) return NOTHING;
+    return p == 1 ? g : rg_mul(g, rg_scale(rg_power(x, p - 1), p));
+}
+
+/* ---- The rows ---------------------------------------------------------------------------------------- */
+
+BINARY(add, a + b, g, g, 0, -2, 2, -2, 2, "a + b")
+BINARY(sub, a - b, g, rg_neg(g), 0, -2, 2, -2, 2, "a - b")
+BINARY(mul, a * b, rg_mul(g, in[1]), rg_mul(g, in[0]), 0, -2, 2, -2, 2, "a b")
+BINARY(div, a / b, rg_div(g, in[1]), rg_neg(rg_mul(g, rg_div(y, in[1]))), 0, -2, 2, 0.5, 2, "a / b")
+
+UNARY(neg, -a, rg_neg(g), -2, 2, -2, 2, "-x")
+UNARY(exp, EXP(a), rg_mul(g, y), -2, 2, -5, 1, "e^x")
+UNARY(log, LOG(a), rg_div(g, in[0]), 0.5, 4, 0.1, 1, "natural logarithm")
+UNARY(sqrt, SQRT(a), rg_div(g, rg_scale(y, 2)), 0.5, 4, 0.2, 1, "square root")
+UNARY(square, a * a, rg_mul(g, rg_scale(in[0], 2)), -2, 2, 1, 3, "x^2")
+UNARY(tanh, TANH(a), rg_mul(g, rg_one_minus(rg_square(y))), -2, 2, -0.5, 0.5, "hyperbolic tangent")
+UNARY(sigmoid, SIGMOID(a), rg_mul(g, rg_mul(y, rg_one_minus(y))), -2, 2, -4, 4, "1 / (1 + e^-x)")
+UNARY(softplus, SOFTPLUS(a), rg_mul(g, rg_sigmoid(in[0])), -2, 2, -4, 4, "ln(1 + e^x)")
+UNARY(one_minus, 1 - a, rg_neg(g), -2, 2, -2, 2, "1 - x")
+
+/* NaN passes through both the function and its adjoint: neither comparison may swallow it. */
+UNARY(relu, a > 0 ? a : a != a ? a : 0, rg_gate(g, in[0]), 0.1, 2, -2, -0.1, "max(x, 0); slope 0 at 0")
+BINARY(gate, b > 0 ? a : b != b ? b : 0, rg_gate(g, in[1]), NOTHING, 2, -2, 2, 0.1, 2,
+       "a where b > 0, else 0: the adjoint of relu")
+
+/* max(z, 0) - z t + ln(1 + e^-|z|): softplus(z) - z t without its cancellation for large z. */
+BINARY(logistic_loss, (a > 0 ? a : 0) - a * b + SOFTPLUS(a < 0 ? a : -a), rg_mul(g, rg_sub(rg_sigmoid(in[0]), in[1])),
+       rg_neg(rg_mul(g, in[0])), 0, -4, 4, 0.1, 0.9, "cross-entropy of target b under the logit a")
+
+UNARY_WITH(scale, factor, p * a, rg_scale(g, number_of(y)), 2.5, -2, 2, "a fixed factor times x")
+UNARY_WITH(shift, offset, a + p, g, 2.5, -2, 2, "x plus a fixed offset")
+UNARY_WITH(power, exponent, POW(a, p), power_slope(number_of(y), in[0], g), 2.5, 0.5, 2, "x to a fixed exponent")
+
+/* Ties go half to each, as in PyTorch: the mean of the one-sided slopes. */
+BINARY(maximum, a > b || a != a ? a : b, rg_share(g, in[0], in[1]), rg_share(g, in[1], in[0]), 0, -2, -0.1, 0.1, 2,
+       "the larger of two; a tie shares the cotangent")
+BINARY(minimum, a < b || a != a ? a : b, rg_share(g, in[1], in[0]), rg_share(g, in[0], in[1]), 0, -2, -0.1, 0.1, 2,
+       "the smaller of two; a tie shares the cotangent")
+
+BINARY(greater, (a > b ? 1 : 0), NOTHING, NOTHING, 3, -2, -0.1, 0.1, 2, "1 where a > b, else 0")
+BINARY(equal, (a == b ? 1 : 0), NOTHING, NOTHING, 3, -2, -0.1, 0.1, 2, "1 where a = b, else 0")
+
+TERNARY(where, a != 0 ? b : c, NOTHING, rg_where(in[0], g, zero_like(g)), rg_where(in[0], zero_like(g), g), 1,
+        "a where the mask is not 0, else b")
+TERNARY(share, b > c ? a : b == c ? a / 2 : b < c ? 0 : b + c, rg_share(g, in[1], in[2]), NOTHING, NOTHING, 6,
+        "a where b > c, a/2 where b = c, else 0: the adjoint of maximum")
+
+/* ---- Full: elementwise without an operand ------------------------------------------------------------ */
+
+typedef struct {
+    double value;
+    int64_t dtype;
+    rg_shape_attributes shape;
+} full_attributes;
+
+static rg_status full_shape(rg_shape_call *call)
+{
+    const full_attributes *attributes = call->attributes;
+    call->dtype = (rg_dtype)attributes->dtype;
+    call->shape = rg_shape_unpack(&attributes->shape);
+    if (!rg_dtype_is_float(call->dtype)) return rg_refuse(call, RG_E_DTYPE, "makes f32 or f64");
+    return RG_OK;
+}
+
+RG_EACH_KERNEL(LOOP_0, full, p)
+const rg_op rg_op_full = { .name = "full", .doc = "a fixed number everywhere", .arity = 0, .shape = full_shape,
+                           .attribute_size = sizeof(full_attributes), RG_KERNELS(full), .describe = describe_number };
+
+rg_tensor rg_full_at(const char *site, rg_tape *tape, rg_dtype dtype, rg_shape shape, double value)
+{
+    if (!tape || tape->error.status) return NOTHING;
+    if (rg_shape_count(shape) < 0) return rg_fail(tape, site, RG_E_SHAPE, "full: a malformed or too large shape");
+    full_attributes attributes = { value, dtype, rg_shape_pack(shape) };
+    return rg_record(tape, site, &rg_op_full, &attributes, 0, NULL);
+}

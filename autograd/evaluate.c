@@ -1,0 +1,314 @@
+/* evaluate.c: asking for values and for gradients: the segment ends here, and its plan is found or made. */
+#include "evaluate.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "cache.h"
+#include "gradient.h"
+#include "plan.h"
+
+static void note_peak(rg_tape *tape)
+{
+    tape->stats.peak_bytes = rg_tape_get_stats(tape).peak_bytes;
+}
+
+static bool out_of_memory(rg_tape *tape)
+{
+    rg_fail(tape, NULL, RG_E_MEMORY, "out of memory while planning %zu nodes", tape->node_count - tape->segment_first);
+    return false;
+}
+
+/* ---- Node by node ------------------------------------------------------------------------------------------- */
+
+static bool run_once(rg_tape *tape, const rg_request *request)
+{
+    rg_plan plan = { .arena = tape->transient };
+    rg_arena_rewind(&plan.arena);
+    bool built = rg_plan_build(tape, request, &plan);
+    bool done = built ? rg_plan_run(tape, request, &plan) : out_of_memory(tape);
+    tape->transient = plan.arena;
+    return done;
+}
+
+/* The plan at hand keeps its own memory while another runs inside it. */
+bool rg_recompute(rg_tape *tape, uint32_t node)
+{
+    rg_arena outer = tape->transient;
+    tape->transient = (rg_arena){ 0 };
+    const rg_request request = { .first = 0, .end = node + 1, .wanted = &node, .wanted_count = 1 };
+    bool done = run_once(tape, &request);
+    rg_arena_free(&tape->transient);
+    tape->transient = outer;
+    return done;
+}
+
+/* ---- By plan ------------------------------------------------------------------------------------------------ */
+
+/* Finds the plan for a signature that is now complete, or makes one at second sight, and runs it. */
+static bool run_planned(rg_tape *tape, rg_request *request, const uint64_t *signature, size_t words)
+{
+    rg_plan *plan = NULL, fresh = { .arena = { 0 } };
+    rg_sight sight = rg_cache_find(tape->cache, signature, words, &plan);
+    if (sight == RG_SIGHT_PLANNED) {
+        tape->stats.hits++;
+        return rg_plan_run(tape, request, plan);
+    }
+    tape->stats.misses++;
+    request->optimise = sight == RG_SIGHT_AGAIN;
+    if (!request->optimise) return run_once(tape, request);
+    if (rg_plan_build(tape, request, &fresh)) plan = rg_cache_put(tape->cache, signature, words, &fresh);
+    if (!plan) {
+        rg_arena_free(&fresh.arena);
+        return out_of_memory(tape);
+    }
+    tape->stats.plans_built++;
+    return rg_plan_run(tape, request, plan);
+}
+
+static bool run_request(rg_tape *tape, rg_request *request)
+{
+    if (tape->eager) return run_once(tape, request);
+    return run_planned(tape, request, tape->signature, tape->signature_count);
+}
+
+/* Every ask ends here, so that what follows it begins a new segment. */
+static void end_ask(rg_tape *tape)
+{
+    rg_arena_rewind(&tape->scratch);
+    rg_segment_end(tape);
+    note_peak(tape);
+}
+
+enum { ASK_VALUES = 1, ASK_BACKWARD = 2, ASK_SINKS = 3 };
+
+static bool sign_ask(rg_tape *tape, uint64_t kind, bool accumulate, size_t count)
+{
+    uint64_t words[] = { RG_SIGNATURE_ASK | kind | (uint64_t)accumulate << 8, count };
+    return rg_signature_add(tape, words, 2);
+}
+
+/* ---- Values ---------------------------------------------------------------------------------------------------- */
+
+static bool has_value(const rg_node *node)
+{
+    return node->data || node->op == &rg_op_parameter;
+}
+
+/* Values of earlier segments that are wanted again come one by one; those of this segment in one plan. */
+static bool evaluate(rg_tape *tape, int n, const rg_tensor *tensors)
+{
+    uint32_t *wanted = rg_arena_take(&tape->scratch, (size_t)n * sizeof *wanted);
+    size_t count = 0;
+    if (!wanted) return out_of_memory(tape);
+    for (int i = 0; i < n; i++) {
+        const rg_node *node = &tape->nodes[tensors[i].node];
+        if (has_value(node)) continue;
+        if (tensors[i].node >= tape->segment_first) wanted[count++] = tensors[i].node;
+        else if (!rg_recompute(tape, tensors[i].node)) return false;
+    }
+    if (count == 0) return true;
+    bool signed_off = sign_ask(tape, ASK_VALUES, false, count);
+    for (size_t i = 0; signed_off && i < count; i++) signed_off = rg_signature_add_edge(tape, wanted[i]);
+    rg_request request = { .first = (uint32_t)tape->segment_first, .end = (uint32_t)tape->node_count,
+                           .wanted = wanted, .wanted_count = count };
+    bool done = signed_off && run_request(tape, &request);
+    end_ask(tape);
+    return done;
+}
+
+rg_status rg_eval_at(const char *site, int n, const rg_tensor *tensors)
+{
+    rg_tape *tape = n > 0 && tensors ? tensors[0].tape : NULL;
+    if (!tape) return RG_E_NULL;
+    for (int i = 0; i < n; i++) {
+        if (!rg_node_checked(site, "eval", tensors[i])) {
+            if (!tape->error.status) rg_fail(tape, site, RG_E_NULL, "eval: tensor %d is the null tensor", i + 1);
+            return tape->error.status;
+        }
+        if (tensors[i].tape != tape) {
+            rg_fail(tape, site, RG_E_TAPE, "eval: tensor %d is on another tape", i + 1);
+            return RG_E_TAPE;
+        }
+    }
+    const char *previous = rg_set_site(tape, site ? site : tape->site);
+    evaluate(tape, n, tensors);
+    rg_arena_rewind(&tape->scratch);
+    rg_set_site(tape, previous);
+    return tape->error.status;
+}
+
+/* A parameter's own numbers are read where they are, as long as they are those that were recorded. */
+static const void *value_of(const char *site, const char *what, rg_tensor t)
+{
+    if (!rg_node_checked(site, what, t) || rg_eval_at(site, 1, &t)) return NULL;
+    const rg_node *node = &t.tape->nodes[t.node];
+    if (node->op != &rg_op_parameter) return node->data;
+    const rg_parameter_leaf *leaf = node->attributes;
+    if (leaf->version == rg_params_version(leaf->param.store)) return rg_param_pointer(leaf->param);
+    rg_fail(t.tape, site, RG_E_STALE, "%s: stale: parameter %s has changed since it was recorded at %s", what, node->name,
+            rg_site_short(node->site));
+    return NULL;
+}
+
+const void *rg_data_at(const char *site, rg_tensor t)
+{
+    return value_of(site, "data", t);
+}
+
+double rg_item_at(const char *site, rg_tensor t)
+{
+    const rg_node *node = rg_node_checked(site, "item", t);
+    if (node && rg_shape_count(*node->shape) != 1) {
+        rg_fail_op(t.tape, site, RG_E_SHAPE, "item", "not a single element", 1, &t);
+        return NAN;
+    }
+    const void *data = value_of(site, "item", t);
+    if (!data) return NAN;
+    switch (rg_dtype_of(t)) {
+    case RG_F32: return *(const float *)data;
+    case RG_F64: return *(const double *)data;
+    case RG_I32: return *(const int32_t *)data;
+    case RG_I64: return (double)*(const int64_t *)data;
+    case RG_NO_DTYPE: break;
+    }
+    return NAN;
+}
+
+rg_status rg_read_at(const char *site, rg_tensor t, void *out, size_t bytes)
+{
+    const rg_node *node = rg_node_checked(site, "read", t);
+    if (!node) return t.tape ? t.tape->error.status : RG_E_NULL;
+    size_t needed = (size_t)rg_shape_count(*node->shape) * rg_dtype_size((rg_dtype)node->dtype);
+    if (!out && needed) rg_fail(t.tape, site, RG_E_NULL, "read: nowhere to write");
+    else if (bytes != needed)
+        rg_fail(t.tape, site, RG_E_ARGUMENT, "read: the value has %zu bytes, and there is room for %zu", needed, bytes);
+    const void *data = t.tape->error.status ? NULL : value_of(site, "read", t);
+    if (data && needed) memcpy(out, data, needed);
+    return t.tape->error.status;
+}
+
+/* ---- Backward ---------------------------------------------------------------------------------------------------- */
+
+/* Whether the gradients of the stores on this tape hold anything that has to be added to. */
+static bool begin_backward(rg_tape *tape)
+{
+    bool accumulate = false;
+    for (size_t i = 0; i < tape->binding_count; i++)
+        accumulate = rg_params_begin_backward(tape->bindings[i].store) || accumulate;
+    for (size_t i = 0; accumulate && i < tape->binding_count; i++)
+        rg_params_fill_unwritten(tape->bindings[i].store);
+    return accumulate;
+}
+
+static void end_backward(rg_tape *tape)
+{
+    for (size_t i = 0; i < tape->binding_count; i++)
+        rg_params_end_backward(tape->bindings[i].store, tape->error.status == RG_OK);
+}
+
+/* Two leaves of one parameter (recorded at different times): each must add, whichever comes first. */
+static bool parameter_twice(const rg_tape *tape, const rg_sink *sinks, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < i; j++) {
+            const rg_parameter_leaf *a = tape->nodes[sinks[i].leaf].attributes, *b = tape->nodes[sinks[j].leaf].attributes;
+            if (a->param.store == b->param.store && a->param.index == b->param.index) return true;
+        }
+    return false;
+}
+
+/* The gradient flows through nodes of earlier segments, so the segment's own structure does not tell the
+ * plan: the adjoints are recorded, and the signature goes over them too. */
+static bool backward_recorded(rg_tape *tape, rg_tensor y, rg_tensor seed, bool accumulate)
+{
+    rg_sink *sinks;
+    size_t count;
+    if (!rg_gradient_of_parameters(tape, y, seed, &sinks, &count)) return false;
+    if (!accumulate && parameter_twice(tape, sinks, count)) {
+        accumulate = true;
+        for (size_t i = 0; i < tape->binding_count; i++) rg_params_fill_unwritten(tape->bindings[i].store);
+    }
+    const bool within = y.node >= tape->segment_first;
+    bool signed_off = sign_ask(tape, ASK_SINKS, accumulate, count) && (!within || rg_signature_add_edge(tape, y.node));
+    for (size_t i = 0; signed_off && i < count; i++)
+        signed_off = rg_signature_add_edge(tape, sinks[i].leaf) && rg_signature_add_edge(tape, sinks[i].adjoint);
+    rg_request request = { .first = (uint32_t)tape->segment_first, .end = (uint32_t)tape->node_count, .wanted = &y.node,
+                           .wanted_count = within, .sinks = sinks, .sink_count = count, .accumulate = accumulate };
+    return signed_off && run_request(tape, &request);
+}
+
+/* The segment holds all that the gradient flows through: its signature and the question determine the
+ * adjoints, so a known trace does not record them again. */
+static bool backward_known(rg_tape *tape, rg_tensor y, rg_tensor seed, bool accumulate)
+{
+    if (!sign_ask(tape, ASK_BACKWARD, accumulate, 2) || !rg_signature_add_edge(tape, y.node) ||
+        !rg_signature_add_edge(tape, rg_is_null(seed) ? y.node : seed.node))
+        return false;
+    const size_t words = tape->signature_count;
+    rg_plan *plan = NULL;
+    rg_request request = { .first = (uint32_t)tape->segment_first, .end = (uint32_t)tape->node_count };
+    uint64_t *signature = rg_arena_take(&tape->scratch, words * sizeof *signature);
+    if (!signature) return out_of_memory(tape);
+    memcpy(signature, tape->signature, words * sizeof *signature);
+    rg_sight sight = rg_cache_find(tape->cache, signature, words, &plan);
+    if (sight == RG_SIGHT_PLANNED) {
+        tape->stats.hits++;
+        return rg_plan_run(tape, &request, plan);
+    }
+    rg_sink *sinks;
+    size_t count;
+    rg_tensor start = rg_seed_for(NULL, "backward", y, seed);
+    if (rg_is_null(start) || !rg_gradient_of_parameters(tape, y, start, &sinks, &count)) return false;
+    request.end = (uint32_t)tape->node_count;
+    request.wanted = &y.node;
+    request.wanted_count = 1;
+    request.sinks = sinks;
+    request.sink_count = count;
+    request.accumulate = accumulate;
+    tape->stats.misses++;
+    request.optimise = sight == RG_SIGHT_AGAIN;
+    if (!request.optimise) return run_once(tape, &request);
+    rg_plan fresh = { .arena = { 0 } };
+    if (rg_plan_build(tape, &request, &fresh)) plan = rg_cache_put(tape->cache, signature, words, &fresh);
+    if (!plan) {
+        rg_arena_free(&fresh.arena);
+        return out_of_memory(tape);
+    }
+    tape->stats.plans_built++;
+    return rg_plan_run(tape, &request, plan);
+}
+
+static rg_status backward(const char *site, rg_tensor y, rg_tensor seed, bool seeded)
+{
+    rg_tape *tape = y.tape;
+    if (!tape) return RG_E_NULL;
+    const char *previous = rg_set_site(tape, site ? site : tape->site);
+    const rg_node *node = rg_node_checked(site, "backward", y);
+    if (node && seeded && rg_is_null(seed)) rg_fail(tape, site, RG_E_NULL, "backward: the cotangent is the null tensor");
+    if (node && !tape->error.status) {
+        bool single = rg_shape_count(*node->shape) == 1;
+        bool within = y.node >= tape->segment_first && (!seeded || (seed.tape == tape && seed.node >= tape->segment_first));
+        bool accumulate = begin_backward(tape);
+        if (within && !tape->eager && !tape->segment_open_gradient && (single || seeded)) {
+            backward_known(tape, y, seed, accumulate);
+        } else {
+            rg_tensor start = rg_seed_for(site, "backward", y, seed);
+            if (!rg_is_null(start)) backward_recorded(tape, y, start, accumulate);
+        }
+        end_ask(tape);
+    }
+    end_backward(tape);
+    rg_set_site(tape, previous);
+    return tape->error.status;
+}
+
+rg_status rg_backward_at(const char *site, rg_tensor loss)
+{
+    return backward(site, loss, (rg_tensor){ 0 }, false);
+}
+
+rg_status rg_backward_seeded_at(const char *site, rg_tensor y, rg_tensor seed)
+{
+    return backward(site, y, seed, true);
+}

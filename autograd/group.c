@@ -1,0 +1,212 @@
+/* group.c: joining elementwise nodes. A node may run inside an earlier step if everything it reads is there by
+ * then: written by an earlier step, or by that very step at the same elements. A step takes members after its
+ * kernel (a matrix product with bias and activation), or has no kernel and only members. */
+#include "builder.h"
+#include "simd.h"
+
+#include <string.h>
+
+enum { LOOK_BACK = 8 };
+
+/* ---- What an operand is to a group ---------------------------------------------------------------------- */
+
+static rg_group_read read_of(const rg_placement *in, const rg_layout *out, bool whole)
+{
+    rg_group_read read = { .value = in->value, .offset = in->offset, .kind = RG_READ_WHOLE };
+    read.layout = in->layout;
+    if (whole) return read;
+    rg_layout_broadcast(&in->layout, &out->shape, &read.layout);
+    rg_layout_collapse(&read.layout);
+    bool one_number = true;
+    for (int i = 0; i < read.layout.shape.rank; i++) one_number = one_number && read.layout.stride[i] == 0;
+    bool single = read.layout.shape.rank == 0;
+    if (single || rg_layout_is_contiguous(&read.layout)) read.kind = RG_READ_DIRECT;
+    else read.kind = one_number ? RG_READ_NUMBER : RG_READ_STRIDED;
+    return read;
+}
+
+/* A direct read of all the elements of what the step itself computes. */
+static bool is_result_of(const rg_builder *b, const rg_group_read *read, int64_t step)
+{
+    return b->values[read->value].defined == step && read->kind == RG_READ_DIRECT && read->offset == 0;
+}
+
+static bool same_read(const rg_group_read *a, const rg_group_read *b)
+{
+    if (a->kind != b->kind || a->value != b->value || a->offset != b->offset) return false;
+    if (a->kind != RG_READ_STRIDED) return true;
+    if (!rg_shape_equal(a->layout.shape, b->layout.shape)) return false;
+    return memcmp(a->layout.stride, b->layout.stride, (size_t)a->layout.shape.rank * sizeof a->layout.stride[0]) == 0;
+}
+
+/* ---- Finding a step to join ------------------------------------------------------------------------------ */
+
+static int registers_needed(const rg_members *group)
+{
+    int loads = 0;
+    for (int i = 0; i < group->read_count; i++)
+        loads += group->reads[i].kind == RG_READ_NUMBER || group->reads[i].kind == RG_READ_STRIDED;
+    return loads + group->member_count;
+}
+
+static bool may_join(const rg_builder *b, int64_t step, const rg_group_read *reads, int n, const rg_layout *out,
+                     int64_t count)
+{
+    const rg_draft *draft = &b->drafts[step];
+    if (draft->count != count || draft->out.dtype != out->dtype) return false;
+    if (draft->op && draft->item_elements <= 0) return false;
+    if (draft->group && registers_needed(draft->group) + n + 1 > RG_GROUP_REGISTERS) return false;
+    for (int k = 0; k < n; k++) {
+        int64_t defined = b->values[reads[k].value].defined;
+        if (defined > step || (defined == step && !is_result_of(b, &reads[k], step))) return false;
+    }
+    return true;
+}
+
+static int64_t step_to_join(const rg_builder *b, const rg_group_read *reads, int n, const rg_layout *out, int64_t count)
+{
+    if (!b->request->optimise) return RG_BEFORE;
+    int64_t last = (int64_t)b->draft_count - 1, first = last - LOOK_BACK + 1;
+    for (int k = 0; k < n; k++)
+        if (b->values[reads[k].value].defined > first) first = b->values[reads[k].value].defined;
+    for (int64_t step = first < 0 ? 0 : first; step <= last; step++)
+        if (may_join(b, step, reads, n, out, count)) return step;
+    return RG_BEFORE;
+}
+
+/* ---- Adding a member --------------------------------------------------------------------------------------- */
+
+static int add_read(rg_builder *b, rg_members *group, const rg_group_read *read)
+{
+    for (int i = 0; i < group->read_count; i++)
+        if (same_read(&group->reads[i], read)) {
+            group->reads[i].last_member = group->member_count;
+            return i;
+        }
+    if (!rg_builder_grow(b, (void **)&group->reads, group->read_count, &group->read_capacity, sizeof *group->reads))
+        return 0;
+    group->reads[group->read_count] = *read;
+    group->reads[group->read_count].last_member = group->member_count;
+    return group->read_count++;
+}
+
+static int64_t begin_group(rg_builder *b, const rg_layout *out, int64_t count, uint32_t node)
+{
+    rg_draft *draft = rg_builder_draft(b);
+    if (!draft) return RG_BEFORE;
+    *draft = (rg_draft){ .value = RG_NONE, .out = *out, .count = count, .items = count, .item_elements = 1,
+                         .item_work = 1, .node = node };
+    return (int64_t)b->draft_count - 1;
+}
+
+uint32_t rg_builder_elementwise(rg_builder *b, const rg_op *op, const void *attributes, int n,
+                                const rg_placement *in, const rg_layout *out, uint32_t node)
+{
+    rg_group_read reads[RG_GROUP_OPERANDS];
+    const int64_t count = rg_shape_count(out->shape);
+    for (int k = 0; k < n; k++) reads[k] = read_of(&in[k], out, op->uniform >> k & 1u);
+    int64_t step = step_to_join(b, reads, n, out, count);
+    if (step == RG_BEFORE) step = begin_group(b, out, count, node);
+    if (b->failed) return RG_NONE;
+    rg_draft *draft = &b->drafts[step];
+    if (!draft->group) draft->group = rg_builder_take(b, 1, sizeof *draft->group);
+    rg_members *group = draft->group;
+    if (!group || !rg_builder_grow(b, (void **)&group->members, group->member_count, &group->member_capacity,
+                                   sizeof *group->members))
+        return RG_NONE;
+
+    rg_member member = { .op = op, .attributes = attributes, .operands = n };
+    for (int k = 0; k < n; k++) {
+        const rg_value *value = &b->values[reads[k].value];
+        bool from_member = value->defined == step && value->micro >= 0;
+        member.in[k] = (rg_member_operand){ from_member, from_member ? value->micro : add_read(b, group, &reads[k]) };
+        rg_builder_use(b, reads[k].value, step);
+    }
+    member.value = rg_builder_value(b, RG_IN_WORKSPACE, 0, (size_t)count * rg_dtype_size(out->dtype), step,
+                                    group->member_count);
+    group->members[group->member_count++] = member;
+    return member.value;
+}
+
+/* ---- Finishing: who is stored, who gets a register ----------------------------------------------------------- */
+
+typedef struct {
+    bool taken[RG_GROUP_REGISTERS];
+    int high;
+} registers;
+
+static uint32_t take_register(registers *r)
+{
+    int i = 0;
+    while (i < RG_GROUP_REGISTERS - 1 && r->taken[i]) i++;
+    r->taken[i] = true;
+    if (i + 1 > r->high) r->high = i + 1;
+    return (uint32_t)i;
+}
+
+/* Slots for the reads. What is copied into a register stays there for the whole tile. */
+static rg_slot *place_reads(rg_builder *b, const rg_members *members, rg_group *group, registers *r)
+{
+    rg_slot *slots = rg_builder_take(b, (size_t)members->read_count + 1, sizeof *slots);
+    group->load = rg_arena_take(&b->plan->arena, ((size_t)members->read_count + 1) * sizeof *group->load);
+    if (!slots || !group->load) return NULL;
+    for (int i = 0; i < members->read_count; i++) {
+        const rg_group_read *read = &members->reads[i];
+        uint32_t argument = rg_builder_argument(b, read->value, read->offset, read->layout.dtype);
+        if (read->kind == RG_READ_DIRECT || read->kind == RG_READ_WHOLE) {
+            slots[i] = (rg_slot){ read->kind == RG_READ_WHOLE ? RG_SLOT_WHOLE : RG_SLOT_ARGUMENT, argument };
+            continue;
+        }
+        slots[i] = (rg_slot){ RG_SLOT_REGISTER, take_register(r) };
+        group->load[group->loads++] = (rg_load){ .argument = argument, .into = slots[i].index,
+                                                 .one_number = read->kind == RG_READ_NUMBER, .layout = read->layout };
+    }
+    return slots;
+}
+
+/* The last member of the group that reads each member's result. */
+static int *last_readers(rg_builder *b, const rg_members *members)
+{
+    int *last = rg_builder_take(b, (size_t)members->member_count, sizeof *last);
+    for (int i = 0; last && i < members->member_count; i++)
+        for (int k = 0; k < members->members[i].operands; k++)
+            if (members->members[i].in[k].from_member) last[members->members[i].in[k].index] = i;
+    return last;
+}
+
+rg_group *rg_builder_finish_group(rg_builder *b, const rg_draft *draft)
+{
+    const rg_members *members = draft->group;
+    rg_group *group = rg_arena_take_zeroed(&b->plan->arena, sizeof *group);
+    registers r = { .high = 0 };
+    if (!group) return NULL;
+    group->count = draft->count;
+    group->dtype = draft->out.dtype;
+    group->micro = rg_arena_take(&b->plan->arena, (size_t)members->member_count * sizeof *group->micro);
+    rg_slot *reads = place_reads(b, members, group, &r);
+    rg_slot *results = rg_builder_take(b, (size_t)members->member_count, sizeof *results);
+    int *last = last_readers(b, members);
+    if (!group->micro || !reads || !results || !last) return NULL;
+
+    for (int i = 0; i < members->member_count; i++) {
+        const rg_member *member = &members->members[i];
+        rg_micro *micro = &group->micro[group->micros++];
+        *micro = (rg_micro){ .kernel = rg_op_kernel(member->op, group->dtype, b->tape->simd),
+                             .attributes = member->attributes, .operands = member->operands };
+        for (int k = 0; k < member->operands; k++)
+            micro->in[k] = member->in[k].from_member ? results[member->in[k].index] : reads[member->in[k].index];
+        /* Registers whose last reader this is are free for its own result: kernels go element by element. */
+        for (int k = 0; k < member->operands; k++) {
+            const rg_member_operand *in = &member->in[k];
+            if (in->from_member && last[in->index] == i && results[in->index].kind == RG_SLOT_REGISTER)
+                r.taken[results[in->index].index] = false;
+        }
+        if (rg_value_stored(&b->values[member->value]))
+            results[i] = (rg_slot){ RG_SLOT_ARGUMENT, rg_builder_argument(b, member->value, 0, group->dtype) };
+        else
+            results[i] = (rg_slot){ RG_SLOT_REGISTER, take_register(&r) };
+        micro->out = results[i];
+    }
+    group->registers = r.high;
+    return group;
+}

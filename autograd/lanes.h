@@ -1,0 +1,57 @@
+/* lanes.h: sums and maxima along a row, in an order that no vector width changes. Internal.
+ *
+ * Sixteen lanes run over the row side by side: the widest vector of floats there is; narrower vectors take the
+ * same lanes in turns, so the same additions are done in the same order. Blocks of a row are added pairwise:
+ * the rounding error then grows with the logarithm of the length [Higham 1993]. */
+#ifndef RETROGRAD_LANES_H
+#define RETROGRAD_LANES_H
+
+#include <stdint.h>
+
+enum { RG_LANES = 16, RG_LANE_BLOCK = 1024 };
+
+/* The larger, or NaN if either is. */
+#define RG_LARGER(a, b) ((a) > (b) || (a) != (a) ? (a) : (b))
+
+#define RG_LANES_DEFINE(type)                                                                                      \
+    static inline __attribute__((always_inline)) type rg_lanes_block_##type(const type *x, int64_t n)              \
+    {                                                                                                              \
+        type lane[RG_LANES] = { 0 };                                                                               \
+        int64_t i = 0;                                                                                             \
+        for (; i + RG_LANES <= n; i += RG_LANES)                                                                   \
+            for (int j = 0; j < RG_LANES; j++) lane[j] += x[i + j];                                                \
+        for (int j = 0; i + j < n; j++) lane[j] += x[i + j];                                                       \
+        for (int half = RG_LANES / 2; half > 0; half /= 2)                                                         \
+            for (int j = 0; j < half; j++) lane[j] += lane[j + half];                                              \
+        return lane[0];                                                                                            \
+    }                                                                                                              \
+    /* Block b is added into the partial sums like a binary counter: a carry adds two sums of equal length. */     \
+    static inline __attribute__((always_inline)) type rg_lanes_sum_##type(const type *x, int64_t n)                \
+    {                                                                                                              \
+        type partial[48], sum;                                                                                     \
+        int depth = 0;                                                                                             \
+        if (n <= RG_LANE_BLOCK) return rg_lanes_block_##type(x, n);                                                \
+        for (int64_t first = 0, block = 1; first < n; first += RG_LANE_BLOCK, block++) {                           \
+            int64_t length = n - first < RG_LANE_BLOCK ? n - first : RG_LANE_BLOCK;                                \
+            partial[depth++] = rg_lanes_block_##type(x + first, length);                                           \
+            for (int64_t carry = block; carry % 2 == 0; carry /= 2, depth--) partial[depth - 2] += partial[depth - 1]; \
+        }                                                                                                          \
+        for (sum = partial[--depth]; depth > 0;) sum = partial[--depth] + sum;                                     \
+        return sum;                                                                                                \
+    }                                                                                                              \
+    static inline __attribute__((always_inline)) type rg_lanes_max_##type(const type *x, int64_t n)                \
+    {                                                                                                              \
+        type lane[RG_LANES];                                                                                       \
+        int64_t i = 0;                                                                                             \
+        for (int j = 0; j < RG_LANES; j++) lane[j] = x[0];                                                         \
+        for (; i + RG_LANES <= n; i += RG_LANES)                                                                   \
+            for (int j = 0; j < RG_LANES; j++) lane[j] = RG_LARGER(x[i + j], lane[j]);                             \
+        for (int j = 0; i + j < n; j++) lane[j] = RG_LARGER(x[i + j], lane[j]);                                    \
+        for (int half = RG_LANES / 2; half > 0; half /= 2)                                                         \
+            for (int j = 0; j < half; j++) lane[j] = RG_LARGER(lane[j + half], lane[j]);                           \
+        return lane[0];                                                                                            \
+    }
+RG_LANES_DEFINE(float)
+RG_LANES_DEFINE(double)
+
+#endif

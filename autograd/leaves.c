@@ -1,0 +1,128 @@
+/* leaves.c: numbers from outside: inputs, constants, scalars, parameters, random keys. */
+#include <string.h>
+
+#include "shape.h"
+#include "tape.h"
+
+const rg_op rg_op_input = { .name = "input", .doc = "numbers from the caller", .kind = RG_LEAF };
+const rg_op rg_op_constant = { .name = "constant", .doc = "numbers that have no gradient", .kind = RG_LEAF };
+const rg_op rg_op_scalar = { .name = "scalar", .doc = "one number that may change from step to step",
+                             .kind = RG_LEAF };
+const rg_op rg_op_parameter = { .name = "parameter", .doc = "a view of theta", .kind = RG_LEAF };
+const rg_op rg_op_random_key = { .name = "random_key", .doc = "the key of one random draw", .kind = RG_LEAF };
+
+/* The bytes of a leaf's numbers; false if the tape has failed, now or before. */
+static bool leaf_bytes(rg_tape *tape, const char *site, const rg_op *op, rg_dtype dtype, rg_shape shape,
+                       const void *data, size_t *bytes)
+{
+    *bytes = 0;
+    if (!tape || tape->error.status) return false;
+    int64_t count = rg_shape_count(shape);
+    size_t item = rg_dtype_size(dtype);
+    if (item == 0)
+        rg_fail(tape, site, RG_E_DTYPE, "%s: %d is not a dtype", op->name, (int)dtype);
+    else if (count < 0)
+        rg_fail(tape, site, RG_E_SHAPE, "%s: a malformed or too large shape of rank %d", op->name, shape.rank);
+    else if (!data && count > 0)
+        rg_fail(tape, site, RG_E_NULL, "%s: no data", op->name);
+    else if (!rg_size_mul((size_t)count, item, bytes))
+        rg_fail(tape, site, RG_E_MEMORY, "%s: too large for memory", op->name);
+    return tape->error.status == RG_OK;
+}
+
+static rg_tensor copied_leaf(const char *site, rg_tape *tape, const rg_op *op, rg_dtype dtype, rg_shape shape,
+                             const void *data, uint8_t flags)
+{
+    size_t bytes;
+    if (!leaf_bytes(tape, site, op, dtype, shape, data, &bytes)) return (rg_tensor){ 0 };
+    void *copy = rg_arena_take(&tape->values, bytes ? bytes : 1);
+    if (!copy) return rg_fail(tape, site, RG_E_MEMORY, "%s: out of memory for %zu bytes", op->name, bytes);
+    if (bytes) memcpy(copy, data, bytes);
+    return rg_record_leaf(tape, site, op, dtype, shape, NULL, 0, copy, flags);
+}
+
+rg_tensor rg_input_at(const char *site, rg_tape *tape, rg_dtype dtype, rg_shape shape, const void *data)
+{
+    return copied_leaf(site, tape, &rg_op_input, dtype, shape, data, 0);
+}
+
+rg_tensor rg_constant_at(const char *site, rg_tape *tape, rg_dtype dtype, rg_shape shape, const void *data)
+{
+    return copied_leaf(site, tape, &rg_op_constant, dtype, shape, data, RG_NODE_NO_GRADIENT);
+}
+
+rg_tensor rg_input_borrowed_at(const char *site, rg_tape *tape, rg_dtype dtype, rg_shape shape, const void *data)
+{
+    size_t bytes;
+    static const char nothing[RG_ALIGNMENT];
+    if (!leaf_bytes(tape, site, &rg_op_input, dtype, shape, data, &bytes)) return (rg_tensor){ 0 };
+    /* Nothing writes through a leaf's pointer: only values computed on the tape are results of a step. */
+    void *numbers = (void *)(uintptr_t)(bytes ? data : nothing);
+    return rg_record_leaf(tape, site, &rg_op_input, dtype, shape, NULL, 0, numbers, 0);
+}
+
+rg_tensor rg_scalar_at(const char *site, rg_tape *tape, rg_dtype dtype, double value)
+{
+    float single = (float)value;
+    if (tape && !tape->error.status && !rg_dtype_is_float(dtype))
+        return rg_fail(tape, site, RG_E_DTYPE, "scalar: takes f32 or f64, not %s", rg_dtype_name(dtype));
+    const void *data = dtype == RG_F32 ? (const void *)&single : &value;
+    return copied_leaf(site, tape, &rg_op_scalar, dtype, RG_SCALAR, data, 0);
+}
+
+rg_tensor rg_random_key_at(const char *site, rg_tape *tape, uint64_t seed, uint64_t stream)
+{
+    uint64_t key[2] = { seed, stream };
+    return copied_leaf(site, tape, &rg_op_random_key, RG_I64, RG_SHAPE(2), key, RG_NODE_NO_GRADIENT);
+}
+
+/* ---- Parameters: one leaf for each, as long as theta does not change ---------------------------------- */
+
+static rg_binding *bind_store(rg_tape *tape, rg_params *store)
+{
+    for (size_t i = 0; i < tape->binding_count; i++)
+        if (tape->bindings[i].store == store) return &tape->bindings[i];
+    size_t before = tape->binding_capacity;
+    if (!rg_grow((void **)&tape->bindings, &tape->binding_capacity, tape->binding_count + 1, sizeof *tape->bindings))
+        return NULL;
+    memset(tape->bindings + before, 0, (tape->binding_capacity - before) * sizeof *tape->bindings);
+    rg_binding *binding = &tape->bindings[tape->binding_count++];
+    binding->store = store;
+    if (binding->leaf) memset(binding->leaf, 0xff, binding->capacity * sizeof *binding->leaf);
+    return binding;
+}
+
+static bool make_room(rg_binding *binding, size_t index)
+{
+    size_t before = binding->capacity;
+    if (!rg_grow((void **)&binding->leaf, &binding->capacity, index + 1, sizeof *binding->leaf)) return false;
+    memset(binding->leaf + before, 0xff, (binding->capacity - before) * sizeof *binding->leaf);
+    return true;
+}
+
+rg_tensor rg_parameter_at(const char *site, rg_tape *tape, rg_param param)
+{
+    if (!tape || tape->error.status) return (rg_tensor){ 0 };
+    if (rg_params_status(param.store))
+        return rg_fail(tape, site, rg_params_status(param.store), "parameter: %s", rg_params_message(param.store));
+    if (param.index >= rg_params_size(param.store))
+        return rg_fail(tape, site, RG_E_ARGUMENT, "parameter: its store has no parameter number %u", param.index);
+    rg_binding *binding = bind_store(tape, param.store);
+    if (!binding || !make_room(binding, param.index))
+        return rg_fail(tape, site, RG_E_MEMORY, "parameter %s: out of memory", rg_param_name(param));
+
+    uint64_t version = rg_params_version(param.store);
+    uint32_t known = binding->leaf[param.index];
+    if (known < tape->node_count) {
+        const rg_parameter_leaf *leaf = tape->nodes[known].attributes;
+        bool frozen = tape->nodes[known].flags & RG_NODE_NO_GRADIENT;
+        if (leaf->version == version && frozen == tape->no_grad) return rg_handle(tape, known);
+    }
+    rg_parameter_leaf leaf = { .param = param, .version = version };
+    rg_tensor t = rg_record_leaf(tape, site, &rg_op_parameter, rg_params_dtype(param.store), rg_param_shape(param),
+                                 &leaf, sizeof leaf, NULL, RG_NODE_NEEDS_GRADIENT);
+    if (rg_is_null(t)) return t;
+    tape->nodes[t.node].name = rg_param_name(param);
+    binding->leaf[param.index] = t.node;
+    return t;
+}

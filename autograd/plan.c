@@ -1,0 +1,464 @@
+/* plan.c: from what is asked of a segment to the steps that compute it. */
+#include "builder.h"
+
+#include <string.h>
+#include <xxhash.h>
+
+#include "ops.h"
+
+/* ---- Memory of the build ------------------------------------------------------------------------------------ */
+
+void *rg_builder_take(rg_builder *b, size_t count, size_t size)
+{
+    size_t bytes;
+    void *memory = rg_size_mul(count, size, &bytes) ? rg_arena_take_zeroed(b->scratch, bytes) : NULL;
+    if (!memory) b->failed = true;
+    return memory;
+}
+
+bool rg_builder_grow(rg_builder *b, void **items, int count, int *capacity, size_t size)
+{
+    if (count < *capacity) return true;
+    int larger = *capacity ? 2 * *capacity : 2;
+    void *grown = rg_builder_take(b, (size_t)larger, size);
+    if (!grown) return false;
+    if (count) memcpy(grown, *items, (size_t)count * size);
+    *items = grown;
+    *capacity = larger;
+    return true;
+}
+
+/* As rg_builder_grow, for the lists of the whole build, from their first element on. */
+static bool grow_list(rg_builder *b, void **items, size_t count, size_t *capacity, size_t size)
+{
+    if (count < *capacity) return true;
+    size_t larger = *capacity ? 2 * *capacity : 32;
+    void *grown = rg_builder_take(b, larger, size);
+    if (!grown) return false;
+    if (count) memcpy(grown, *items, count * size);
+    *items = grown;
+    *capacity = larger;
+    return true;
+}
+
+uint32_t rg_builder_value(rg_builder *b, rg_place place, uint32_t index, size_t bytes, int64_t defined, int micro)
+{
+    if (!grow_list(b, (void **)&b->values, b->value_count, &b->value_capacity, sizeof *b->values)) return RG_NONE;
+    b->values[b->value_count] = (rg_value){ .place = place, .index = index, .bytes = bytes, .defined = defined,
+                                            .last_use = defined - 1, .micro = micro };
+    return (uint32_t)b->value_count++;
+}
+
+void rg_builder_use(rg_builder *b, uint32_t value, int64_t step)
+{
+    if (step > b->values[value].last_use) b->values[value].last_use = step;
+}
+
+rg_draft *rg_builder_draft(rg_builder *b)
+{
+    if (!grow_list(b, (void **)&b->drafts, b->draft_count, &b->draft_capacity, sizeof *b->drafts)) return NULL;
+    return &b->drafts[b->draft_count++];
+}
+
+bool rg_value_stored(const rg_value *value)
+{
+    return value->place != RG_IN_WORKSPACE || value->micro < 0 || value->last_use > value->defined;
+}
+
+/* ---- What is needed ---------------------------------------------------------------------------------------------- */
+
+static bool is_source(const rg_builder *b, const rg_node *node)
+{
+    return node->op->kind == RG_LEAF || (b->request->first == 0 && !b->request->optimise && node->data);
+}
+
+static void mark(rg_builder *b, uint32_t node)
+{
+    if (node >= b->request->first) b->needed[node - b->request->first] = true;
+}
+
+/* What rg_keep marked is computed with its segment, and not when an older value is computed again. */
+static bool keeps(const rg_builder *b, const rg_node *node)
+{
+    return node->flags & RG_NODE_KEEP && b->request->first == b->tape->segment_first;
+}
+
+static void mark_needed(rg_builder *b)
+{
+    const rg_request *request = b->request;
+    for (size_t i = 0; i < request->wanted_count; i++) mark(b, request->wanted[i]);
+    for (size_t i = 0; i < request->sink_count; i++) mark(b, request->sinks[i].adjoint);
+    for (uint32_t i = b->count; i-- > 0;) {
+        const rg_node *node = &b->tape->nodes[request->first + i];
+        b->needed[i] = b->needed[i] || keeps(b, node);
+        for (uint32_t k = 0; b->needed[i] && !is_source(b, node) && k < node->operands; k++)
+            mark(b, rg_edges(b->tape, node)[k]);
+    }
+}
+
+/* ---- Merging equal nodes ------------------------------------------------------------------------------------------ */
+
+static uint32_t merged(const rg_builder *b, uint32_t node)
+{
+    return node < b->request->first ? node : b->request->first + b->same_as[node - b->request->first];
+}
+
+static bool equal_nodes(const rg_builder *b, const rg_node *x, const rg_node *y)
+{
+    if (x->op != y->op || x->operands != y->operands) return false;
+    if (x->op->attribute_size && memcmp(x->attributes, y->attributes, x->op->attribute_size) != 0) return false;
+    for (uint32_t k = 0; k < x->operands; k++)
+        if (merged(b, rg_edges(b->tape, x)[k]) != merged(b, rg_edges(b->tape, y)[k])) return false;
+    return true;
+}
+
+static uint64_t hash_node(const rg_builder *b, const rg_node *node)
+{
+    uint64_t words[1 + RG_MAX_OPERANDS] = { (uint64_t)(uintptr_t)node->op };
+    uint32_t n = node->operands < RG_MAX_OPERANDS ? node->operands : RG_MAX_OPERANDS;
+    for (uint32_t k = 0; k < n; k++) words[1 + k] = merged(b, rg_edges(b->tape, node)[k]);
+    uint64_t attributes = node->op->attribute_size ? XXH3_64bits(node->attributes, node->op->attribute_size) : 0;
+    XXH128_hash_t hash = XXH3_128bits_withSeed(words, (1 + n) * sizeof words[0], attributes);
+    return hash.low64 ^ hash.high64;
+}
+
+/* In the order of recording, so that operands are merged before what reads them. The structure is compared on
+ * every hit. Leaves are never merged: what they hold may differ. */
+static void merge_equal(rg_builder *b)
+{
+    size_t size = 16;
+    while (size < 2 * (size_t)b->count) size *= 2;
+    for (uint32_t i = 0; i < b->count; i++) b->same_as[i] = i;
+    uint32_t *table = b->request->optimise ? rg_builder_take(b, size, sizeof *table) : NULL;
+    for (uint32_t i = 0; table && i < b->count; i++) {
+        const rg_node *node = &b->tape->nodes[b->request->first + i];
+        if (!b->needed[i] || is_source(b, node)) continue;
+        size_t at = hash_node(b, node) & (size - 1);
+        while (table[at] && !equal_nodes(b, &b->tape->nodes[b->request->first + table[at] - 1], node))
+            at = (at + 1) & (size - 1);
+        if (table[at]) b->same_as[i] = table[at] - 1;
+        else table[at] = i + 1;
+    }
+}
+
+/* ---- Placing nodes ---------------------------------------------------------------------------------------------------- */
+
+static void layout_of(const rg_node *node, rg_layout *layout)
+{
+    layout->dtype = (rg_dtype)node->dtype;
+    layout->shape = *node->shape;
+    rg_layout_contiguous(layout);
+}
+
+static size_t layout_bytes(const rg_layout *layout)
+{
+    return (size_t)rg_shape_count(layout->shape) * rg_dtype_size(layout->dtype);
+}
+
+/* The number of a source, given out at first use. Externals come after the nodes in the tables. */
+static uint32_t source_number(rg_builder *b, bool external, uint32_t index)
+{
+    uint32_t *number = &b->source_of[external ? b->count + index : index];
+    if (*number == RG_NONE) {
+        *number = (uint32_t)b->plan->source_count;
+        b->plan->sources[b->plan->source_count++] = (rg_source){ external, index };
+    }
+    return *number;
+}
+
+static void place_source(rg_builder *b, bool external, uint32_t index, const rg_node *node, rg_placement *placement)
+{
+    layout_of(node, &placement->layout);
+    placement->offset = 0;
+    placement->value = rg_builder_value(b, RG_IN_SOURCE, source_number(b, external, index),
+                                        layout_bytes(&placement->layout), RG_BEFORE, -1);
+}
+
+static rg_placement *placement_of(rg_builder *b, uint32_t node)
+{
+    if (node >= b->request->first) return &b->placements[b->same_as[node - b->request->first]];
+    const rg_node *external = &b->tape->nodes[node];
+    rg_placement *placement = &b->placements[b->count + external->slot];
+    if (placement->value == RG_NONE) place_source(b, true, external->slot, external, placement);
+    return placement;
+}
+
+static const void *keep_attributes(rg_builder *b, const rg_op *op, const void *attributes)
+{
+    if (!op->attribute_size) return NULL;
+    void *copy = rg_arena_take(&b->plan->arena, op->attribute_size);
+    if (!copy) b->failed = true;
+    else memcpy(copy, attributes, op->attribute_size);
+    return copy;
+}
+
+/* The line a message should name: of an adjoint, that of the node it is the adjoint of, because a plan found
+ * again runs without its adjoints being recorded. */
+static uint32_t named_node(const rg_builder *b, uint32_t i)
+{
+    const rg_node *node = &b->tape->nodes[b->request->first + i];
+    if (!(node->flags & RG_NODE_ADJOINT)) return i;
+    return node->forward >= b->request->first ? node->forward - b->request->first : RG_NONE;
+}
+
+/* A step with a kernel. */
+static uint32_t add_kernel(rg_builder *b, const rg_op *op, const void *attributes, int n, const rg_placement *in,
+                           const rg_layout *out, uint32_t node)
+{
+    rg_draft *draft = rg_builder_draft(b);
+    if (!draft) return RG_NONE;
+    const int64_t step = (int64_t)b->draft_count - 1;
+    *draft = (rg_draft){ .op = op, .attributes = attributes, .operands = n, .in = in, .out = *out,
+                         .count = rg_shape_count(out->shape), .node = node };
+    for (int k = 0; k < n; k++) rg_builder_use(b, in[k].value, step);
+    draft->value = rg_builder_value(b, RG_IN_WORKSPACE, 0, layout_bytes(out), step, -1);
+
+    rg_layout *layouts = rg_builder_take(b, (size_t)n + 1, sizeof *layouts);
+    if (!layouts) return RG_NONE;
+    layouts[0] = *out;
+    for (int k = 0; k < n; k++) layouts[1 + k] = in[k].layout;
+    rg_call call = { .layout = layouts, .attributes = attributes, .operands = n };
+    draft = &b->drafts[step];
+    draft->items = op->items ? op->items(&call) : 1;
+    draft->item_elements = op->item_elements ? op->item_elements(&call) : op->items ? 0 : draft->count;
+    draft->item_work = op->item_work ? op->item_work(&call) : draft->items > 0 ? draft->count / draft->items : 1;
+    return draft->value;
+}
+
+/* The operand with its elements side by side, copied if it must be. */
+static void make_contiguous(rg_builder *b, rg_placement *placement, uint32_t node)
+{
+    if (rg_layout_is_contiguous(&placement->layout)) return;
+    rg_placement *in = rg_builder_take(b, 1, sizeof *in);
+    if (!in) return;
+    *in = *placement;
+    rg_layout_contiguous(&placement->layout);
+    placement->offset = 0;
+    placement->value = add_kernel(b, &rg_op_contiguous, NULL, 1, in, &placement->layout, node);
+}
+
+static void place_view(rg_builder *b, uint32_t i, const rg_node *node)
+{
+    rg_placement in = *placement_of(b, rg_edges(b->tape, node)[0]), *placement = &b->placements[i];
+    layout_of(node, &placement->layout);
+    placement->offset = in.offset;
+    if (!node->op->view(node->attributes, &in.layout, &placement->layout, &placement->offset)) {
+        make_contiguous(b, &in, named_node(b, i));
+        placement->offset = in.offset;
+        layout_of(node, &placement->layout);
+        node->op->view(node->attributes, &in.layout, &placement->layout, &placement->offset);
+    }
+    placement->value = in.value;
+}
+
+static void place_computed(rg_builder *b, uint32_t i, const rg_node *node)
+{
+    const int n = (int)node->operands;
+    const rg_op *op = node->op;
+    const bool elementwise = op->kind == RG_ELEMENTWISE;
+    rg_placement *in = rg_builder_take(b, (size_t)n + 1, sizeof *in), *placement = &b->placements[i];
+    const void *attributes = keep_attributes(b, op, node->attributes);
+    if (b->failed) return;
+    for (int k = 0; k < n; k++) {
+        in[k] = *placement_of(b, rg_edges(b->tape, node)[k]);
+        bool readable = elementwise ? !(op->uniform >> k & 1u) : op->accepts && op->accepts(&in[k].layout);
+        if (!readable) make_contiguous(b, &in[k], named_node(b, i));
+    }
+    if (b->failed) return;
+    layout_of(node, &placement->layout);
+    placement->offset = 0;
+    placement->value = (elementwise ? rg_builder_elementwise : add_kernel)(b, op, attributes, n, in,
+                                                                          &placement->layout, named_node(b, i));
+}
+
+/* ---- What is handed out ------------------------------------------------------------------------------------------------ */
+
+/* A value that is a buffer of its own, written by this plan, and not yet handed out. */
+static bool can_move(const rg_builder *b, const rg_placement *placement)
+{
+    const rg_value *value = &b->values[placement->value];
+    return value->place == RG_IN_WORKSPACE && placement->offset == 0 && value->bytes == layout_bytes(&placement->layout) &&
+           rg_layout_is_contiguous(&placement->layout);
+}
+
+/* Puts the node's value at a place outside the workspace: computed there, or copied. */
+static void put(rg_builder *b, uint32_t node, rg_place place, uint32_t index)
+{
+    rg_placement from = *placement_of(b, node);
+    if (b->failed) return;
+    if (!can_move(b, &from)) {
+        rg_placement *in = rg_builder_take(b, 1, sizeof *in);
+        if (!in) return;
+        *in = from;
+        rg_layout_contiguous(&from.layout);
+        from.value = add_kernel(b, &rg_op_contiguous, NULL, 1, in, &from.layout, RG_NONE);
+    }
+    if (b->failed) return;
+    b->values[from.value].place = place;
+    b->values[from.value].index = index;
+}
+
+static void hand_out(rg_builder *b, uint32_t node)
+{
+    uint32_t i = node - b->request->first;
+    const rg_node *wanted = &b->tape->nodes[node];
+    if (b->output_of[i] != RG_NONE || is_source(b, wanted)) return;
+    b->output_of[i] = (uint32_t)b->plan->output_count++;
+    put(b, node, RG_IN_OUTPUT, b->output_of[i]);
+}
+
+/* gradient = gradient + adjoint, as an ordinary addition: the bits are those of two separate passes. */
+static void add_to_gradient(rg_builder *b, uint32_t source, uint32_t adjoint)
+{
+    rg_placement in[2] = { *placement_of(b, adjoint), *placement_of(b, adjoint) };
+    rg_layout_contiguous(&in[0].layout);
+    in[0].offset = 0;
+    in[0].value = rg_builder_value(b, RG_IN_GRADIENT, source, layout_bytes(&in[0].layout), RG_BEFORE, -1);
+    rg_layout out = in[0].layout;
+    if (b->failed) return;
+    uint32_t sum = rg_builder_elementwise(b, &rg_op_add, NULL, 2, in, &out, RG_NONE);
+    if (b->failed) return;
+    b->values[sum].place = RG_IN_GRADIENT;
+    b->values[sum].index = source;
+}
+
+static uint32_t source_of_leaf(rg_builder *b, uint32_t leaf)
+{
+    bool external = leaf < b->request->first;
+    return source_number(b, external, external ? b->tape->nodes[leaf].slot : leaf - b->request->first);
+}
+
+static void place_all(rg_builder *b)
+{
+    const rg_request *request = b->request;
+    for (uint32_t i = 0; i < b->count && !b->failed; i++) {
+        const rg_node *node = &b->tape->nodes[request->first + i];
+        if (!b->needed[i] || b->same_as[i] != i) continue;
+        if (is_source(b, node)) place_source(b, false, i, node, &b->placements[i]);
+        else if (node->op->kind == RG_VIEW) place_view(b, i, node);
+        else place_computed(b, i, node);
+    }
+    for (size_t i = 0; i < request->sink_count && !b->failed; i++) {
+        uint32_t source = source_of_leaf(b, request->sinks[i].leaf);
+        b->plan->sinks[b->plan->sink_count++] = source;
+        if (request->accumulate) add_to_gradient(b, source, request->sinks[i].adjoint);
+        else put(b, request->sinks[i].adjoint, RG_IN_GRADIENT, source);
+    }
+    for (size_t i = 0; i < request->wanted_count && !b->failed; i++)
+        if (request->wanted[i] >= request->first) hand_out(b, request->wanted[i]);
+    for (uint32_t i = 0; i < b->count && !b->failed; i++) {
+        const rg_node *node = &b->tape->nodes[request->first + i];
+        bool every = !request->optimise && node->op->kind != RG_VIEW;
+        if (b->needed[i] && (keeps(b, node) || every)) hand_out(b, request->first + i);
+    }
+}
+
+/* ---- From drafts to steps ------------------------------------------------------------------------------------------------ */
+
+uint32_t rg_builder_argument(rg_builder *b, uint32_t value, int64_t offset, rg_dtype dtype)
+{
+    rg_plan *plan = b->plan;
+    plan->arguments[plan->argument_count] = (rg_argument){ value, offset * (int64_t)rg_dtype_size(dtype) };
+    if (b->values[value].place != RG_IN_WORKSPACE) plan->moving[plan->moving_count++] = (uint32_t)plan->argument_count;
+    return (uint32_t)plan->argument_count++;
+}
+
+/* An upper bound of the pointers that all steps need. */
+static size_t count_arguments(const rg_builder *b)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < b->draft_count; i++) {
+        const rg_draft *draft = &b->drafts[i];
+        count += 1 + (size_t)draft->operands;
+        if (draft->group) count += (size_t)(draft->group->read_count + draft->group->member_count);
+    }
+    return count;
+}
+
+enum { TASK_WORK = 1 << 15, CHUNK_ELEMENTS = 1 << 13 };
+
+/* How the items are shared out: tasks of about TASK_WORK operations, chunks that stay in the cache until the
+ * group has read them. Neither depends on the number of threads, and no result on either. */
+static void share_out(const rg_draft *draft, rg_step *step)
+{
+    int64_t members = draft->group ? draft->group->member_count : 0, elements = draft->item_elements;
+    int64_t work = draft->item_work + members * (elements > 0 ? elements : 1);
+    step->items_per_task = TASK_WORK / (work > 0 ? work : 1);
+    if (step->items_per_task < 1) step->items_per_task = 1;
+    step->items_per_chunk = draft->group && draft->op ? CHUNK_ELEMENTS / (elements > 0 ? elements : 1) : INT64_MAX;
+    if (step->items_per_chunk < 1) step->items_per_chunk = 1;
+}
+
+static bool finish_step(rg_builder *b, const rg_draft *draft, rg_step *step)
+{
+    rg_plan *plan = b->plan;
+    *step = (rg_step){ .items = draft->items, .item_elements = draft->item_elements, .node = draft->node };
+    share_out(draft, step);
+    if (draft->op) {
+        rg_layout *layouts = rg_arena_take(&plan->arena, ((size_t)draft->operands + 1) * sizeof *layouts);
+        if (!layouts) return false;
+        layouts[0] = draft->out;
+        step->first_argument = rg_builder_argument(b, draft->value, 0, draft->out.dtype);
+        for (int k = 0; k < draft->operands; k++) {
+            layouts[1 + k] = draft->in[k].layout;
+            rg_builder_argument(b, draft->in[k].value, draft->in[k].offset, draft->in[k].layout.dtype);
+        }
+        step->kernel = rg_op_kernel(draft->op, draft->out.dtype, b->tape->simd);
+        step->call = (rg_call){ .layout = layouts, .attributes = draft->attributes, .operands = draft->operands };
+    }
+    if (draft->group && !(step->group = rg_builder_finish_group(b, draft))) return false;
+    return true;
+}
+
+static bool finish(rg_builder *b)
+{
+    rg_plan *plan = b->plan;
+    rg_arena *arena = &plan->arena;
+    size_t arguments = count_arguments(b);
+    plan->buffer_count = b->value_count;
+    plan->step_count = b->draft_count;
+    plan->buffers = rg_arena_take_zeroed(arena, plan->buffer_count * sizeof *plan->buffers);
+    plan->arguments = rg_arena_take(arena, arguments * sizeof *plan->arguments);
+    plan->moving = rg_arena_take(arena, arguments * sizeof *plan->moving);
+    plan->pointers = rg_arena_take_zeroed(arena, arguments * sizeof *plan->pointers);
+    plan->steps = rg_arena_take(arena, plan->step_count * sizeof *plan->steps);
+    plan->outputs = rg_arena_take(arena, plan->output_count * sizeof *plan->outputs);
+    plan->source_pointers = rg_arena_take(arena, plan->source_count * sizeof(void *));
+    plan->output_pointers = rg_arena_take(arena, plan->output_count * sizeof(void *));
+    if (!plan->buffers || !plan->arguments || !plan->moving || !plan->pointers || !plan->steps || !plan->outputs ||
+        !plan->source_pointers || !plan->output_pointers)
+        return false;
+    for (size_t i = 0; i < b->value_count; i++)
+        plan->buffers[i] = (rg_buffer){ .place = b->values[i].place, .index = b->values[i].index,
+                                        .bytes = b->values[i].bytes };
+    for (size_t i = 0; i < b->value_count; i++)
+        if (b->values[i].place == RG_IN_OUTPUT) plan->outputs[b->values[i].index].buffer = (uint32_t)i;
+    for (uint32_t i = 0; i < b->count; i++)
+        if (b->output_of[i] != RG_NONE) plan->outputs[b->output_of[i]].node = i;
+    for (size_t i = 0; i < b->draft_count; i++)
+        if (!finish_step(b, &b->drafts[i], &plan->steps[i])) return false;
+    return !b->failed && rg_builder_layout(b);
+}
+
+bool rg_plan_build(rg_tape *tape, const rg_request *request, rg_plan *plan)
+{
+    rg_builder b = { .tape = tape, .request = request, .plan = plan, .scratch = &tape->scratch,
+                     .count = request->end - request->first };
+    const size_t places = b.count + tape->external_count;
+    b.needed = rg_builder_take(&b, b.count, sizeof *b.needed);
+    b.same_as = rg_builder_take(&b, b.count, sizeof *b.same_as);
+    b.placements = rg_builder_take(&b, places, sizeof *b.placements);
+    b.output_of = rg_builder_take(&b, b.count, sizeof *b.output_of);
+    b.source_of = rg_builder_take(&b, places, sizeof *b.source_of);
+    plan->sources = rg_arena_take(&plan->arena, places * sizeof *plan->sources);
+    plan->sinks = rg_arena_take(&plan->arena, request->sink_count * sizeof *plan->sinks);
+    if (b.failed || !plan->sources || !plan->sinks) return false;
+    for (size_t i = 0; i < places; i++) {
+        b.placements[i].value = b.source_of[i] = RG_NONE;
+        if (i < b.count) b.output_of[i] = RG_NONE;
+    }
+    mark_needed(&b);
+    merge_equal(&b);
+    place_all(&b);
+    return !b.failed && finish(&b);
+}

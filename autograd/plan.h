@@ -1,0 +1,131 @@
+/* plan.h: a plan is the flat list of steps that computes what was asked of a segment. Internal.
+ *
+ * Building one: mark what is needed, merge equal nodes, resolve views to strides, make steps, join elementwise
+ * nodes into groups, lay out buffers by liveness. Node by node ("eager") is the same without merging, joining
+ * and reuse, and with every value kept; what a step does is the same code either way, so the bits are too. */
+#ifndef RETROGRAD_PLAN_H
+#define RETROGRAD_PLAN_H
+
+#include "gradient.h"
+#include "shape.h"
+#include "tape.h"
+
+#define RG_NONE UINT32_MAX
+
+enum {
+    RG_TILE_BYTES = 2048,      /* of one scratch register: tiles of a group stay in the first-level cache */
+    RG_GROUP_REGISTERS = 24,
+    RG_GROUP_OPERANDS = RG_MAX_OPERANDS
+};
+
+/* ---- Buffers: where numbers are while a plan runs ------------------------------------------------------- */
+
+typedef enum {
+    RG_IN_SOURCE,              /* a leaf, or a value of an earlier segment */
+    RG_IN_WORKSPACE,
+    RG_IN_OUTPUT,              /* handed out: in the tape's memory for values */
+    RG_IN_GRADIENT             /* the gradient of the parameter that is source number `index` */
+} rg_place;
+
+typedef struct {
+    rg_place place;
+    uint32_t index;            /* of the source or output */
+    size_t bytes, offset;      /* offset: in the workspace */
+} rg_buffer;
+
+/* One pointer that a step needs. */
+typedef struct {
+    uint32_t buffer;
+    int64_t offset;            /* in bytes */
+} rg_argument;
+
+/* ---- Steps ------------------------------------------------------------------------------------------------ */
+
+typedef enum {
+    RG_SLOT_ARGUMENT,          /* at the same elements of an argument */
+    RG_SLOT_REGISTER,          /* a tile of scratch memory */
+    RG_SLOT_WHOLE              /* an argument, not by elements */
+} rg_slot_kind;
+
+typedef struct {
+    rg_slot_kind kind;
+    uint32_t index;
+} rg_slot;
+
+/* An operand of a group that does not lie like the result: it is copied into a register, tile by tile. */
+typedef struct {
+    uint32_t argument, into;
+    bool one_number;           /* the same for every tile, so once is enough */
+    rg_layout layout;
+} rg_load;
+
+typedef struct {
+    rg_kernel *kernel;
+    const void *attributes;
+    int operands;
+    rg_slot in[RG_GROUP_OPERANDS], out;
+} rg_micro;
+
+/* A run of elementwise ops over the same number of elements, done tile by tile. */
+typedef struct {
+    int64_t count;
+    rg_dtype dtype;
+    int loads, micros, registers;
+    rg_load *load;
+    rg_micro *micro;
+} rg_group;
+
+typedef struct {
+    rg_kernel *kernel;         /* NULL: only the group */
+    rg_call call;              /* out and in are set when the plan is bound */
+    uint32_t first_argument;   /* the result, then the operands */
+    int64_t items;             /* of the kernel, or elements of the group */
+    int64_t item_elements;     /* of the result that one item writes */
+    int64_t items_per_task, items_per_chunk;
+    rg_group *group;           /* after each chunk of items, over their elements; or NULL */
+    uint32_t node;             /* relative to the segment: whose line a message names; or RG_NONE */
+} rg_step;
+
+typedef struct {
+    bool external;
+    uint32_t index;            /* slot of the external, or node relative to the segment */
+} rg_source;
+
+typedef struct {
+    uint32_t node;             /* relative to the segment; RG_NONE for what a plan computes unnamed */
+    uint32_t buffer;
+} rg_output;
+
+typedef struct {
+    rg_arena arena;            /* everything below lies here */
+    rg_source *sources;
+    rg_output *outputs;
+    uint32_t *sinks;           /* source numbers of the parameters whose gradients are written */
+    rg_buffer *buffers;
+    rg_argument *arguments;
+    void **pointers;           /* one for each argument */
+    uint32_t *moving;          /* arguments that are not in the workspace: set at each run */
+    rg_step *steps;
+    size_t source_count, output_count, sink_count, buffer_count, argument_count, moving_count, step_count;
+    size_t workspace_bytes;
+    uint64_t workspace_generation; /* of the workspace that the other pointers point into */
+    void **source_pointers, **output_pointers; /* of the run at hand */
+} rg_plan;
+
+/* What is wanted of the nodes first <= i < end. */
+typedef struct {
+    uint32_t first, end;
+    const uint32_t *wanted;    /* nodes whose values are read */
+    size_t wanted_count;
+    const rg_sink *sinks;      /* adjoints to be put, or added, into gradients */
+    size_t sink_count;
+    bool accumulate;           /* add to the gradients instead of writing them */
+    bool optimise;             /* merge, join and reuse; else node by node */
+} rg_request;
+
+/* Builds a plan into `plan` (all zeros); false when out of memory. Its arena must be freed either way. */
+bool rg_plan_build(rg_tape *tape, const rg_request *request, rg_plan *plan);
+/* Runs it on the tape as it stands. False once the tape has failed. */
+bool rg_plan_run(rg_tape *tape, const rg_request *request, rg_plan *plan);
+
+#endif

@@ -1,0 +1,275 @@
+/* reduce.c: sums and maxima over axes.
+ *
+ * Recorded in one form: the reduced axes stand side by side (others are permuted away first), so that a kernel
+ * sees [outer, reduced, inner] and writes [outer, inner]. Order is part of the result: a sum along a row runs in
+ * sixteen lanes over blocks that are then added pairwise; a sum down columns adds row after row in blocks. No
+ * SIMD level and no cut of the work between threads changes it. */
+#include "lanes.h"
+#include "ops.h"
+
+typedef struct {
+    int64_t first, last, keepdims; /* the reduced axes are first <= i < last */
+} reduce_attributes;
+
+typedef struct {
+    int64_t outer, reduced, inner;
+} extent;
+
+static int64_t product(const rg_shape *shape, int64_t from, int64_t to)
+{
+    int64_t count = 1;
+    for (int64_t i = from; i < to; i++) count *= shape->size[i];
+    return count;
+}
+
+static extent extent_of(const rg_shape *shape, const reduce_attributes *attributes)
+{
+    return (extent){ product(shape, 0, attributes->first), product(shape, attributes->first, attributes->last),
+                     product(shape, attributes->last, shape->rank) };
+}
+
+static rg_status reduce_shape(rg_shape_call *call)
+{
+    const reduce_attributes *attributes = call->attributes;
+    const rg_shape *in = call->in[0];
+    call->dtype = call->in_dtype[0];
+    if (!rg_dtype_is_float(call->dtype)) return rg_refuse(call, RG_E_DTYPE, "takes f32 or f64");
+    if (attributes->first < 0 || attributes->last < attributes->first || attributes->last > in->rank)
+        return rg_refuse(call, RG_E_ARGUMENT, "axes out of range");
+    call->shape.rank = 0;
+    for (int i = 0; i < in->rank; i++) {
+        bool reduced = i >= attributes->first && i < attributes->last;
+        if (!reduced || attributes->keepdims) call->shape.size[call->shape.rank++] = reduced ? 1 : in->size[i];
+    }
+    return RG_OK;
+}
+
+static rg_status max_shape(rg_shape_call *call)
+{
+    rg_status status = reduce_shape(call);
+    if (status) return status;
+    extent e = extent_of(call->in[0], call->attributes);
+    if (e.reduced == 0 && e.outer > 0 && e.inner > 0) return rg_refuse(call, RG_E_SHAPE, "the largest of no elements");
+    return RG_OK;
+}
+
+static int64_t output_items(const rg_call *call)
+{
+    return rg_shape_count(call->layout[0].shape);
+}
+
+static int64_t reduced_work(const rg_call *call)
+{
+    return extent_of(&call->layout[1].shape, call->attributes).reduced;
+}
+
+static int64_t one_element(const rg_call *call)
+{
+    (void)call;
+    return 1;
+}
+
+enum { COLUMNS = 128, BLOCK_ROWS = 64 };
+
+/* Items are elements of the result; those of one outer index and neighbouring inner ones go together. */
+#define REDUCE_KERNEL(name, type, suffix, target, unused)                                                    \
+    target static void name##_##suffix(const rg_call *call, int64_t begin, int64_t end)                            \
+    {                                                                                                              \
+        const extent e = extent_of(&call->layout[1].shape, call->attributes);                                      \
+        const type *x = call->in[0];                                                                               \
+        type *y = call->out;                                                                                       \
+        for (int64_t i = begin; i < end;) {                                                                        \
+            const int64_t outer = i / e.inner, inner = i % e.inner;                                                \
+            const type *from = x + outer * e.reduced * e.inner + inner;                                            \
+            if (e.inner == 1) {                                                                                    \
+                y[i++] = name##_along_##suffix(from, e.reduced);                                                   \
+                continue;                                                                                          \
+            }                                                                                                      \
+            int64_t n = e.inner - inner < end - i ? e.inner - inner : end - i;                                     \
+            if (n > COLUMNS) n = COLUMNS;                                                                          \
+            name##_down_##suffix(from, e.reduced, e.inner, n, y + i);                                              \
+            i += n;                                                                                                \
+        }                                                                                                          \
+    }
+
+/* Blocks of rows are summed apart and then added, which keeps the error of long columns small. */
+#define SUM_DOWN(name, type, suffix, target, unused)                                                               \
+    target static void name##_down_##suffix(const type *x, int64_t rows, int64_t stride, int64_t n, type *restrict y) \
+    {                                                                                                              \
+        type block[COLUMNS];                                                                                       \
+        for (int64_t j = 0; j < n; j++) y[j] = 0;                                                                  \
+        for (int64_t first = 0; first < rows; first += BLOCK_ROWS) {                                               \
+            const int64_t last = rows - first < BLOCK_ROWS ? rows : first + BLOCK_ROWS;                            \
+            for (int64_t j = 0; j < n; j++) block[j] = x[first * stride + j];                                      \
+            for (int64_t i = first + 1; i < last; i++)                                                             \
+                for (int64_t j = 0; j < n; j++) block[j] += x[i * stride + j];                                     \
+            for (int64_t j = 0; j < n; j++) y[j] += block[j];                                                      \
+        }                                                                                                          \
+    }
+
+#define MAX_DOWN(name, type, suffix, target, unused)                                                               \
+    target static void name##_down_##suffix(const type *x, int64_t rows, int64_t stride, int64_t n, type *restrict y) \
+    {                                                                                                              \
+        for (int64_t j = 0; j < n; j++) y[j] = x[j];                                                               \
+        for (int64_t i = 1; i < rows; i++)                                                                         \
+            for (int64_t j = 0; j < n; j++) y[j] = RG_LARGER(x[i * stride + j], y[j]);                             \
+    }
+
+#define SUM_ALONG(name, type, suffix, target, unused)                                                              \
+    target static type name##_along_##suffix(const type *x, int64_t n)                                             \
+    {                                                                                                              \
+        return rg_lanes_sum_##type(x, n);                                                                          \
+    }
+#define MAX_ALONG(name, type, suffix, target, unused)                                                              \
+    target static type name##_along_##suffix(const type *x, int64_t n)                                             \
+    {                                                                                                              \
+        return rg_lanes_max_##type(x, n);                                                                          \
+    }
+
+RG_EACH_KERNEL(SUM_ALONG, sum, 0)
+RG_EACH_KERNEL(SUM_DOWN, sum, 0)
+RG_EACH_KERNEL(REDUCE_KERNEL, sum, 0)
+RG_EACH_KERNEL(MAX_ALONG, max, 0)
+RG_EACH_KERNEL(MAX_DOWN, max, 0)
+RG_EACH_KERNEL(REDUCE_KERNEL, max, 0)
+
+/* ---- Derivatives ------------------------------------------------------------------------------------ */
+
+/* t of the reduced shape, seen with the reduced axes as size 1, so that it broadcasts against x. */
+static rg_tensor with_axes_kept(rg_tensor t, rg_tensor x, const reduce_attributes *attributes)
+{
+    if (attributes->keepdims) return t;
+    rg_shape shape = rg_shape_of(x);
+    for (int64_t i = attributes->first; i < attributes->last; i++) shape.size[i] = 1;
+    return rg_reshape(t, shape);
+}
+
+static rg_tensor sum_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    (void)k;
+    return rg_expand(with_axes_kept(g, in[0], rg_attributes_of(y)), rg_shape_of(in[0]));
+}
+
+/* g goes to the places that hold the largest value, shared equally among ties (PyTorch's amax does so). */
+static rg_tensor max_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    (void)k;
+    const reduce_attributes *attributes = rg_attributes_of(y);
+    const reduce_attributes kept = { attributes->first, attributes->last, 1 };
+    rg_tensor largest = rg_equal(in[0], with_axes_kept(y, in[0], attributes));
+    rg_tensor ties = rg_apply(&rg_op_sum, &kept, 1, &largest);
+    rg_tensor share = rg_div(with_axes_kept(g, in[0], attributes), ties);
+    return rg_where(largest, share, rg_full(g.tape, rg_dtype_of(g), RG_SCALAR, 0));
+}
+
+/* ---- Samples and the table's entries ------------------------------------------------------------------- */
+
+static void describe_axes(const void *attributes, char *text, size_t size)
+{
+    const reduce_attributes *axes = attributes;
+    snprintf(text, size, "axes %d:%d%s", (int)axes->first, (int)axes->last, axes->keepdims ? ", keepdims" : "");
+}
+
+static const reduce_attributes all_of_2 = { 0, 2, 0 }, first_of_2 = { 0, 1, 0 }, last_kept = { 1, 2, 1 },
+                               middle = { 1, 2, 0 }, nothing = { 0, 0, 0 }, outside = { 1, 3, 0 };
+#define X(attributes_, ...)                                                                                        \
+    { .operands = 1, .in = { { .shape = { RG_COUNT_INT64(__VA_ARGS__), { __VA_ARGS__ } } } },                      \
+      .attributes = &attributes_ }
+static const rg_sample sum_samples[] = {
+    X(all_of_2, 3, 4), X(first_of_2, 70, 3), X(last_kept, 3, 40), X(middle, 2, 3, 4), X(all_of_2, 1, 1),
+    X(first_of_2, 0, 3), X(middle, 2, 0, 2), { .operands = 1, .attributes = &nothing },
+    { .operands = 1, .in = { { .shape = { 2, { 3, 4 } } } }, .attributes = &outside, .refuse = RG_E_ARGUMENT },
+    { .operands = 1, .in = { { .dtype = RG_I64, .shape = { 2, { 3, 4 } } } }, .attributes = &first_of_2,
+      .refuse = RG_E_DTYPE },
+    { .operands = 0 },
+};
+static const rg_sample max_samples[] = {
+    X(all_of_2, 3, 4), X(first_of_2, 7, 3), X(last_kept, 3, 40), X(middle, 2, 3, 4), X(all_of_2, 1, 1),
+    X(last_kept, 0, 3), { .operands = 1, .attributes = &nothing },
+    { .operands = 1, .in = { { .shape = { 2, { 0, 3 } } } }, .attributes = &first_of_2, .refuse = RG_E_SHAPE },
+    { .operands = 1, .in = { { .dtype = RG_I32, .shape = { 2, { 3, 4 } } } }, .attributes = &first_of_2,
+      .refuse = RG_E_DTYPE },
+    { .operands = 0 },
+};
+
+#define REDUCTION(name_, shape_, text)                                                                             \
+    const rg_op rg_op_##name_ = { .name = #name_, .doc = text, .arity = 1, .kind = RG_ITEMS,                       \
+                                  .attribute_size = sizeof(reduce_attributes), .shape = shape_,                    \
+                                  RG_KERNELS(name_), .items = output_items, .item_work = reduced_work,             \
+                                  .item_elements = one_element, .vjp = name_##_vjp, .samples = name_##_samples,    \
+                                  .describe = describe_axes };
+REDUCTION(sum, reduce_shape, "sum over axes")
+REDUCTION(max, max_shape, "largest over axes; ties share the cotangent")
+
+/* ---- Recording ----------------------------------------------------------------------------------------- */
+
+/* A permutation that moves the chosen axes to the end, keeping the order of both kinds. */
+static rg_axes chosen_last(int rank, uint32_t mask)
+{
+    rg_axes order = { .count = 0 };
+    for (int chosen = 0; chosen < 2; chosen++)
+        for (int i = 0; i < rank; i++)
+            if ((mask >> i & 1u) == (uint32_t)chosen) order.axis[order.count++] = i;
+    return order;
+}
+
+static rg_tensor reduce(const char *site, const rg_op *op, rg_tensor x, rg_axes axes, bool keepdims)
+{
+    const rg_node *node = rg_node_checked(site, op->name, x);
+    if (!node) return rg_apply_at(site, op, NULL, 1, &x);
+    const int rank = node->shape->rank;
+    uint32_t mask;
+    if (!rg_axes_mask(axes, rank, &mask))
+        return rg_fail_op(x.tape, site, RG_E_ARGUMENT, op->name, "an axis is out of range or named twice", 1, &x);
+    rg_shape kept = *node->shape;
+    reduce_attributes attributes = { 0, 0, keepdims };
+    int chosen = 0;
+    for (int i = rank - 1; i >= 0; i--)
+        if (mask >> i & 1u) {
+            attributes.first = i;
+            kept.size[i] = 1;
+            chosen++;
+        }
+    attributes.last = attributes.first + chosen;
+    bool side_by_side = mask == ((1u << chosen) - 1u) << attributes.first;
+    if (side_by_side) return rg_apply_at(site, op, &attributes, 1, &x);
+
+    attributes = (reduce_attributes){ rank - chosen, rank, 0 };
+    rg_tensor moved = rg_permute_at(site, x, chosen_last(rank, mask));
+    rg_tensor y = rg_apply_at(site, op, &attributes, 1, &moved);
+    return keepdims ? rg_reshape_at(site, y, kept) : y;
+}
+
+rg_tensor rg_sum_axes_at(const char *site, rg_tensor x, rg_axes axes, bool keepdims)
+{
+    return reduce(site, &rg_op_sum, x, axes, keepdims);
+}
+
+rg_tensor rg_sum_at(const char *site, rg_tensor x)
+{
+    return reduce(site, &rg_op_sum, x, RG_ALL_AXES, false);
+}
+
+rg_tensor rg_max_axes_at(const char *site, rg_tensor x, rg_axes axes, bool keepdims)
+{
+    return reduce(site, &rg_op_max, x, axes, keepdims);
+}
+
+rg_tensor rg_max_at(const char *site, rg_tensor x)
+{
+    return reduce(site, &rg_op_max, x, RG_ALL_AXES, false);
+}
+
+/* The mean of no elements is 0/0, NaN, as everywhere else. */
+rg_tensor rg_mean_axes_at(const char *site, rg_tensor x, rg_axes axes, bool keepdims)
+{
+    rg_tensor sum = reduce(site, &rg_op_sum, x, axes, keepdims);
+    if (rg_is_null(sum)) return sum;
+    double elements = (double)rg_shape_count(rg_shape_of(x)), results = (double)rg_shape_count(rg_shape_of(sum));
+    return rg_scale_at(site, sum, results / elements);
+}
+
+rg_tensor rg_mean_at(const char *site, rg_tensor x)
+{
+    return rg_mean_axes_at(site, x, RG_ALL_AXES, false);
+}

@@ -1,0 +1,228 @@
+/* shape.c: sizes, strides, broadcasting, and the shape rules that many ops share. */
+#include "shape.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    size_t size;
+} dtypes[] = {
+    [RG_NO_DTYPE] = { "?", 0 }, [RG_F32] = { "f32", 4 }, [RG_F64] = { "f64", 8 },
+    [RG_I32] = { "i32", 4 },    [RG_I64] = { "i64", 8 },
+};
+
+size_t rg_dtype_size(rg_dtype dtype)
+{
+    return (unsigned)dtype <= RG_I64 ? dtypes[dtype].size : 0;
+}
+
+const char *rg_dtype_name(rg_dtype dtype)
+{
+    return (unsigned)dtype <= RG_I64 ? dtypes[dtype].name : "?";
+}
+
+int64_t rg_shape_count(rg_shape shape)
+{
+    int64_t count = 1;
+    if (shape.rank < 0 || shape.rank > RG_MAX_RANK) return -1;
+    /* A zero size anywhere makes the count 0, but the other sizes must still be sizes. */
+    for (int i = 0; i < shape.rank; i++)
+        if (shape.size[i] < 0) return -1;
+    for (int i = 0; i < shape.rank; i++)
+        if (shape.size[i] == 0) return 0;
+    for (int i = 0; i < shape.rank; i++)
+        if (__builtin_mul_overflow(count, shape.size[i], &count)) return -1;
+    return count <= INT64_MAX / 64 ? count : -1;
+}
+
+bool rg_shape_equal(rg_shape a, rg_shape b)
+{
+    if (a.rank != b.rank || a.rank < 0 || a.rank > RG_MAX_RANK) return false;
+    for (int i = 0; i < a.rank; i++)
+        if (a.size[i] != b.size[i]) return false;
+    return true;
+}
+
+void rg_layout_contiguous(rg_layout *layout)
+{
+    int64_t stride = 1;
+    for (int i = layout->shape.rank - 1; i >= 0; i--) {
+        layout->stride[i] = stride;
+        stride *= layout->shape.size[i] > 0 ? layout->shape.size[i] : 1;
+    }
+}
+
+bool rg_layout_is_contiguous(const rg_layout *layout)
+{
+    int64_t stride = 1;
+    for (int i = layout->shape.rank - 1; i >= 0; i--) {
+        if (layout->shape.size[i] != 1 && layout->stride[i] != stride) return false;
+        stride *= layout->shape.size[i];
+    }
+    return true;
+}
+
+void rg_layout_broadcast(const rg_layout *in, const rg_shape *shape, rg_layout *out)
+{
+    int extra = shape->rank - in->shape.rank;
+    out->dtype = in->dtype;
+    out->shape = *shape;
+    for (int i = 0; i < shape->rank; i++) {
+        bool repeats = i < extra || (in->shape.size[i - extra] == 1 && shape->size[i] != 1);
+        out->stride[i] = repeats ? 0 : in->stride[i - extra];
+    }
+}
+
+void rg_layout_collapse(rg_layout *layout)
+{
+    int rank = 0;
+    int64_t *size = layout->shape.size, *stride = layout->stride;
+    for (int i = 0; i < layout->shape.rank; i++) {
+        if (size[i] == 1) continue;
+        bool continues = rank > 0 && stride[rank - 1] == stride[i] * size[i];
+        if (continues) {
+            size[rank - 1] *= size[i];
+            stride[rank - 1] = stride[i];
+        } else {
+            size[rank] = size[i];
+            stride[rank++] = stride[i];
+        }
+    }
+    layout->shape.rank = rank;
+}
+
+/* One run along the innermost dimension. */
+static void gather_run(const char *from, int64_t stride, int64_t count, size_t item, char *out)
+{
+    if (stride == 1) {
+        memcpy(out, from, (size_t)count * item);
+    } else if (item == 4) {
+        uint32_t word, *to = (uint32_t *)(void *)out;
+        for (int64_t i = 0; i < count; i++) {
+            memcpy(&word, from + (size_t)(i * stride) * 4, 4);
+            to[i] = word;
+        }
+    } else {
+        uint64_t word, *to = (uint64_t *)(void *)out;
+        for (int64_t i = 0; i < count; i++) {
+            memcpy(&word, from + (size_t)(i * stride) * 8, 8);
+            to[i] = word;
+        }
+    }
+}
+
+void rg_layout_gather(const rg_layout *given, const void *data, int64_t begin, int64_t count, void *out)
+{
+    const size_t item = rg_dtype_size(given->dtype);
+    rg_layout layout = *given;
+    rg_layout_collapse(&layout);
+    const int last = layout.shape.rank - 1;
+    if (last < 0) {
+        if (count > 0) memcpy(out, data, item);
+        return;
+    }
+    int64_t position[RG_MAX_RANK], offset = 0, rest = begin;
+    for (int i = last; i >= 0; i--) {
+        position[i] = rest % layout.shape.size[i];
+        rest /= layout.shape.size[i];
+        offset += position[i] * layout.stride[i];
+    }
+    for (char *to = out; count > 0;) {
+        int64_t run = layout.shape.size[last] - position[last];
+        if (run > count) run = count;
+        gather_run((const char *)data + offset * (int64_t)item, layout.stride[last], run, item, to);
+        to += (size_t)run * item;
+        count -= run;
+        offset += run * layout.stride[last];
+        position[last] += run;
+        for (int i = last; i > 0 && position[i] == layout.shape.size[i]; i--) {
+            offset += layout.stride[i - 1] - position[i] * layout.stride[i];
+            position[i] = 0;
+            position[i - 1]++;
+        }
+    }
+}
+
+bool rg_broadcast(const rg_shape *a, const rg_shape *b, rg_shape *out)
+{
+    int rank = a->rank > b->rank ? a->rank : b->rank;
+    out->rank = rank;
+    for (int i = 0; i < rank; i++) {
+        int64_t p = i < rank - a->rank ? 1 : a->size[i - (rank - a->rank)];
+        int64_t q = i < rank - b->rank ? 1 : b->size[i - (rank - b->rank)];
+        if (p != q && p != 1 && q != 1) return false;
+        out->size[i] = p == 1 ? q : p;
+    }
+    return true;
+}
+
+int rg_axis_normal(int axis, int rank)
+{
+    if (axis < -rank || axis >= rank) return -1;
+    return axis < 0 ? axis + rank : axis;
+}
+
+bool rg_axes_mask(rg_axes axes, int rank, uint32_t *mask)
+{
+    *mask = axes.count == 0 ? (1u << rank) - 1u : 0;
+    if (axes.count < 0 || axes.count > RG_MAX_RANK) return false;
+    for (int i = 0; i < axes.count; i++) {
+        int axis = rg_axis_normal(axes.axis[i], rank);
+        if (axis < 0 || *mask >> axis & 1u) return false;
+        *mask |= 1u << axis;
+    }
+    return true;
+}
+
+rg_shape_attributes rg_shape_pack(rg_shape shape)
+{
+    rg_shape_attributes attributes = { .rank = shape.rank };
+    for (int i = 0; i < shape.rank && i < RG_MAX_RANK; i++) attributes.size[i] = shape.size[i];
+    return attributes;
+}
+
+rg_shape rg_shape_unpack(const rg_shape_attributes *attributes)
+{
+    rg_shape shape = { .rank = (int)attributes->rank };
+    memcpy(shape.size, attributes->size, sizeof shape.size);
+    return shape;
+}
+
+rg_status rg_refuse(rg_shape_call *call, rg_status status, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(call->reason, RG_REASON_SIZE, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+rg_status rg_shape_same(rg_shape_call *call)
+{
+    call->dtype = call->in_dtype[0];
+    call->like = 1;
+    if (!rg_dtype_is_float(call->dtype)) return rg_refuse(call, RG_E_DTYPE, "takes f32 or f64");
+    for (int k = 1; k < call->operands; k++) {
+        if (call->in_dtype[k] != call->dtype) return rg_refuse(call, RG_E_DTYPE, "dtypes differ");
+        if (!rg_shape_equal(*call->in[k], *call->in[0])) return rg_refuse(call, RG_E_SHAPE, "shapes differ");
+    }
+    return RG_OK;
+}
+
+rg_status rg_shape_broadcast(rg_shape_call *call)
+{
+    call->dtype = call->in_dtype[0];
+    call->like = 1;
+    if (!rg_dtype_is_float(call->dtype)) return rg_refuse(call, RG_E_DTYPE, "takes f32 or f64");
+    for (int k = 1; k < call->operands; k++) {
+        if (call->in_dtype[k] != call->dtype) return rg_refuse(call, RG_E_DTYPE, "dtypes differ");
+        if (call->in[k] == call->in[0] || (call->like && rg_shape_equal(*call->in[k], *call->in[0]))) continue;
+        rg_shape both;
+        if (!rg_broadcast(call->like ? call->in[0] : &call->shape, call->in[k], &both))
+            return rg_refuse(call, RG_E_SHAPE, "sizes do not broadcast");
+        call->shape = both;
+        call->like = 0;
+    }
+    return RG_OK;
+}

@@ -1,0 +1,46 @@
+/* shape.h: sizes, strides and broadcasting. Internal. */
+#ifndef RETROGRAD_SHAPE_H
+#define RETROGRAD_SHAPE_H
+
+#include "tape.h"
+
+/* Row-major strides for the layout's shape. */
+void rg_layout_contiguous(rg_layout *layout);
+bool rg_layout_is_contiguous(const rg_layout *layout);
+/* The layout of an operand as seen when broadcast to `shape`: stride 0 where it repeats. */
+void rg_layout_broadcast(const rg_layout *in, const rg_shape *shape, rg_layout *out);
+/* The same elements in the same order with as few dimensions as possible, none of size 1. */
+void rg_layout_collapse(rg_layout *layout);
+/* Copies elements begin, ..., begin + count - 1 (in row-major order) to `out`, side by side. */
+void rg_layout_gather(const rg_layout *layout, const void *data, int64_t begin, int64_t count, void *out);
+/* NumPy's rule; false if the sizes do not fit. */
+bool rg_broadcast(const rg_shape *a, const rg_shape *b, rg_shape *out);
+/* An axis in [-rank, rank) as one in [0, rank), or -1. */
+int rg_axis_normal(int axis, int rank);
+/* A bit for each axis chosen; no axis means all. False if one is out of range or named twice. */
+bool rg_axes_mask(rg_axes axes, int rank, uint32_t *mask);
+
+/* A shape as an op's attributes: whole words, without padding. */
+typedef struct {
+    int64_t rank;
+    int64_t size[RG_MAX_RANK];
+} rg_shape_attributes;
+
+rg_shape_attributes rg_shape_pack(rg_shape shape);
+rg_shape rg_shape_unpack(const rg_shape_attributes *attributes);
+
+/* Fills in a rule's reason; returns the status, so that a rule can end with it. */
+rg_status rg_refuse(rg_shape_call *call, rg_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static inline bool rg_dtype_is_float(rg_dtype dtype)
+{
+    return dtype == RG_F32 || dtype == RG_F64;
+}
+
+static inline bool rg_dtype_is_index(rg_dtype dtype)
+{
+    return dtype == RG_I32 || dtype == RG_I64;
+}
+
+#endif

@@ -1,0 +1,279 @@
+/* softmax.c: ops along the last axis, a row at a time: softmax and its logarithm, logsumexp, cross-entropy.
+ * Every one subtracts the row's largest element first, so that nothing overflows. */
+#include <math.h>
+
+#include "elementary.h"
+#include "lanes.h"
+#include "ops.h"
+
+#define EXP(x) _Generic((x), float: rg_exp_f32, double: rg_exp_f64)(x)
+#define LOG(x) _Generic((x), float: rg_log_f32, double: rg_log_f64)(x)
+#define LANES_SUM(x, n) _Generic((x), float *: rg_lanes_sum_float, double *: rg_lanes_sum_double)(x, n)
+#define LANES_MAX(x, n) _Generic((x), const float *: rg_lanes_max_float, const double *: rg_lanes_max_double)(x, n)
+
+static int64_t last_size(const rg_shape *shape)
+{
+    return shape->rank > 0 ? shape->size[shape->rank - 1] : 1;
+}
+
+static int64_t row_items(const rg_call *call)
+{
+    int64_t n = last_size(&call->layout[1].shape);
+    return n > 0 ? rg_shape_count(call->layout[1].shape) / n : 0;
+}
+
+static int64_t row_work(const rg_call *call)
+{
+    return 8 * last_size(&call->layout[1].shape);
+}
+
+static int64_t row_elements(const rg_call *call)
+{
+    return last_size(&call->layout[1].shape);
+}
+
+static int64_t one_element(const rg_call *call)
+{
+    (void)call;
+    return 1;
+}
+
+/* ln sum e^(x - m) + m. A row of -inf has m = -inf, and a +inf in it m = +inf: then m itself is the answer. The
+ * exponentials are summed in blocks, as lanes.h sums a row. */
+enum { SPAN = 256 };
+#define LOGSUMEXP(name, type, suffix, target, unused)                                                              \
+    target static inline type row_##name##_##suffix(const type *x, int64_t n)                                      \
+    {                                                                                                              \
+        type e[SPAN], sum = 0;                                                                                     \
+        const type m = LANES_MAX(x, n);                                                                            \
+        if (!(m - m == 0)) return m;                                                                               \
+        for (int64_t first = 0; first < n; first += SPAN) {                                                        \
+            const int64_t count = n - first < SPAN ? n - first : SPAN;                                             \
+            for (int64_t i = 0; i < count; i++) e[i] = EXP(x[first + i] - m);                                      \
+            sum += LANES_SUM((type *)e, count);                                                                    \
+        }                                                                                                          \
+        return LOG(sum) + m;                                                                                       \
+    }                                                                                                              \
+    target static void name##_##suffix(const rg_call *call, int64_t begin, int64_t end)                            \
+    {                                                                                                              \
+        const int64_t n = last_size(&call->layout[1].shape);                                                       \
+        const type *x = call->in[0];                                                                               \
+        type *y = call->out;                                                                                       \
+        for (int64_t row = begin; row < end; row++) y[row] = row_##name##_##suffix(x + row * n, n);                \
+    }
+RG_EACH_KERNEL(LOGSUMEXP, logsumexp, 0)
+
+#define SOFTMAX(name, type, suffix, target, unused)                                                                \
+    target static void name##_##suffix(const rg_call *call, int64_t begin, int64_t end)                            \
+    {                                                                                                              \
+        const int64_t n = last_size(&call->layout[1].shape);                                                       \
+        for (int64_t row = begin; row < end; row++) {                                                              \
+            const type *x = (const type *)call->in[0] + row * n;                                                   \
+            type *y = (type *)call->out + row * n;                                                                 \
+            const type m = LANES_MAX(x, n);                                                                        \
+            RG_INDEPENDENT                                                                                         \
+            for (int64_t i = 0; i < n; i++) y[i] = EXP(x[i] - m);                                                  \
+            const type sum = LANES_SUM(y, n);                                                                      \
+            for (int64_t i = 0; i < n; i++) y[i] /= sum;                                                           \
+        }                                                                                                          \
+    }
+RG_EACH_KERNEL(SOFTMAX, softmax, 0)
+
+#define LOG_SOFTMAX(name, type, suffix, target, unused)                                                            \
+    target static void name##_##suffix(const rg_call *call, int64_t begin, int64_t end)                            \
+    {                                                                                                              \
+        const int64_t n = last_size(&call->layout[1].shape);                                                       \
+        for (int64_t row = begin; row < end; row++) {                                                              \
+            const type *x = (const type *)call->in[0] + row * n;                                                   \
+            type *y = (type *)call->out + row * n;                                                                 \
+            const type l = row_logsumexp_##suffix(x, n);                                                           \
+            RG_INDEPENDENT                                                                                         \
+            for (int64_t i = 0; i < n; i++) y[i] = x[i] - l;                                                       \
+        }                                                                                                          \
+    }
+RG_EACH_KERNEL(LOG_SOFTMAX, log_softmax, 0)
+
+#define CROSS_ENTROPY(name, type, suffix, target, unused)                                                          \
+    target static void name##_##suffix(const rg_call *call, int64_t begin, int64_t end)                            \
+    {                                                                                                              \
+        const int64_t n = last_size(&call->layout[1].shape);                                                       \
+        const bool wide = call->layout[2].dtype == RG_I64;                                                         \
+        for (int64_t row = begin; row < end; row++) {                                                              \
+            const type *x = (const type *)call->in[0] + row * n;                                                   \
+            const int64_t label = wide ? ((const int64_t *)call->in[1])[row] : ((const int32_t *)call->in[1])[row]; \
+            const bool known = label >= 0 && label < n;                                                            \
+            if (!known) rg_kernel_fault(call, row);                                                                \
+            ((type *)call->out)[row] = known ? row_logsumexp_##suffix(x, n) - x[label] : 0;                        \
+        }                                                                                                          \
+    }
+RG_EACH_KERNEL(CROSS_ENTROPY, cross_entropy_rows, 0)
+
+/* ---- Shape rules ------------------------------------------------------------------------------------- */
+
+static rg_status rows_shape(rg_shape_call *call)
+{
+    call->dtype = call->in_dtype[0];
+    call->like = 1;
+    if (!rg_dtype_is_float(call->dtype)) return rg_refuse(call, RG_E_DTYPE, "takes f32 or f64");
+    if (call->in[0]->rank < 1) return rg_refuse(call, RG_E_SHAPE, "takes at least one axis");
+    return RG_OK;
+}
+
+static rg_status row_to_one_shape(rg_shape_call *call)
+{
+    rg_status status = rows_shape(call);
+    if (status) return status;
+    if (last_size(call->in[0]) == 0) return rg_refuse(call, RG_E_SHAPE, "a row of no elements");
+    call->like = 0;
+    call->shape = *call->in[0];
+    call->shape.rank--;
+    return RG_OK;
+}
+
+static rg_status cross_entropy_shape(rg_shape_call *call)
+{
+    rg_status status = row_to_one_shape(call);
+    if (status) return status;
+    if (!rg_dtype_is_index(call->in_dtype[1])) return rg_refuse(call, RG_E_DTYPE, "labels must be i32 or i64");
+    if (!rg_shape_equal(call->shape, *call->in[1])) return rg_refuse(call, RG_E_SHAPE, "one label a row is needed");
+    return RG_OK;
+}
+
+/* ---- Derivatives ------------------------------------------------------------------------------------- */
+
+static rg_tensor as_column(rg_tensor t)
+{
+    rg_shape shape = rg_shape_of(t);
+    shape.size[shape.rank++] = 1;
+    return rg_reshape(t, shape);
+}
+
+static rg_tensor logsumexp_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    (void)k, (void)y;
+    return rg_mul(as_column(g), rg_softmax(in[0], -1));
+}
+
+static rg_tensor softmax_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    (void)k, (void)in;
+    return rg_mul(y, rg_sub(g, rg_sum_axes(rg_mul(g, y), RG_AXES(-1), true)));
+}
+
+static rg_tensor log_softmax_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    (void)k, (void)y;
+    return rg_sub(g, rg_mul(rg_softmax(in[0], -1), rg_sum_axes(g, RG_AXES(-1), true)));
+}
+
+static rg_tensor cross_entropy_rows_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    (void)k, (void)y;
+    rg_shape shape = rg_shape_of(in[0]);
+    rg_tensor target = rg_one_hot(in[1], shape.size[shape.rank - 1], rg_dtype_of(in[0]));
+    return rg_mul(rg_sub(rg_softmax(in[0], -1), target), as_column(g));
+}
+
+/* ---- The table's entries ------------------------------------------------------------------------------- */
+
+#define X(...) { .operands = 1, .in = { { .shape = { RG_COUNT_INT64(__VA_ARGS__), { __VA_ARGS__ } } } } }
+static const rg_sample row_samples[] = {
+    X(3, 4), X(5), X(2, 3, 17), X(1, 2), X(0, 3), { .operands = 1, .refuse = RG_E_SHAPE },
+    RG_REFUSE_INDEX_DTYPE_1, { .operands = 0 },
+};
+#define LABELLED(shape_, labels_, classes)                                                                         \
+    { .operands = 2, .in = { { .shape = shape_ }, { .dtype = RG_I32, .shape = labels_, .high = (classes) - 1 } } }
+#define S(...) { RG_COUNT_INT64(__VA_ARGS__), { __VA_ARGS__ } }
+static const rg_sample label_samples[] = {
+    LABELLED(S(3, 4), S(3), 4), LABELLED(S(1, 2), S(1), 2), LABELLED(S(2, 3, 5), S(2, 3), 5), LABELLED(S(0, 3), S(0), 3),
+    { .operands = 2, .in = { { .shape = S(3, 4) }, { .dtype = RG_I32, .shape = S(4) } }, .refuse = RG_E_SHAPE },
+    { .operands = 2, .in = { { .shape = S(3, 4) }, { .shape = S(3) } }, .refuse = RG_E_DTYPE },
+    { .operands = 0 },
+};
+
+#define ROW_OP(name_, shape_, elements, text)                                                                      \
+    const rg_op rg_op_##name_ = { .name = #name_, .doc = text, .arity = 1, .kind = RG_ITEMS, .shape = shape_,      \
+                                  RG_KERNELS(name_), .items = row_items, .item_work = row_work,                    \
+                                  .item_elements = elements, .vjp = name_##_vjp, .samples = row_samples };
+ROW_OP(softmax, rows_shape, row_elements, "e^x over the sum of e^x, along the last axis")
+ROW_OP(log_softmax, rows_shape, row_elements, "x - logsumexp(x), along the last axis")
+ROW_OP(logsumexp, row_to_one_shape, one_element, "ln of the sum of e^x, along the last axis")
+const rg_op rg_op_cross_entropy_rows = {
+    .name = "cross_entropy_rows", .doc = "logsumexp(z) - z[label], along the last axis", .arity = 2, .kind = RG_ITEMS,
+    .shape = cross_entropy_shape, RG_KERNELS(cross_entropy_rows), .items = row_items, .item_work = row_work,
+    .item_elements = one_element, .vjp = cross_entropy_rows_vjp, .no_gradient = 2, .samples = label_samples,
+};
+
+/* ---- Recording ------------------------------------------------------------------------------------------ */
+
+/* Along another axis: swap it with the last, and back. */
+static rg_tensor along(const char *site, const rg_op *op, rg_tensor x, int axis)
+{
+    const rg_node *node = rg_node_checked(site, op->name, x);
+    if (!node) return rg_apply_at(site, op, NULL, 1, &x);
+    int rank = node->shape->rank, normal = rg_axis_normal(axis, rank);
+    if (rank == 0) return rg_apply_at(site, op, NULL, 1, &x);
+    if (normal < 0) return rg_fail_op(x.tape, site, RG_E_ARGUMENT, op->name, "the axis is out of range", 1, &x);
+    if (normal == rank - 1) return rg_apply_at(site, op, NULL, 1, &x);
+    rg_tensor moved = rg_swap_axes(site, x, normal, rank - 1);
+    return rg_swap_axes(site, rg_apply_at(site, op, NULL, 1, &moved), normal, rank - 1);
+}
+
+rg_tensor rg_softmax_at(const char *site, rg_tensor x, int axis)
+{
+    return along(site, &rg_op_softmax, x, axis);
+}
+
+rg_tensor rg_log_softmax_at(const char *site, rg_tensor x, int axis)
+{
+    return along(site, &rg_op_log_softmax, x, axis);
+}
+
+/* The axis moves to the end in front of the op, which takes it away: the others keep their order. */
+rg_tensor rg_logsumexp_at(const char *site, rg_tensor x, int axis, bool keepdims)
+{
+    const rg_node *node = rg_node_checked(site, "logsumexp", x);
+    if (!node) return rg_apply_at(site, &rg_op_logsumexp, NULL, 1, &x);
+    rg_shape kept = *node->shape;
+    int normal = rg_axis_normal(axis, kept.rank);
+    if (kept.rank > 0 && normal < 0)
+        return rg_fail_op(x.tape, site, RG_E_ARGUMENT, "logsumexp", "the axis is out of range", 1, &x);
+    rg_axes order = { .count = kept.rank };
+    for (int i = 0, next = 0; i < kept.rank; i++) order.axis[i == normal ? kept.rank - 1 : next++] = i;
+    rg_tensor moved = normal == kept.rank - 1 ? x : rg_permute_at(site, x, order);
+    rg_tensor y = rg_apply_at(site, &rg_op_logsumexp, NULL, 1, &moved);
+    if (normal >= 0) kept.size[normal] = 1;
+    return keepdims ? rg_reshape_at(site, y, kept) : y;
+}
+
+rg_tensor rg_cross_entropy_rows_at(const char *site, rg_tensor logits, rg_tensor labels)
+{
+    const rg_tensor in[] = { logits, labels };
+    return rg_apply_at(site, &rg_op_cross_entropy_rows, NULL, 2, in);
+}
+
+rg_tensor rg_cross_entropy_at(const char *site, rg_tensor logits, rg_tensor labels)
+{
+    return rg_mean_at(site, rg_cross_entropy_rows_at(site, logits, labels));
+}
+
+/* The shapes must be equal: a prediction [n, 1] broadcast against targets [n] is a mistake everybody makes. */
+static bool same_shape(const char *site, const char *name, rg_tensor a, rg_tensor b)
+{
+    const rg_node *x = rg_node_checked(site, name, a), *y = rg_node_checked(site, name, b);
+    if (!x || !y || a.tape != b.tape || rg_shape_equal(*x->shape, *y->shape)) return true;
+    rg_fail_op(a.tape, site, RG_E_SHAPE, name, "shapes differ", 2, (const rg_tensor[]){ a, b });
+    return false;
+}
+
+rg_tensor rg_mse_at(const char *site, rg_tensor prediction, rg_tensor target)
+{
+    if (!same_shape(site, "mse", prediction, target)) return (rg_tensor){ 0 };
+    return rg_mean_at(site, rg_square_at(site, rg_sub_at(site, prediction, target)));
+}
+
+rg_tensor rg_binary_cross_entropy_at(const char *site, rg_tensor logits, rg_tensor targets)
+{
+    if (!same_shape(site, "binary_cross_entropy", logits, targets)) return (rg_tensor){ 0 };
+    return rg_mean_at(site, rg_logistic_loss_at(site, logits, targets));
+}

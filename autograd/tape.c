@@ -1,0 +1,312 @@
+/* tape.c: recording. Appends nodes, checks handles, and writes the signature of the trace. */
+#include "tape.h"
+
+#include <string.h>
+
+/* ---- Handles ----------------------------------------------------------------------------------- */
+
+rg_node *rg_node_of(rg_tensor t, rg_status *reason)
+{
+    *reason = RG_E_NULL;
+    if (!t.tape) return NULL;
+    *reason = RG_E_TAPE;
+    if (t.epoch != t.tape->epoch || t.node >= t.tape->node_count) return NULL;
+    *reason = RG_OK;
+    return &t.tape->nodes[t.node];
+}
+
+rg_node *rg_node_checked(const char *site, const char *what, rg_tensor t)
+{
+    rg_status reason;
+    rg_node *node = rg_node_of(t, &reason);
+    if (t.tape && t.tape->error.status) return NULL;
+    if (!node && t.tape)
+        rg_fail(t.tape, site, reason, "%s: the tensor is from before rg_tape_reset", what);
+    return node;
+}
+
+bool rg_is_null(rg_tensor t)
+{
+    return t.tape == NULL;
+}
+
+rg_shape rg_shape_of(rg_tensor t)
+{
+    rg_status reason;
+    const rg_node *node = rg_node_of(t, &reason);
+    return node ? *node->shape : RG_SCALAR;
+}
+
+rg_dtype rg_dtype_of(rg_tensor t)
+{
+    rg_status reason;
+    const rg_node *node = rg_node_of(t, &reason);
+    return node ? (rg_dtype)node->dtype : RG_NO_DTYPE;
+}
+
+const rg_op *rg_op_of(rg_tensor t)
+{
+    rg_status reason;
+    const rg_node *node = rg_node_of(t, &reason);
+    return node ? node->op : NULL;
+}
+
+const void *rg_attributes_of(rg_tensor t)
+{
+    rg_status reason;
+    const rg_node *node = rg_node_of(t, &reason);
+    return node ? node->attributes : NULL;
+}
+
+rg_tensor rg_operand(rg_tensor t, int k)
+{
+    rg_status reason;
+    const rg_node *node = rg_node_of(t, &reason);
+    if (!node || k < 0 || (uint32_t)k >= node->operands) return (rg_tensor){ 0 };
+    return rg_handle(t.tape, rg_edges(t.tape, node)[k]);
+}
+
+rg_tensor rg_name(rg_tensor t, const char *name)
+{
+    rg_node *node = rg_node_checked(NULL, "name", t);
+    if (!node) return t;
+    if (!name) return rg_fail(t.tape, NULL, RG_E_NULL, "name: no name");
+    size_t bytes = strlen(name) + 1;
+    char *copy = rg_arena_take(&t.tape->records, bytes);
+    if (!copy) return rg_fail(t.tape, NULL, RG_E_MEMORY, "name: out of memory");
+    memcpy(copy, name, bytes);
+    node->name = copy;
+    return t;
+}
+
+rg_tensor rg_keep(rg_tensor t)
+{
+    rg_node *node = rg_node_checked(NULL, "keep", t);
+    if (!node || node->data || node->flags & RG_NODE_KEEP) return t;
+    if (t.node < t.tape->segment_first) return t; /* too late to be part of its plan; a read recomputes it */
+    uint64_t event = RG_SIGNATURE_KEEP | (t.node - t.tape->segment_first);
+    if (rg_signature_add(t.tape, &event, 1)) node->flags |= RG_NODE_KEEP;
+    return t;
+}
+
+/* ---- The signature -------------------------------------------------------------------------------- */
+
+bool rg_signature_add(rg_tape *tape, const uint64_t *words, size_t count)
+{
+    if (tape->signature_count + count > tape->signature_capacity &&
+        !rg_grow((void **)&tape->signature, &tape->signature_capacity, tape->signature_count + count,
+                 sizeof *tape->signature)) {
+        rg_fail(tape, NULL, RG_E_MEMORY, "out of memory while recording");
+        return false;
+    }
+    memcpy(tape->signature + tape->signature_count, words, count * sizeof *words);
+    tape->signature_count += count;
+    return true;
+}
+
+static uint64_t head_word(rg_dtype dtype, int rank, uint8_t flags, size_t operands)
+{
+    return (uint64_t)dtype | (uint64_t)rank << 8 | (uint64_t)flags << 16 | (uint64_t)operands << 32;
+}
+
+/* The word for an edge. The first reference to a node of an earlier segment describes it, so that the plan
+ * may count on its dtype and shape; which node it is, is not structure. */
+bool rg_signature_add_edge(rg_tape *tape, uint32_t target)
+{
+    rg_node *node = &tape->nodes[target];
+    if (target >= tape->segment_first) {
+        uint64_t word = target - tape->segment_first;
+        return rg_signature_add(tape, &word, 1);
+    }
+    bool seen = node->slot_segment == tape->segment;
+    if (!seen) {
+        if (!rg_grow((void **)&tape->externals, &tape->external_capacity, tape->external_count + 1,
+                     sizeof *tape->externals)) {
+            rg_fail(tape, NULL, RG_E_MEMORY, "out of memory while recording");
+            return false;
+        }
+        node->slot = (uint32_t)tape->external_count;
+        node->slot_segment = tape->segment;
+        tape->externals[tape->external_count++] = target;
+        if (node->flags & RG_NODE_NEEDS_GRADIENT) tape->segment_open_gradient = true;
+    }
+    uint64_t words[2 + RG_MAX_RANK] = { RG_EDGE_EXTERNAL | node->slot };
+    size_t count = 1;
+    if (!seen) {
+        uint8_t structure = node->flags & (RG_NODE_NEEDS_GRADIENT | RG_NODE_NO_GRADIENT);
+        words[count++] = head_word((rg_dtype)node->dtype, node->shape->rank, structure, node->op->kind == RG_LEAF);
+        for (int i = 0; i < node->shape->rank; i++) words[count++] = (uint64_t)node->shape->size[i];
+    }
+    return rg_signature_add(tape, words, count);
+}
+
+static bool sign_node(rg_tape *tape, const rg_node *node)
+{
+    bool leaf = node->op->kind == RG_LEAF;
+    uint64_t words[2 + RG_MAX_RANK] = {
+        (uint64_t)(uintptr_t)node->op,
+        head_word((rg_dtype)node->dtype, node->shape->rank, node->flags, node->operands),
+    };
+    size_t count = 2;
+    for (int i = 0; leaf && i < node->shape->rank; i++) words[count++] = (uint64_t)node->shape->size[i];
+    if (!rg_signature_add(tape, words, count)) return false;
+    for (uint32_t k = 0; k < node->operands; k++)
+        if (!rg_signature_add_edge(tape, rg_edges(tape, node)[k])) return false;
+    for (size_t done = 0; !leaf && done < node->op->attribute_size; done += sizeof(uint64_t)) {
+        uint64_t word = 0;
+        size_t left = node->op->attribute_size - done;
+        memcpy(&word, (const char *)node->attributes + done, left < sizeof word ? left : sizeof word);
+        if (!rg_signature_add(tape, &word, 1)) return false;
+    }
+    return true;
+}
+
+void rg_segment_end(rg_tape *tape)
+{
+    tape->segment_first = tape->node_count;
+    tape->segment++;
+    tape->segment_open_gradient = false;
+    tape->signature_count = 0;
+    tape->external_count = 0;
+}
+
+/* ---- Appending a node ------------------------------------------------------------------------------ */
+
+static rg_tensor out_of_memory(rg_tape *tape, const char *site, const rg_op *op)
+{
+    return rg_fail(tape, site, RG_E_MEMORY, "%s: out of memory while recording", op->name);
+}
+
+static rg_node *append(rg_tape *tape, const rg_op *op, const char *site, uint8_t flags)
+{
+    if (tape->node_count >= UINT32_MAX - 1 ||
+        !rg_grow((void **)&tape->nodes, &tape->node_capacity, tape->node_count + 1, sizeof *tape->nodes))
+        return NULL;
+    if (tape->no_grad) flags |= RG_NODE_NO_GRADIENT;
+    rg_node *node = &tape->nodes[tape->node_count];
+    *node = (rg_node){ .op = op, .site = site ? site : tape->site, .scope = tape->scope,
+                       .first_edge = (uint32_t)tape->edge_count, .flags = flags | tape->recording_flags,
+                       .forward = tape->recording_forward };
+    return node;
+}
+
+static const rg_shape *shape_copy(rg_tape *tape, const rg_shape *shape)
+{
+    rg_shape *copy = rg_arena_take(&tape->records, sizeof *copy);
+    if (copy) *copy = *shape;
+    return copy;
+}
+
+rg_tensor rg_record_leaf(rg_tape *tape, const char *site, const rg_op *op, rg_dtype dtype, rg_shape shape,
+                         const void *attributes, size_t attribute_bytes, void *data, uint8_t flags)
+{
+    if (!tape || tape->error.status) return (rg_tensor){ 0 };
+    rg_node *node = append(tape, op, site, flags);
+    if (!node || !(node->shape = shape_copy(tape, &shape))) return out_of_memory(tape, site, op);
+    if (attribute_bytes) {
+        void *copy = rg_arena_take(&tape->records, attribute_bytes);
+        if (!copy) return out_of_memory(tape, site, op);
+        memcpy(copy, attributes, attribute_bytes);
+        node->attributes = copy;
+    }
+    node->data = data;
+    node->dtype = (uint8_t)dtype;
+    if (node->flags & RG_NODE_NO_GRADIENT) node->flags &= (uint8_t)~RG_NODE_NEEDS_GRADIENT;
+    if (!sign_node(tape, node)) return (rg_tensor){ 0 };
+    return rg_handle(tape, tape->node_count++);
+}
+
+/* Fills in what follows from the operands; false when the op's rule refuses them. */
+static bool apply_shape_rule(rg_tape *tape, const char *site, rg_node *node, int n, const rg_tensor *in)
+{
+    const rg_shape *shapes_inline[RG_MAX_OPERANDS], **shapes = shapes_inline;
+    rg_dtype dtypes_inline[RG_MAX_OPERANDS], *dtypes = dtypes_inline;
+    char reason[RG_REASON_SIZE] = "";
+    if (n > RG_MAX_OPERANDS) {
+        shapes = rg_arena_take(&tape->records, (size_t)n * sizeof *shapes);
+        dtypes = rg_arena_take(&tape->records, (size_t)n * sizeof *dtypes);
+        if (!shapes || !dtypes) return out_of_memory(tape, site, node->op), false;
+    }
+    for (int k = 0; k < n; k++) {
+        const rg_node *operand = &tape->nodes[in[k].node];
+        shapes[k] = operand->shape;
+        dtypes[k] = (rg_dtype)operand->dtype;
+    }
+    rg_shape_call call = { .operands = n, .in = shapes, .in_dtype = dtypes, .attributes = node->attributes,
+                           .reason = reason };
+    rg_status status = node->op->shape ? node->op->shape(&call) : RG_E_ARGUMENT;
+    if (status == RG_OK && !call.like && rg_shape_count(call.shape) < 0) {
+        status = RG_E_SHAPE;
+        memcpy(reason, "the result is too large", sizeof "the result is too large");
+    }
+    bool known = node->op->kind == RG_VIEW || node->op->any || (call.dtype == RG_F32 && node->op->f32) ||
+                 (call.dtype == RG_F64 && node->op->f64);
+    if (status == RG_OK && !known) {
+        status = RG_E_DTYPE;
+        memcpy(reason, "no kernel for this dtype", sizeof "no kernel for this dtype");
+    }
+    if (status) return rg_fail_op(tape, site, status, node->op->name, reason, n, in), false;
+    node->dtype = (uint8_t)call.dtype;
+    node->shape = call.like ? shapes[call.like - 1] : shape_copy(tape, &call.shape);
+    return node->shape ? true : (out_of_memory(tape, site, node->op), false);
+}
+
+rg_tensor rg_record(rg_tape *tape, const char *site, const rg_op *op, const void *attributes, int n,
+                    const rg_tensor *in)
+{
+    rg_node *node = append(tape, op, site, 0);
+    if (!node || !rg_grow((void **)&tape->edges, &tape->edge_capacity, tape->edge_count + (size_t)n,
+                          sizeof *tape->edges))
+        return out_of_memory(tape, site, op);
+    if (op->attribute_size) {
+        void *copy = rg_arena_take(&tape->records, op->attribute_size);
+        if (!copy) return out_of_memory(tape, site, op);
+        memcpy(copy, attributes, op->attribute_size);
+        node->attributes = copy;
+    }
+    if (!apply_shape_rule(tape, site, node, n, in)) return (rg_tensor){ 0 };
+    node->operands = (uint32_t)n;
+    for (int k = 0; k < n; k++) {
+        tape->edges[tape->edge_count + (size_t)k] = in[k].node;
+        bool carries = tape->nodes[in[k].node].flags & RG_NODE_NEEDS_GRADIENT;
+        bool declared_zero = k < 32 && op->no_gradient >> k & 1u;
+        if (carries && !declared_zero && !(node->flags & RG_NODE_NO_GRADIENT)) node->flags |= RG_NODE_NEEDS_GRADIENT;
+    }
+    if (!sign_node(tape, node)) return (rg_tensor){ 0 };
+    tape->edge_count += (size_t)n;
+    return rg_handle(tape, tape->node_count++);
+}
+
+/* Every operand must be a live tensor of one tape. The tape that an error belongs to is that of the first
+ * operand that has one. */
+static rg_tape *operands_tape(const char *site, const rg_op *op, int n, const rg_tensor *in)
+{
+    rg_tape *tape = NULL;
+    for (int k = 0; k < n && !tape; k++) tape = in[k].tape;
+    if (!tape || tape->error.status) return NULL;
+    for (int k = 0; k < n; k++) {
+        rg_status reason;
+        if (in[k].tape && in[k].tape != tape)
+            rg_fail(tape, site, RG_E_TAPE, "%s: operand %d is on another tape", op->name, k + 1);
+        else if (!rg_node_of(in[k], &reason))
+            rg_fail(tape, site, reason, "%s: operand %d is %s", op->name, k + 1,
+                    reason == RG_E_NULL ? "the null tensor" : "a tensor from before rg_tape_reset");
+        if (tape->error.status) return NULL;
+    }
+    return tape;
+}
+
+rg_tensor rg_apply_at(const char *site, const rg_op *op, const void *attributes, int n, const rg_tensor *in)
+{
+    if (!op || (n > 0 && !in)) {
+        rg_tape *tape = n > 0 && in ? in[0].tape : NULL;
+        return rg_fail(tape, site, RG_E_NULL, "apply: no op or no operands");
+    }
+    rg_tape *tape = operands_tape(site, op, n, in);
+    if (!tape) return (rg_tensor){ 0 };
+    if (op->arity != n && !(op->arity == RG_VARIADIC && n >= 1))
+        return rg_fail(tape, site, RG_E_ARGUMENT, "%s: takes %d operands, not %d", op->name, op->arity, n);
+    if (op->attribute_size && !attributes)
+        return rg_fail(tape, site, RG_E_NULL, "%s: takes attributes, and there are none", op->name);
+    return rg_record(tape, site, op, attributes, n, in);
+}

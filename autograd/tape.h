@@ -1,0 +1,163 @@
+/* tape.h: what a tape is made of. Internal.
+ *
+ * The tape is an append-only list of nodes, cut into segments: each time a value is asked for, the nodes
+ * recorded since the last time (the segment) are planned and run, and the next segment begins. While
+ * recording, the tape also writes the segment's signature: op, attributes, dtype, shape and edges of each
+ * node, and what is to be kept; never values, names, pointers to data or source lines. Two segments with
+ * equal signatures are the same program. */
+#ifndef RETROGRAD_TAPE_H
+#define RETROGRAD_TAPE_H
+
+#define RG_NO_SITES
+#include "arena.h"
+#include "autograd.h"
+#include "size.h"
+
+/* Attributes of the ops as they stand in the signature are whole words, so that no padding is compared. */
+
+enum {
+    RG_NODE_NEEDS_GRADIENT = 1, /* a parameter, or depends on one */
+    RG_NODE_NO_GRADIENT = 2,    /* recorded under rg_no_grad, or a constant */
+    RG_NODE_KEEP = 4,
+    RG_NODE_ADJOINT = 8         /* recorded by the gradient transform; for dumps */
+};
+
+typedef struct {
+    const rg_op *op;
+    const char *site;
+    const rg_shape *shape;      /* in the tape's arena, or shared with an operand */
+    const void *attributes;
+    void *data;                 /* the value, contiguous, or NULL: not computed, or not kept */
+    const char *name;
+    uint32_t first_edge;        /* operands are tape->edges[first_edge ...] */
+    uint32_t operands;
+    uint32_t scope;
+    uint32_t slot;              /* as an external of the segment whose number is slot_segment */
+    uint32_t slot_segment;
+    uint32_t forward;           /* of an adjoint node: the node whose vjp recorded it */
+    uint8_t dtype;
+    uint8_t flags;
+} rg_node;
+
+/* What a parameter leaf refers to, in its attributes. */
+typedef struct {
+    rg_param param;
+    uint64_t version;           /* of the store when the leaf was recorded */
+} rg_parameter_leaf;
+
+typedef struct {
+    uint32_t parent;
+    const char *path;           /* "net.fc1" */
+    const char *name;           /* its last part */
+} rg_scope;
+
+/* The leaves already recorded for one store's parameters: UINT32_MAX where there is none. */
+typedef struct {
+    rg_params *store;
+    uint32_t *leaf;
+    size_t capacity;
+} rg_binding;
+
+typedef struct rg_cache rg_cache;
+typedef struct rg_pool rg_pool;
+
+struct rg_tape {
+    rg_error error;
+    uint32_t epoch;
+    bool no_grad, training, eager;
+    uint8_t recording_flags;    /* RG_NODE_ADJOINT while the gradient transform records */
+    uint32_t recording_forward;
+    const char *site;           /* what plain functions stamp */
+    uint32_t scope;             /* the current one; 0 is the outermost */
+
+    rg_node *nodes;
+    size_t node_count, node_capacity;
+    uint32_t *edges;
+    size_t edge_count, edge_capacity;
+    rg_scope *scopes;
+    size_t scope_count, scope_capacity;
+    rg_binding *bindings;
+    size_t binding_count, binding_capacity;
+
+    size_t segment_first;       /* its first node */
+    uint32_t segment;           /* its number since the last reset, from 1 */
+    bool segment_open_gradient; /* refers to an earlier node through which a gradient would flow */
+    uint64_t *signature;
+    size_t signature_count, signature_capacity;
+    uint32_t *externals;        /* nodes of earlier segments that this one refers to */
+    size_t external_count, external_capacity;
+
+    rg_arena records;           /* shapes, attributes, names */
+    rg_arena values;            /* data handed out or kept */
+    rg_arena scratch;           /* of the call at hand */
+    rg_arena transient;         /* of a plan that runs once */
+    rg_arena scope_names;
+    rg_cache *cache;
+    rg_pool *pool;
+    int threads, simd;          /* simd: 0 portable, 1 AVX2, 2 AVX-512 */
+    void *workspace;
+    size_t workspace_bytes;
+    uint64_t workspace_generation;
+    rg_tape_stats stats;
+};
+
+/* Words that mark an event in the signature; no op's address has the top bit. */
+#define RG_SIGNATURE_KEEP (UINT64_C(1) << 63)
+#define RG_SIGNATURE_ASK (UINT64_C(3) << 62)
+#define RG_EDGE_EXTERNAL (UINT64_C(1) << 62)
+
+static inline rg_tensor rg_handle(rg_tape *tape, size_t node)
+{
+    return (rg_tensor){ tape, (uint32_t)node, tape->epoch };
+}
+
+static inline const uint32_t *rg_edges(const rg_tape *tape, const rg_node *node)
+{
+    return tape->edges + node->first_edge;
+}
+
+/* The node behind a handle, or NULL with the reason as status. Never fails a tape. */
+rg_node *rg_node_of(rg_tensor t, rg_status *reason);
+/* The node behind a handle; else the tape (if there is one) fails, saying so for `what`. */
+rg_node *rg_node_checked(const char *site, const char *what, rg_tensor t);
+
+/* Appends a node whose operands have been checked. NULL attributes of an op with attribute_size 0. */
+rg_tensor rg_record(rg_tape *tape, const char *site, const rg_op *op, const void *attributes, int n,
+                    const rg_tensor *in);
+/* Appends a leaf: its data are found in `data`, or by its attributes. */
+rg_tensor rg_record_leaf(rg_tape *tape, const char *site, const rg_op *op, rg_dtype dtype, rg_shape shape,
+                         const void *attributes, size_t attribute_bytes, void *data, uint8_t flags);
+
+/* Adds a reference to a node: by its place in the segment, or as an external. */
+bool rg_signature_add_edge(rg_tape *tape, uint32_t target);
+bool rg_signature_add(rg_tape *tape, const uint64_t *words, size_t count);
+/* Ends the segment: what is recorded from now on belongs to the next. */
+void rg_segment_end(rg_tape *tape);
+
+/* The tape fails with: site: op: reason: operands with their shapes. */
+rg_tensor rg_fail_op(rg_tape *tape, const char *site, rg_status status, const char *op, const char *reason, int n,
+                     const rg_tensor *in);
+/* "fc1.weight f32[128,784]" */
+void rg_describe(const rg_tape *tape, const rg_node *node, char *text, size_t size);
+void rg_describe_shape(rg_dtype dtype, const rg_shape *shape, char *text, size_t size);
+/* The site without the folders of its file; "" for NULL. */
+const char *rg_site_short(const char *site);
+/* Appends printf-style text at `used`, as far as there is room. */
+void rg_append(char *text, size_t size, size_t *used, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void rg_error_set(rg_error *error, rg_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Internal views of a parameter store (params.c). */
+void *rg_param_pointer(rg_param param);
+void *rg_param_gradient_pointer(rg_param param);
+void rg_param_mark_written(rg_param param);
+/* Starts from zero if the gradient has been consumed; whether it then holds anything to add to. */
+bool rg_params_begin_backward(rg_params *params);
+void rg_params_end_backward(rg_params *params, bool succeeded);
+/* Zeroes the gradients of parameters that no backward pass has reached. */
+void rg_params_fill_unwritten(rg_params *params);
+
+extern const rg_op rg_op_input, rg_op_constant, rg_op_scalar, rg_op_parameter, rg_op_random_key;
+
+#endif
