@@ -45,18 +45,12 @@ bool rg_recompute(rg_tape *tape, uint32_t node)
 
 /* ---- By plan ------------------------------------------------------------------------------------------------ */
 
-/* Finds the plan for a signature that is now complete, or makes one at second sight, and runs it. */
-static bool run_planned(rg_tape *tape, rg_request *request, const uint64_t *signature, size_t words)
+/* Fills in a request whose plan is not known yet: records what it takes to answer. */
+typedef bool completion(rg_tape *tape, rg_request *request, const void *context);
+
+static bool run_new_plan(rg_tape *tape, const rg_request *request, const uint64_t *signature, size_t words)
 {
-    rg_plan *plan = NULL, fresh = { .arena = { 0 } };
-    rg_sight sight = rg_cache_find(tape->cache, signature, words, &plan);
-    if (sight == RG_SIGHT_PLANNED) {
-        tape->stats.hits++;
-        return rg_plan_run(tape, request, plan);
-    }
-    tape->stats.misses++;
-    request->optimise = sight == RG_SIGHT_AGAIN;
-    if (!request->optimise) return run_once(tape, request);
+    rg_plan fresh = { .arena = { 0 } }, *plan = NULL;
     if (rg_plan_build(tape, request, &fresh)) plan = rg_cache_put(tape->cache, signature, words, &fresh);
     if (!plan) {
         rg_arena_free(&fresh.arena);
@@ -66,10 +60,25 @@ static bool run_planned(rg_tape *tape, rg_request *request, const uint64_t *sign
     return rg_plan_run(tape, request, plan);
 }
 
-static bool run_request(rg_tape *tape, rg_request *request)
+/* The signature, complete with what is asked, finds the plan. At first sight the segment is run node by node,
+ * at second sight it is planned. */
+static bool run_request(rg_tape *tape, rg_request *request, completion *complete, const void *context)
 {
-    if (tape->eager) return run_once(tape, request);
-    return run_planned(tape, request, tape->signature, tape->signature_count);
+    if (tape->eager) return (!complete || complete(tape, request, context)) && run_once(tape, request);
+    rg_plan *plan = NULL;
+    rg_sight sight = rg_cache_find(tape->cache, tape->signature, tape->signature_count, &plan);
+    if (sight == RG_SIGHT_PLANNED) {
+        tape->stats.hits++;
+        return rg_plan_run(tape, request, plan);
+    }
+    tape->stats.misses++;
+    const size_t words = tape->signature_count; /* completing the request records more */
+    uint64_t *signature = rg_arena_take(&tape->scratch, words * sizeof *signature);
+    if (!signature) return out_of_memory(tape);
+    memcpy(signature, tape->signature, words * sizeof *signature);
+    if (complete && !complete(tape, request, context)) return false;
+    request->optimise = sight == RG_SIGHT_AGAIN;
+    return request->optimise ? run_new_plan(tape, request, signature, words) : run_once(tape, request);
 }
 
 /* Every ask ends here, so that what follows it begins a new segment. */
@@ -112,7 +121,7 @@ static bool evaluate(rg_tape *tape, int n, const rg_tensor *tensors)
     for (size_t i = 0; signed_off && i < count; i++) signed_off = rg_signature_add_edge(tape, wanted[i]);
     rg_request request = { .first = (uint32_t)tape->segment_first, .end = (uint32_t)tape->node_count,
                            .wanted = wanted, .wanted_count = count };
-    bool done = signed_off && run_request(tape, &request);
+    bool done = signed_off && run_request(tape, &request, NULL, NULL);
     end_ask(tape);
     return done;
 }
@@ -235,48 +244,37 @@ static bool backward_recorded(rg_tape *tape, rg_tensor y, rg_tensor seed, bool a
         signed_off = rg_signature_add_edge(tape, sinks[i].leaf) && rg_signature_add_edge(tape, sinks[i].adjoint);
     rg_request request = { .first = (uint32_t)tape->segment_first, .end = (uint32_t)tape->node_count, .wanted = &y.node,
                            .wanted_count = within, .sinks = sinks, .sink_count = count, .accumulate = accumulate };
-    return signed_off && run_request(tape, &request);
+    return signed_off && run_request(tape, &request, NULL, NULL);
+}
+
+typedef struct {
+    rg_tensor y, seed;
+    bool accumulate;
+} question;
+
+static bool record_adjoints(rg_tape *tape, rg_request *request, const void *context)
+{
+    const question *asked = context;
+    rg_sink *sinks;
+    rg_tensor seed = rg_seed_for(NULL, "backward", asked->y, asked->seed);
+    if (rg_is_null(seed) || !rg_gradient_of_parameters(tape, asked->y, seed, &sinks, &request->sink_count)) return false;
+    request->sinks = sinks;
+    request->wanted = &asked->y.node;
+    request->wanted_count = 1;
+    request->accumulate = asked->accumulate;
+    request->end = (uint32_t)tape->node_count;
+    return true;
 }
 
 /* The segment holds all that the gradient flows through: its signature and the question determine the
  * adjoints, so a known trace does not record them again. */
 static bool backward_known(rg_tape *tape, rg_tensor y, rg_tensor seed, bool accumulate)
 {
-    if (!sign_ask(tape, ASK_BACKWARD, accumulate, 2) || !rg_signature_add_edge(tape, y.node) ||
-        !rg_signature_add_edge(tape, rg_is_null(seed) ? y.node : seed.node))
-        return false;
-    const size_t words = tape->signature_count;
-    rg_plan *plan = NULL;
+    const bool seeded = !rg_is_null(seed);
+    const question asked = { y, seed, accumulate };
     rg_request request = { .first = (uint32_t)tape->segment_first, .end = (uint32_t)tape->node_count };
-    uint64_t *signature = rg_arena_take(&tape->scratch, words * sizeof *signature);
-    if (!signature) return out_of_memory(tape);
-    memcpy(signature, tape->signature, words * sizeof *signature);
-    rg_sight sight = rg_cache_find(tape->cache, signature, words, &plan);
-    if (sight == RG_SIGHT_PLANNED) {
-        tape->stats.hits++;
-        return rg_plan_run(tape, &request, plan);
-    }
-    rg_sink *sinks;
-    size_t count;
-    rg_tensor start = rg_seed_for(NULL, "backward", y, seed);
-    if (rg_is_null(start) || !rg_gradient_of_parameters(tape, y, start, &sinks, &count)) return false;
-    request.end = (uint32_t)tape->node_count;
-    request.wanted = &y.node;
-    request.wanted_count = 1;
-    request.sinks = sinks;
-    request.sink_count = count;
-    request.accumulate = accumulate;
-    tape->stats.misses++;
-    request.optimise = sight == RG_SIGHT_AGAIN;
-    if (!request.optimise) return run_once(tape, &request);
-    rg_plan fresh = { .arena = { 0 } };
-    if (rg_plan_build(tape, &request, &fresh)) plan = rg_cache_put(tape->cache, signature, words, &fresh);
-    if (!plan) {
-        rg_arena_free(&fresh.arena);
-        return out_of_memory(tape);
-    }
-    tape->stats.plans_built++;
-    return rg_plan_run(tape, &request, plan);
+    return sign_ask(tape, ASK_BACKWARD, accumulate, seeded ? 2 : 1) && rg_signature_add_edge(tape, y.node) &&
+           (!seeded || rg_signature_add_edge(tape, seed.node)) && run_request(tape, &request, record_adjoints, &asked);
 }
 
 static rg_status backward(const char *site, rg_tensor y, rg_tensor seed, bool seeded)
@@ -286,11 +284,12 @@ static rg_status backward(const char *site, rg_tensor y, rg_tensor seed, bool se
     const char *previous = rg_set_site(tape, site ? site : tape->site);
     const rg_node *node = rg_node_checked(site, "backward", y);
     if (node && seeded && rg_is_null(seed)) rg_fail(tape, site, RG_E_NULL, "backward: the cotangent is the null tensor");
+    if (node && seeded) rg_node_checked(site, "backward", seed);
     if (node && !tape->error.status) {
         bool single = rg_shape_count(*node->shape) == 1;
         bool within = y.node >= tape->segment_first && (!seeded || (seed.tape == tape && seed.node >= tape->segment_first));
         bool accumulate = begin_backward(tape);
-        if (within && !tape->eager && !tape->segment_open_gradient && (single || seeded)) {
+        if (within && !tape->segment_open_gradient && (single || seeded)) {
             backward_known(tape, y, seed, accumulate);
         } else {
             rg_tensor start = rg_seed_for(site, "backward", y, seed);

@@ -66,9 +66,12 @@ const char *rg_site_short(const char *site)
     return slash ? slash + 1 : site;
 }
 
+/* A failure also takes back what the tape has added to gradients since the last step: an optimiser must not
+ * step along half a gradient. */
 static size_t start_message(rg_tape *tape, const char *site, rg_status status)
 {
     size_t used = 0;
+    for (size_t i = 0; i < tape->binding_count; i++) rg_params_end_backward(tape->bindings[i].store, false);
     if (!site) site = tape->site;
     tape->error.status = status;
     tape->error.message[0] = '\0';
