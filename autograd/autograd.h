@@ -510,11 +510,14 @@ RG_API rg_status rg_shape_broadcast(rg_shape_call *call);
  * y's shape where operand k was broadcast. The null tensor means zero. */
 typedef rg_tensor rg_vjp_rule(int k, const rg_tensor *in, rg_tensor y, rg_tensor g);
 
-/* One set of operands to check an op with. */
+/* One operand to check an op with. Integers are drawn from low, low + 1, ..., high. Floats without a step lie apart:
+ * no two of a sample's operands of one range, and none and the middle of its range, are nearer than a quarter of
+ * (high - low) / elements, so that an op that compares has no kink there. */
 typedef struct {
     rg_dtype dtype;           /* RG_NO_DTYPE: the float dtype under test */
     rg_shape shape;
-    double low, high;         /* drawn uniformly from here; both 0: [-2, 2] (indices: see below) */
+    double low, high;         /* drawn at random from here: see below. Both 0: [-2, 2], for integers 0 */
+    double step;              /* if not 0: only low, low + step, ... (for a mask low 0, high 1, step 1) */
     double value;             /* if low == high != 0: exactly this */
     int same_as;              /* 1 + number of the operand this one repeats; 0: its own */
 } rg_sample_operand;

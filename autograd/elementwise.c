@@ -82,8 +82,8 @@
 #define S(...) { RG_COUNT_INT64(__VA_ARGS__), { __VA_ARGS__ } }
 #define ONE(shape_, low_, high_, attributes_)                                                                      \
     { .operands = 1, .in = { { .shape = shape_, .low = low_, .high = high_ } }, .attributes = attributes_ }
-/* Two ranges, so that a kink between them is not sampled; a scalar, sizes 1 and 0; and an index dtype refused. */
-#define SAMPLES_1(name, attributes_, low_1, high_1, low_2, high_2)                                                 \
+/* Two ranges; a scalar, sizes 1 and 0; an index dtype refused; and what the row adds. */
+#define SAMPLES_1(name, attributes_, low_1, high_1, low_2, high_2, ...)                                            \
     static const rg_sample name##_samples[] = {                                                                    \
         ONE(S(3, 4), low_1, high_1, attributes_),    ONE(S(3, 4), low_2, high_2, attributes_),                     \
         { .operands = 1, .in = { { .low = low_1, .high = high_1 } }, .attributes = attributes_ },                  \
@@ -91,91 +91,100 @@
         ONE(S(2, 1, 37), low_1, high_1, attributes_),                                                              \
         { .operands = 1, .in = { { .dtype = RG_I32, .shape = S(3) } }, .attributes = attributes_,                  \
           .refuse = RG_E_DTYPE },                                                                                  \
-        { .operands = 0 },                                                                                         \
+        __VA_ARGS__                                                                                                \
     };
+#define END { .operands = 0 }
 
-#define TWO(shape_1, shape_2, low_a, high_a, low_b, high_b)                                                        \
-    { .operands = 2,                                                                                               \
-      .in = { { .shape = shape_1, .low = low_a, .high = high_a }, { .shape = shape_2, .low = low_b, .high = high_b } } }
+#define TWO(shape_1, shape_2, low_a, high_a, low_b, high_b, step_)                                                 \
+    { .operands = 2, .in = { { .shape = shape_1, .low = low_a, .high = high_a, .step = step_ },                    \
+                             { .shape = shape_2, .low = low_b, .high = high_b, .step = step_ } } }
 /* Equal shapes, broadcasting both ways and together, a repeated operand, scalars, sizes 1 and 0; refusals. */
-#define SAMPLES_2(name, low_a, high_a, low_b, high_b)                                                              \
+#define SAMPLES_2(name, low_a, high_a, low_b, high_b, step_)                                                       \
     static const rg_sample name##_samples[] = {                                                                    \
-        TWO(S(3, 4), S(3, 4), low_a, high_a, low_b, high_b),                                                       \
-        TWO(S(3, 4), S(4), low_a, high_a, low_b, high_b),                                                          \
-        TWO(S(4), S(2, 3, 4), low_a, high_a, low_b, high_b),                                                       \
-        TWO(S(3, 1), S(1, 5), low_a, high_a, low_b, high_b),                                                       \
-        TWO(S(1), S(1, 1), low_a, high_a, low_b, high_b),                                                          \
-        TWO(S(0, 3), S(3), low_a, high_a, low_b, high_b),                                                          \
-        { .operands = 2, .in = { { .low = low_a, .high = high_a }, { .low = low_b, .high = high_b } } },           \
-        { .operands = 2, .in = { { .shape = S(3), .low = low_a, .high = high_a }, { .shape = S(2), .low = 1 } },   \
-          .refuse = RG_E_SHAPE },                                                                                  \
+        TWO(S(3, 4), S(3, 4), low_a, high_a, low_b, high_b, step_),                                                \
+        TWO(S(3, 4), S(4), low_a, high_a, low_b, high_b, step_),                                                   \
+        TWO(S(4), S(2, 3, 4), low_a, high_a, low_b, high_b, step_),                                                \
+        TWO(S(3, 1), S(1, 5), low_a, high_a, low_b, high_b, step_),                                                \
+        TWO(S(1), S(1, 1), low_a, high_a, low_b, high_b, step_),                                                   \
+        TWO(S(0, 3), S(3), low_a, high_a, low_b, high_b, step_),                                                   \
+        TWO({ 0 }, { 0 }, low_a, high_a, low_b, high_b, step_),                                                    \
+        { .operands = 2, .in = { { .shape = S(3, 4), .low = low_b, .high = high_b, .step = step_ },                \
+                                 { .same_as = 1 } } },                                                             \
+        { .operands = 2, .in = { { .shape = S(3) }, { .shape = S(2) } }, .refuse = RG_E_SHAPE },                   \
         { .operands = 2, .in = { { .dtype = RG_F32, .shape = S(3) }, { .dtype = RG_F64, .shape = S(3) } },         \
           .refuse = RG_E_DTYPE },                                                                                  \
         RG_REFUSE_INDEX_DTYPE_2,                                                                                   \
-        { .operands = 0 },                                                                                         \
+        END,                                                                                                       \
     };
 
-#define UNARY(id, formula, derivative, low_1, high_1, low_2, high_2, text)                                       \
-    RG_EACH_KERNEL(LOOP_1, id, formula)                                                                          \
-    DERIVATIVE(id, derivative)                                                                                   \
-    SAMPLES_1(id, NULL, low_1, high_1, low_2, high_2)                                                            \
-    const rg_op rg_op_##id = { .name = #id, .doc = text, .arity = 1, .shape = rg_shape_same,                   \
-                                 RG_KERNELS(id), .vjp = id##_vjp, .samples = id##_samples };                 \
-    rg_tensor rg_##id##_at(const char *site, rg_tensor x)                                                        \
+#define UNARY(id, formula, derivative, low_1, high_1, low_2, high_2, text)                                         \
+    RG_EACH_KERNEL(LOOP_1, id, formula)                                                                            \
+    DERIVATIVE(id, derivative)                                                                                     \
+    SAMPLES_1(id, NULL, low_1, high_1, low_2, high_2, END)                                                         \
+    const rg_op rg_op_##id = { .name = #id, .doc = text, .arity = 1, .shape = rg_shape_same,                       \
+                                 RG_KERNELS(id), .vjp = id##_vjp, .samples = id##_samples };                       \
+    rg_tensor rg_##id##_at(const char *site, rg_tensor x)                                                          \
     {                                                                                                              \
-        return rg_apply_at(site, &rg_op_##id, NULL, 1, &x);                                                      \
+        return rg_apply_at(site, &rg_op_##id, NULL, 1, &x);                                                        \
     }
 
-/* One operand and a number that belongs to the structure. */
-#define UNARY_WITH(id, parameter, formula, derivative, sample_value, low_, high_, text)                          \
-    RG_EACH_KERNEL(LOOP_1P, id, formula)                                                                         \
-    DERIVATIVE(id, derivative)                                                                                   \
-    static const double id##_sample_value = sample_value;                                                        \
-    SAMPLES_1(id, &id##_sample_value, low_, high_, low_, high_)                                                \
-    const rg_op rg_op_##id = { .name = #id, .doc = text, .arity = 1, .attribute_size = sizeof(double),         \
-                                 .shape = rg_shape_same, RG_KERNELS(id), .vjp = id##_vjp,                      \
-                                 .samples = id##_samples, .describe = describe_number };                         \
-    rg_tensor rg_##id##_at(const char *site, rg_tensor x, double parameter)                                      \
+/* One operand and a number that belongs to the structure, with four numbers to sample it with. */
+#define UNARY_WITH(id, parameter, formula, derivative, p_0, p_1, p_2, p_3, low_, high_, text)                      \
+    RG_EACH_KERNEL(LOOP_1P, id, formula)                                                                           \
+    DERIVATIVE(id, derivative)                                                                                     \
+    static const double id##_numbers[] = { p_0, p_1, p_2, p_3 };                                                   \
+    SAMPLES_1(id, id##_numbers, low_, high_, low_, high_, ONE(S(3, 4), low_, high_, id##_numbers + 1),             \
+              ONE(S(3, 4), low_, high_, id##_numbers + 2), ONE(S(3, 4), low_, high_, id##_numbers + 3), END)       \
+    const rg_op rg_op_##id = { .name = #id, .doc = text, .arity = 1, .attribute_size = sizeof(double),             \
+                                 .shape = rg_shape_same, RG_KERNELS(id), .vjp = id##_vjp,                          \
+                                 .samples = id##_samples, .describe = describe_number };                           \
+    rg_tensor rg_##id##_at(const char *site, rg_tensor x, double parameter)                                        \
     {                                                                                                              \
-        return rg_apply_at(site, &rg_op_##id, &parameter, 1, &x);                                                \
+        return rg_apply_at(site, &rg_op_##id, &parameter, 1, &x);                                                  \
     }
 
-#define BINARY(id, formula, derivative_a, derivative_b, zero_mask, low_a, high_a, low_b, high_b, text)           \
-    RG_EACH_KERNEL(LOOP_2, id, formula)                                                                          \
-    DERIVATIVE(id, k == 0 ? derivative_a : derivative_b)                                                         \
-    SAMPLES_2(id, low_a, high_a, low_b, high_b)                                                                  \
-    const rg_op rg_op_##id = { .name = #id, .doc = text, .arity = 2, .shape = rg_shape_broadcast,              \
-                                 RG_KERNELS(id), .vjp = id##_vjp, .no_gradient = zero_mask,                    \
-                                 .samples = id##_samples };                                                      \
-    rg_tensor rg_##id##_at(const char *site, rg_tensor a, rg_tensor b)                                           \
+#define BINARY(id, formula, derivative_a, derivative_b, zero_mask, low_a, high_a, low_b, high_b, text)             \
+    BINARY_ON_GRID(id, formula, derivative_a, derivative_b, zero_mask, low_a, high_a, low_b, high_b, 0, text)
+#define BINARY_ON_GRID(id, formula, derivative_a, derivative_b, zero_mask, low_a, high_a, low_b, high_b, step, text) \
+    RG_EACH_KERNEL(LOOP_2, id, formula)                                                                            \
+    DERIVATIVE(id, k == 0 ? derivative_a : derivative_b)                                                           \
+    SAMPLES_2(id, low_a, high_a, low_b, high_b, step)                                                              \
+    const rg_op rg_op_##id = { .name = #id, .doc = text, .arity = 2, .shape = rg_shape_broadcast,                  \
+                                 RG_KERNELS(id), .vjp = id##_vjp, .no_gradient = zero_mask,                        \
+                                 .samples = id##_samples };                                                        \
+    rg_tensor rg_##id##_at(const char *site, rg_tensor a, rg_tensor b)                                             \
     {                                                                                                              \
         const rg_tensor in[] = { a, b };                                                                           \
-        return rg_apply_at(site, &rg_op_##id, NULL, 2, in);                                                      \
+        return rg_apply_at(site, &rg_op_##id, NULL, 2, in);                                                        \
     }
 
-#define TERNARY(id, formula, derivative_a, derivative_b, derivative_c, zero_mask, text)                          \
-    RG_EACH_KERNEL(LOOP_3, id, formula)                                                                          \
-    DERIVATIVE(id, k == 0 ? derivative_a : k == 1 ? derivative_b : derivative_c)                                 \
-    static const rg_sample id##_samples[] = {                                                                    \
-        THREE(S(3, 4), S(3, 4), S(3, 4)),                                                                          \
-        THREE(S(3, 1), S(4), S(3, 4)),                                                                             \
-        THREE(S(2), S(3, 2), S(1)),                                                                                \
-        THREE(S(0, 2), S(2), S(1)),                                                                                \
-        { .operands = 3, .in = { { .shape = S(2) }, { .shape = S(2) }, { .shape = S(3) } }, .refuse = RG_E_SHAPE }, \
+#define THREE(shape_a, shape_b, shape_c, low_, high_, step_)                                                       \
+    { .operands = 3, .in = { { .shape = shape_a, .low = low_, .high = high_, .step = step_ },                      \
+                             { .shape = shape_b }, { .shape = shape_c } } }
+/* The range is that of operand a. */
+#define TERNARY(id, formula, derivative_a, derivative_b, derivative_c, zero_mask, low_, high_, step_, text)        \
+    RG_EACH_KERNEL(LOOP_3, id, formula)                                                                            \
+    DERIVATIVE(id, k == 0 ? derivative_a : k == 1 ? derivative_b : derivative_c)                                   \
+    static const rg_sample id##_samples[] = {                                                                      \
+        THREE(S(3, 4), S(3, 4), S(3, 4), low_, high_, step_),                                                      \
+        THREE(S(3, 1), S(4), S(3, 4), low_, high_, step_),                                                         \
+        THREE(S(2), S(3, 2), S(1), low_, high_, step_),                                                            \
+        THREE(S(0, 2), S(2), S(1), low_, high_, step_),                                                            \
+        { .operands = 3, .in = { { .shape = S(3, 4), .low = low_, .high = high_, .step = step_ }, { .shape = S(4) }, \
+                                 { .same_as = 2 } } },                                                             \
+        { .operands = 3, .in = { { .shape = S(2) }, { .shape = S(2) }, { .shape = S(3) } }, .refuse = RG_E_SHAPE },\
         { .operands = 3, .in = { { .dtype = RG_F32 }, { .dtype = RG_F64 }, { .dtype = RG_F64 } },                  \
           .refuse = RG_E_DTYPE },                                                                                  \
-        { .operands = 0 },                                                                                         \
+        END,                                                                                                       \
     };                                                                                                             \
-    const rg_op rg_op_##id = { .name = #id, .doc = text, .arity = 3, .shape = rg_shape_broadcast,              \
-                                 RG_KERNELS(id), .vjp = id##_vjp, .no_gradient = zero_mask,                    \
-                                 .samples = id##_samples };                                                      \
-    rg_tensor rg_##id##_at(const char *site, rg_tensor a, rg_tensor b, rg_tensor c)                              \
+    const rg_op rg_op_##id = { .name = #id, .doc = text, .arity = 3, .shape = rg_shape_broadcast,                  \
+                                 RG_KERNELS(id), .vjp = id##_vjp, .no_gradient = zero_mask,                        \
+                                 .samples = id##_samples };                                                        \
+    rg_tensor rg_##id##_at(const char *site, rg_tensor a, rg_tensor b, rg_tensor c)                                \
     {                                                                                                              \
         const rg_tensor in[] = { a, b, c };                                                                        \
-        return rg_apply_at(site, &rg_op_##id, NULL, 3, in);                                                      \
+        return rg_apply_at(site, &rg_op_##id, NULL, 3, in);                                                        \
     }
-#define THREE(shape_a, shape_b, shape_c)                                                                           \
-    { .operands = 3, .in = { { .shape = shape_a }, { .shape = shape_b, .low = -1, .high = 1 }, { .shape = shape_c } } }
 
 #define NOTHING ((rg_tensor){ 0 })
 
@@ -221,30 +230,31 @@ UNARY(softplus, SOFTPLUS(a), rg_mul(g, rg_sigmoid(in[0])), -2, 2, -4, 4, "ln(1 +
 UNARY(one_minus, 1 - a, rg_neg(g), -2, 2, -2, 2, "1 - x")
 
 /* NaN passes through both the function and its adjoint: neither comparison may swallow it. */
-UNARY(relu, a > 0 ? a : a != a ? a : 0, rg_gate(g, in[0]), 0.1, 2, -2, -0.1, "max(x, 0); slope 0 at 0")
-BINARY(gate, b > 0 ? a : b != b ? b : 0, rg_gate(g, in[1]), NOTHING, 2, -2, 2, 0.1, 2,
+UNARY(relu, a > 0 ? a : a != a ? a : 0, rg_gate(g, in[0]), -2, 2, -2, -0.1, "max(x, 0); slope 0 at 0")
+BINARY(gate, b > 0 ? a : b != b ? b : 0, rg_gate(g, in[1]), NOTHING, 2, -2, 2, -2, 2,
        "a where b > 0, else 0: the adjoint of relu")
 
 /* max(z, 0) - z t + ln(1 + e^-|z|): softplus(z) - z t without its cancellation for large z. */
 BINARY(logistic_loss, (a > 0 ? a : 0) - a * b + SOFTPLUS(a < 0 ? a : -a), rg_mul(g, rg_sub(rg_sigmoid(in[0]), in[1])),
        rg_neg(rg_mul(g, in[0])), 0, -4, 4, 0.1, 0.9, "cross-entropy of target b under the logit a")
 
-UNARY_WITH(scale, factor, p * a, rg_scale(g, number_of(y)), 2.5, -2, 2, "a fixed factor times x")
-UNARY_WITH(shift, offset, a + p, g, 2.5, -2, 2, "x plus a fixed offset")
-UNARY_WITH(power, exponent, POW(a, p), power_slope(number_of(y), in[0], g), 2.5, 0.5, 2, "x to a fixed exponent")
+UNARY_WITH(scale, factor, p * a, rg_scale(g, number_of(y)), 2.5, 0, 1, -1, -2, 2, "a fixed factor times x")
+UNARY_WITH(shift, offset, a + p, g, 2.5, 0, 1, -1, -2, 2, "x plus a fixed offset")
+UNARY_WITH(power, exponent, POW(a, p), power_slope(number_of(y), in[0], g), 2.5, 0, 1, -1, 0.5, 2,
+           "x to a fixed exponent")
 
 /* Ties go half to each, as in PyTorch: the mean of the one-sided slopes. */
-BINARY(maximum, a > b || a != a ? a : b, rg_share(g, in[0], in[1]), rg_share(g, in[1], in[0]), 0, -2, -0.1, 0.1, 2,
+BINARY(maximum, a > b || a != a ? a : b, rg_share(g, in[0], in[1]), rg_share(g, in[1], in[0]), 0, -2, 2, -2, 2,
        "the larger of two; a tie shares the cotangent")
-BINARY(minimum, a < b || a != a ? a : b, rg_share(g, in[1], in[0]), rg_share(g, in[0], in[1]), 0, -2, -0.1, 0.1, 2,
+BINARY(minimum, a < b || a != a ? a : b, rg_share(g, in[1], in[0]), rg_share(g, in[0], in[1]), 0, -2, 2, -2, 2,
        "the smaller of two; a tie shares the cotangent")
 
-BINARY(greater, (a > b ? 1 : 0), NOTHING, NOTHING, 3, -2, -0.1, 0.1, 2, "1 where a > b, else 0")
-BINARY(equal, (a == b ? 1 : 0), NOTHING, NOTHING, 3, -2, -0.1, 0.1, 2, "1 where a = b, else 0")
+BINARY(greater, (a > b ? 1 : 0), NOTHING, NOTHING, 3, -2, 2, -2, 2, "1 where a > b, else 0")
+BINARY_ON_GRID(equal, (a == b ? 1 : 0), NOTHING, NOTHING, 3, -1, 1, -1, 1, 1, "1 where a = b, else 0")
 
-TERNARY(where, a != 0 ? b : c, NOTHING, rg_where(in[0], g, zero_like(g)), rg_where(in[0], zero_like(g), g), 1,
+TERNARY(where, a != 0 ? b : c, NOTHING, rg_where(in[0], g, zero_like(g)), rg_where(in[0], zero_like(g), g), 1, 0, 1, 1,
         "a where the mask is not 0, else b")
-TERNARY(share, b > c ? a : b == c ? a / 2 : b < c ? 0 : b + c, rg_share(g, in[1], in[2]), NOTHING, NOTHING, 6,
+TERNARY(share, b > c ? a : b == c ? a / 2 : b < c ? 0 : b + c, rg_share(g, in[1], in[2]), NOTHING, NOTHING, 6, -2, 2, 0,
         "a where b > c, a/2 where b = c, else 0: the adjoint of maximum")
 
 /* ---- Full: elementwise without an operand ------------------------------------------------------------ */

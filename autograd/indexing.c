@@ -204,6 +204,8 @@ ONE_HOT(double, f64)
 static const one_hot_attributes four_classes = { 4, RG_F64 }, no_classes = { 0, RG_F64 };
 static const rg_sample one_hot_samples[] = {
     { .operands = 1, .in = { INDEX(S(5), 3) }, .attributes = &four_classes },
+    { .operands = 1, .in = { { .dtype = RG_I64, .shape = S(2, 3), .high = 3 } }, .attributes = &four_classes },
+    { .operands = 1, .in = { INDEX(S(0), 3) }, .attributes = &four_classes },
     { .operands = 1, .in = { INDEX(S(5), 3) }, .attributes = &no_classes, .refuse = RG_E_ARGUMENT },
     { .operands = 1, .in = { { .shape = S(5) } }, .attributes = &four_classes, .refuse = RG_E_DTYPE },
     { .operands = 0 },

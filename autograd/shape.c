@@ -112,32 +112,31 @@ static void gather_run(const char *from, int64_t stride, int64_t count, size_t i
     }
 }
 
-void rg_layout_gather(const rg_layout *given, const void *data, int64_t begin, int64_t count, void *out)
+void rg_layout_gather(const rg_layout *layout, const void *data, int64_t begin, int64_t count, void *out)
 {
-    const size_t item = rg_dtype_size(given->dtype);
-    rg_layout layout = *given;
-    rg_layout_collapse(&layout);
-    const int last = layout.shape.rank - 1;
+    const size_t item = rg_dtype_size(layout->dtype);
+    const int64_t *size = layout->shape.size, *stride = layout->stride;
+    const int last = layout->shape.rank - 1;
     if (last < 0) {
         if (count > 0) memcpy(out, data, item);
         return;
     }
     int64_t position[RG_MAX_RANK], offset = 0, rest = begin;
     for (int i = last; i >= 0; i--) {
-        position[i] = rest % layout.shape.size[i];
-        rest /= layout.shape.size[i];
-        offset += position[i] * layout.stride[i];
+        position[i] = rest % size[i];
+        rest /= size[i];
+        offset += position[i] * stride[i];
     }
     for (char *to = out; count > 0;) {
-        int64_t run = layout.shape.size[last] - position[last];
+        int64_t run = size[last] - position[last];
         if (run > count) run = count;
-        gather_run((const char *)data + offset * (int64_t)item, layout.stride[last], run, item, to);
+        gather_run((const char *)data + offset * (int64_t)item, stride[last], run, item, to);
         to += (size_t)run * item;
         count -= run;
-        offset += run * layout.stride[last];
+        offset += run * stride[last];
         position[last] += run;
-        for (int i = last; i > 0 && position[i] == layout.shape.size[i]; i--) {
-            offset += layout.stride[i - 1] - position[i] * layout.stride[i];
+        for (int i = last; i > 0 && position[i] == size[i]; i--) {
+            offset += stride[i - 1] - position[i] * stride[i];
             position[i] = 0;
             position[i - 1]++;
         }

@@ -11,7 +11,8 @@ bool rg_layout_is_contiguous(const rg_layout *layout);
 void rg_layout_broadcast(const rg_layout *in, const rg_shape *shape, rg_layout *out);
 /* The same elements in the same order with as few dimensions as possible, none of size 1. */
 void rg_layout_collapse(rg_layout *layout);
-/* Copies elements begin, ..., begin + count - 1 (in row-major order) to `out`, side by side. */
+/* Copies elements begin, ..., begin + count - 1 (in row-major order) to `out`, side by side; quickest from a
+ * collapsed layout. */
 void rg_layout_gather(const rg_layout *layout, const void *data, int64_t begin, int64_t count, void *out);
 /* NumPy's rule; false if the sizes do not fit. */
 bool rg_broadcast(const rg_shape *a, const rg_shape *b, rg_shape *out);

@@ -309,11 +309,13 @@ static bool any_layout(const rg_layout *operand)
 
 static void contiguous_any(const rg_call *call, int64_t begin, int64_t end)
 {
-    rg_layout_gather(&call->layout[1], call->in[0], begin, end - begin,
-                     (char *)call->out + (size_t)begin * rg_dtype_size(call->layout[1].dtype));
+    rg_layout layout = call->layout[1];
+    rg_layout_collapse(&layout);
+    rg_layout_gather(&layout, call->in[0], begin, end - begin,
+                     (char *)call->out + (size_t)begin * rg_dtype_size(layout.dtype));
 }
 
-const rg_op rg_op_contiguous = { .name = "contiguous", .doc = "x with its elements side by side: what the planner puts before an op that cannot read a view", .arity = 1, .kind = RG_ITEMS,
-                                 .shape = same_shape, .any = contiguous_any, .items = copied_items,
+const rg_op rg_op_contiguous = { .name = "contiguous", .doc = "a copy of x with its elements side by side", .arity = 1,
+                                 .kind = RG_ITEMS, .shape = same_shape, .any = contiguous_any, .items = copied_items,
                                  .item_elements = one_element, .accepts = any_layout, .vjp = pass_through,
                                  .samples = wall_samples };

@@ -1,0 +1,64 @@
+/* update.c: the update rules and the gradient's norm, in f32 and f64 and for each level of vector instructions. */
+#include <math.h>
+
+#include "rules.h"
+#include "simd.h"
+
+#define CHUNK ((size_t)1024)
+#define LANES ((size_t)8)
+
+/* ---- f32 ---- */
+
+#define REAL float
+#define ROOT sqrtf
+
+#define NAME(name) name##_f32
+#define TARGET RG_TARGET_PORTABLE
+#include "update_template.h"
+#undef NAME
+#undef TARGET
+
+#define NAME(name) name##_f32_avx2
+#define TARGET RG_TARGET_AVX2
+#include "update_template.h"
+#undef NAME
+#undef TARGET
+
+#define NAME(name) name##_f32_avx512
+#define TARGET RG_TARGET_AVX512
+#include "update_template.h"
+#undef NAME
+#undef TARGET
+
+#undef REAL
+#undef ROOT
+
+/* ---- f64 ---- */
+
+#define REAL double
+#define ROOT sqrt
+
+#define NAME(name) name##_f64
+#define TARGET RG_TARGET_PORTABLE
+#include "update_template.h"
+#undef NAME
+#undef TARGET
+
+#define NAME(name) name##_f64_avx2
+#define TARGET RG_TARGET_AVX2
+#include "update_template.h"
+#undef NAME
+#undef TARGET
+
+#define NAME(name) name##_f64_avx512
+#define TARGET RG_TARGET_AVX512
+#include "update_template.h"
+#undef NAME
+#undef TARGET
+
+const rg_opt_kernels *rg_opt_kernels_for(rg_dtype dtype, int level)
+{
+    static const rg_opt_kernels *const f32[] = { &kernels_f32, &kernels_f32_avx2, &kernels_f32_avx512 };
+    static const rg_opt_kernels *const f64[] = { &kernels_f64, &kernels_f64_avx2, &kernels_f64_avx512 };
+    return dtype == RG_F32 ? f32[level] : f64[level];
+}

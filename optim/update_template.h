@@ -1,0 +1,84 @@
+/* update_template.h: the update rules for one dtype, REAL, with its root, ROOT, compiled for TARGET, under names of
+ * their own, NAME(f). Included by update.c once for each; so there is no guard. Every number of theta is computed
+ * alike and by itself, so the loops can be vectorised at any width without a change of bits. */
+
+/* A comparison with NaN is false, so a NaN stays one. */
+static inline TARGET REAL NAME(clipped)(REAL gradient, REAL scale, REAL limit)
+{
+    gradient *= scale;
+    gradient = gradient > limit ? limit : gradient;
+    return gradient < -limit ? -limit : gradient;
+}
+
+static TARGET void NAME(sgd)(size_t count, void *theta, const void *gradient, void *const *states,
+                              const rg_opt_numbers *numbers)
+{
+    REAL *restrict x = theta;
+    const REAL *restrict g = gradient;
+    const REAL scale = (REAL)numbers->scale, limit = (REAL)numbers->limit;
+    const REAL decay = (REAL)numbers->decay, rate = (REAL)numbers->rate;
+    (void)states;
+    for (size_t i = 0; i < count; i++)
+        x[i] -= rate * (NAME(clipped)(g[i], scale, limit) + decay * x[i]);
+}
+
+static TARGET void NAME(momentum)(size_t count, void *theta, const void *gradient, void *const *states,
+                              const rg_opt_numbers *numbers)
+{
+    REAL *restrict x = theta, *restrict m = states[0];
+    const REAL *restrict g = gradient;
+    const REAL scale = (REAL)numbers->scale, limit = (REAL)numbers->limit;
+    const REAL decay = (REAL)numbers->decay, rate = (REAL)numbers->rate;
+    const REAL keep = (REAL)numbers->keep1, add = (REAL)numbers->add1;
+    const REAL gradient_part = (REAL)numbers->gradient_part, state_part = (REAL)numbers->state_part;
+    for (size_t i = 0; i < count; i++) {
+        REAL each = NAME(clipped)(g[i], scale, limit) + decay * x[i];
+        m[i] = keep * m[i] + add * each;
+        x[i] -= rate * (gradient_part * each + state_part * m[i]);
+    }
+}
+
+static TARGET void NAME(adam)(size_t count, void *theta, const void *gradient, void *const *states,
+                              const rg_opt_numbers *numbers)
+{
+    REAL *restrict x = theta, *restrict m = states[0], *restrict v = states[1];
+    const REAL *restrict g = gradient;
+    const REAL scale = (REAL)numbers->scale, limit = (REAL)numbers->limit;
+    const REAL decay = (REAL)numbers->decay, shrink = (REAL)numbers->shrink, rate = (REAL)numbers->rate;
+    const REAL keep1 = (REAL)numbers->keep1, add1 = (REAL)numbers->add1;
+    const REAL keep2 = (REAL)numbers->keep2, add2 = (REAL)numbers->add2;
+    const REAL root = (REAL)numbers->root, epsilon = (REAL)numbers->epsilon;
+    for (size_t i = 0; i < count; i++) {
+        REAL each = NAME(clipped)(g[i], scale, limit) + decay * x[i];
+        m[i] = keep1 * m[i] + add1 * each;
+        v[i] = keep2 * v[i] + add2 * (each * each);
+        x[i] = shrink * x[i] - rate * (m[i] / (ROOT(v[i]) * root + epsilon));
+    }
+}
+
+/* Chunks of a fixed size, eight interleaved sums in each, and the chunks added with what rounding loses of them
+ * [Kahan 1965; Neumaier 1974]: a fixed order, and an error that hardly grows with the count. */
+static TARGET double NAME(squares)(size_t count, const void *vector)
+{
+    const REAL *numbers = vector;
+    double total = 0.0, lost = 0.0;
+    for (size_t start = 0; start < count; start += CHUNK) {
+        size_t end = count - start < CHUNK ? count : start + CHUNK, i = start;
+        double lanes[LANES] = { 0.0 };
+        for (; i + LANES <= end; i += LANES)
+            for (size_t lane = 0; lane < LANES; lane++)
+                lanes[lane] += (double)numbers[i + lane] * (double)numbers[i + lane];
+        for (size_t lane = 0; i < end; i++, lane++) lanes[lane] += (double)numbers[i] * (double)numbers[i];
+        double low = (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
+        double high = (lanes[4] + lanes[5]) + (lanes[6] + lanes[7]);
+        double chunk = low + high, sum = total + chunk;
+        lost += total >= chunk ? (total - sum) + chunk : (chunk - sum) + total;
+        total = sum;
+    }
+    return isfinite(total) ? total + lost : total;
+}
+
+static const rg_opt_kernels NAME(kernels) = {
+    .update = { [RG_OPT_SGD] = NAME(sgd), [RG_OPT_MOMENTUM] = NAME(momentum), [RG_OPT_ADAM] = NAME(adam) },
+    .squares = NAME(squares),
+};

@@ -1,0 +1,82 @@
+/* bench.h: what the benchmark is made of.
+ *
+ * A case is one piece of work that is done by the library ("ours") and by hand-written C without a framework
+ * ("limit"), from the same numbers, in the same run. A limit may be written in several ways; the fastest counts.
+ * Its results are checked against the library's before anything is timed. Adding a case is adding a row to a
+ * family's table; a family is a kind of work, in a file of its own. */
+#ifndef RETROGRAD_BENCH_H
+#define RETROGRAD_BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum { BENCH_MOST_LIMITS = 4, BENCH_MOST_REPEATS = 101 };
+
+/* A kind of work. A pass is the smallest part of it that makes sense by itself, such as a training step. */
+typedef struct {
+    const char *limits[BENCH_MOST_LIMITS + 1]; /* what each way of writing the limit is called; ends with NULL */
+    void *(*make)(const void *setup, int threads); /* NULL when out of memory */
+    void (*free)(void *state);
+    bool (*ours)(void *state, int64_t passes);
+    void (*limit)(void *state, int which, int64_t passes);
+    /* The largest difference of that limit's gradients and loss from ours, relative to the largest number of each;
+     * NaN if they cannot be had. */
+    double (*difference)(void *state, int which);
+    const char *(*message)(const void *state); /* why ours failed */
+} bench_family;
+
+typedef struct {
+    const char *name;
+    const char *about;
+    const char *unit;          /* of the rates: "steps/s" */
+    double units;              /* done in one pass */
+    const bench_family *family;
+    const void *setup;         /* the family's own description of the case */
+} bench_case;
+
+typedef struct {
+    const bench_case *cases;
+    int count;
+} bench_table;
+
+bench_table bench_mlp_cases(void);
+bench_table bench_chain_cases(void);
+
+/* ---- Measuring (measure.c) ---------------------------------------------------------------------------------- */
+
+typedef struct {
+    int threads;
+    int repeats;               /* at most BENCH_MOST_REPEATS */
+    double slice;              /* seconds that one repeat of one side takes */
+} bench_conditions;
+
+typedef struct {
+    double ours, limits[BENCH_MOST_LIMITS]; /* medians of the rates */
+    int best;                  /* the limit with the highest */
+    double ratio;              /* ours / limits[best] */
+    double low, high;          /* quartiles of the ratios of neighbouring repeats */
+    double difference;         /* the largest of all limits */
+} bench_result;
+
+/* False with a message if the library fails or a limit computes something else. */
+bool bench_measure(const bench_case *each, const bench_conditions *with, bench_result *result, char *message,
+                   size_t size);
+
+/* ---- The machine (machine.c) ---------------------------------------------------------------------------------- */
+
+/* Keeps this thread, and those it starts, on as many processors as there are to be threads. False if there are
+ * fewer, or they cannot be chosen. */
+bool bench_pin(int threads);
+/* 0 portable, 1 AVX2 and FMA, 2 AVX-512: the level that hand-written loops are to run at, as the library's own. */
+int bench_level(void);
+void bench_print_machine(FILE *out, const bench_conditions *with, bool pinned);
+
+/* ---- The report (report.c) -------------------------------------------------------------------------------------- */
+
+void bench_print_heading(void);
+void bench_print_row(const bench_case *each, const bench_result *result);
+/* One JSON object on a line; false when out of memory. */
+bool bench_print_json(const bench_case *each, const bench_conditions *with, const bench_result *result);
+
+#endif

@@ -1,0 +1,54 @@
+/* machine.c: where the benchmark runs. */
+#define _GNU_SOURCE
+#include <sched.h>
+#include <string.h>
+
+#include "autograd.h"
+#include "bench.h"
+#include "simd.h"
+
+bool bench_pin(int threads)
+{
+    cpu_set_t allowed, chosen;
+    int left = threads;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return false;
+    CPU_ZERO(&chosen);
+    /* From the last one down: the first is where a machine does most of its other work. */
+    for (size_t i = CPU_SETSIZE; i-- > 0 && left > 0;)
+        if (CPU_ISSET(i, &allowed)) {
+            CPU_SET(i, &chosen);
+            left--;
+        }
+    return left == 0 && sched_setaffinity(0, sizeof chosen, &chosen) == 0;
+}
+
+int bench_level(void)
+{
+    int level = rg_simd_level();
+#if defined(__x86_64__)
+    if (level == 1 && !__builtin_cpu_supports("fma")) level = 0;
+#endif
+    return level;
+}
+
+static void print_processor(FILE *out)
+{
+    char line[512], name[256] = "unknown";
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "model name : %255[^\n]", name) == 1) break;
+    if (file) fclose(file);
+    fprintf(out, "Processor  %s\n", name);
+}
+
+void bench_print_machine(FILE *out, const bench_conditions *with, bool pinned)
+{
+    fprintf(out, "Retrograd  %s, compiled with %s\n", rg_version(), __VERSION__);
+    print_processor(out);
+    fprintf(out, "BLAS       %s\n", rg_blas_name());
+    fprintf(out, "SIMD       %s\n", rg_simd_name());
+    fprintf(out, "Threads    %d for the library, 1 for the limits; %s\n", with->threads,
+            pinned ? "pinned" : "not pinned: fewer processors than threads, or they cannot be chosen");
+    fprintf(out, "Figures    medians of %d interleaved repeats of %.0f ms; ratio = ours / limit, below 1 is slower\n",
+            with->repeats, 1e3 * with->slice);
+}

@@ -1,0 +1,132 @@
+/* main.c: retrograd-bench, the library's speed as a ratio to hand-written C in the same run. */
+#define _GNU_SOURCE
+#include <fnmatch.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+
+enum { MOST_PATTERNS = 16, MOST_THREADS = 256 };
+
+typedef struct {
+    const char *patterns[MOST_PATTERNS];
+    int pattern_count;
+    bool list, json, help;
+    bench_conditions with;
+} request;
+
+static void help(FILE *out)
+{
+    fputs("Usage: retrograd-bench [options]\n\n"
+          "Measures the library against hand-written C that does the same without a framework, over the same BLAS, in\n"
+          "the same run, one thread of it pinned to one processor. Each limit's gradients are checked against the\n"
+          "library's before it is timed. A ratio below 1 means that the library is slower than the limit.\n\n"
+          "  --list         show the cases and end\n"
+          "  --case NAME    only this case, or those that a pattern such as 'mlp-*' names; may be repeated\n"
+          "  --threads N    threads of the library (default 1)\n"
+          "  --json         one JSON object a line; the machine goes to standard error\n"
+          "  --quick        a moment for each case: shows that it works, not how fast\n"
+          "  --repeats N    repeats that the median is taken of (default 25)\n"
+          "  --help         show this text\n\n"
+          "Exit status: 0 well, 1 failed, 2 used wrongly.\n", out);
+}
+
+static bool read_integer(const char *option, const char *text, int most, int *value)
+{
+    char *end;
+    long number = strtol(text, &end, 10);
+    if (end == text || *end || number < 1 || number > most) {
+        fprintf(stderr, "retrograd-bench: --%s takes a number from 1 to %d, not '%.40s'\n", option, most, text);
+        return false;
+    }
+    *value = (int)number;
+    return true;
+}
+
+static bool parse(int argc, char **argv, request *r)
+{
+    enum { LIST = 1, CASE, THREADS, JSON, QUICK, REPEATS, HELP };
+    static const struct option options[] = {
+        { "list", no_argument, NULL, LIST },        { "case", required_argument, NULL, CASE },
+        { "json", no_argument, NULL, JSON },        { "threads", required_argument, NULL, THREADS },
+        { "quick", no_argument, NULL, QUICK },      { "repeats", required_argument, NULL, REPEATS },
+        { "help", no_argument, NULL, HELP },        { NULL, 0, NULL, 0 },
+    };
+    *r = (request){ .with = { .threads = 1, .repeats = 25, .slice = 0.02 } };
+    bool good = true;
+    for (int option; good && (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
+        switch (option) {
+        case LIST: r->list = true; break;
+        case JSON: r->json = true; break;
+        case HELP: r->help = true; break;
+        case QUICK: r->with.repeats = 3, r->with.slice = 0.001; break;
+        case THREADS: good = read_integer("threads", optarg, MOST_THREADS, &r->with.threads); break;
+        case REPEATS: good = read_integer("repeats", optarg, BENCH_MOST_REPEATS, &r->with.repeats); break;
+        case CASE:
+            good = r->pattern_count < MOST_PATTERNS;
+            if (good) r->patterns[r->pattern_count++] = optarg;
+            else fprintf(stderr, "retrograd-bench: --case is given more than %d times\n", MOST_PATTERNS);
+            break;
+        default: good = false; break;
+        }
+    if (good && optind < argc) {
+        fprintf(stderr, "retrograd-bench: takes no argument '%.40s'\n", argv[optind]);
+        good = false;
+    }
+    return good;
+}
+
+static bool is_chosen(const request *r, const bench_case *each)
+{
+    bool chosen = r->pattern_count == 0;
+    for (int i = 0; i < r->pattern_count; i++) chosen = chosen || fnmatch(r->patterns[i], each->name, 0) == 0;
+    return chosen;
+}
+
+/* One case, measured and reported. */
+static bool do_case(const request *r, const bench_case *each)
+{
+    char message[512];
+    bench_result result;
+    if (!bench_measure(each, &r->with, &result, message, sizeof message)) {
+        fprintf(stderr, "retrograd-bench: %s\n", message);
+        return false;
+    }
+    if (r->json) return bench_print_json(each, &r->with, &result);
+    bench_print_row(each, &result);
+    return true;
+}
+
+static int run(const request *r)
+{
+    const bench_table tables[] = { bench_mlp_cases(), bench_chain_cases() };
+    int chosen = 0, failed = 0;
+    if (!r->list) bench_print_machine(r->json ? stderr : stdout, &r->with, bench_pin(r->with.threads));
+    if (!r->list && !r->json) bench_print_heading();
+    for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
+        for (int i = 0; i < tables[t].count; i++) {
+            const bench_case *each = &tables[t].cases[i];
+            if (!is_chosen(r, each)) continue;
+            chosen++;
+            if (r->list) printf("%-22s %s\n", each->name, each->about);
+            else if (!do_case(r, each)) failed++;
+        }
+    if (chosen > 0) return failed > 0;
+    fprintf(stderr, "retrograd-bench: no case of that name; --list shows them\n");
+    return 2;
+}
+
+int main(int argc, char **argv)
+{
+    request r;
+    if (!parse(argc, argv, &r)) {
+        fprintf(stderr, "Try 'retrograd-bench --help'.\n");
+        return 2;
+    }
+    if (r.help) {
+        help(stdout);
+        return 0;
+    }
+    return run(&r);
+}

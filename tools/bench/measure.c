@@ -1,0 +1,127 @@
+/* measure.c: medians of interleaved repeats. Whatever else the machine does then hits all sides alike. */
+#define _POSIX_C_SOURCE 200809L
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "bench.h"
+
+enum { OURS = -1, WARM_UP = 8 };
+
+/* f32 with sums in another order: a wrong gradient is off by far more. */
+static const double tolerance = 1e-4;
+
+typedef struct {
+    const bench_case *each;
+    void *state;
+    int limits, threads;
+} subject;
+
+/* One thread is timed by its own clock, which stands still while another program has its processor. */
+static double now(int threads)
+{
+    struct timespec time;
+    clock_gettime(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* Seconds that the passes took; NaN if the library failed. */
+static double run(const subject *s, int side, int64_t passes)
+{
+    bool done = true;
+    const double start = now(s->threads);
+    if (side == OURS) done = s->each->family->ours(s->state, passes);
+    else s->each->family->limit(s->state, side, passes);
+    const double seconds = now(s->threads) - start;
+    return done ? seconds : NAN;
+}
+
+/* How many passes fill a slice; 0 if the library failed. */
+static int64_t passes_for(const subject *s, int side, double slice)
+{
+    int64_t passes = WARM_UP;
+    for (;;) {
+        double seconds = run(s, side, passes);
+        if (isnan(seconds)) return 0;
+        if (seconds >= slice / 2) {
+            int64_t fitting = (int64_t)((double)passes * slice / seconds);
+            return fitting > 0 ? fitting : 1;
+        }
+        passes *= 2;
+    }
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The number at that fraction of the sorted ones. */
+static double quantile(const double *numbers, int count, double fraction)
+{
+    double sorted[BENCH_MOST_REPEATS];
+    memcpy(sorted, numbers, (size_t)count * sizeof *sorted);
+    qsort(sorted, (size_t)count, sizeof *sorted, ascending);
+    const double at = fraction * (count - 1);
+    const int below = (int)at, above = below + 1 < count ? below + 1 : below;
+    return sorted[below] + (at - below) * (sorted[above] - sorted[below]);
+}
+
+static bool check(const subject *s, bench_result *result, char *message, size_t size)
+{
+    for (int i = 0; i < s->limits; i++) {
+        double difference = s->each->family->difference(s->state, i);
+        if (!(difference <= tolerance)) {
+            const char *why = s->each->family->message(s->state);
+            snprintf(message, size, "%s: the limit '%s' differs from the library by %.3g of the largest number%s%s",
+                     s->each->name, s->each->family->limits[i], difference, *why ? ": " : "", why);
+            return false;
+        }
+        if (difference > result->difference) result->difference = difference;
+    }
+    return true;
+}
+
+static bool time_all(const subject *s, const bench_conditions *with, bench_result *result)
+{
+    double rates[1 + BENCH_MOST_LIMITS][BENCH_MOST_REPEATS], ratios[BENCH_MOST_REPEATS];
+    int64_t passes[1 + BENCH_MOST_LIMITS];
+    for (int side = OURS; side < s->limits; side++)
+        if ((passes[1 + side] = passes_for(s, side, with->slice)) == 0) return false;
+    for (int i = 0; i < with->repeats; i++)
+        for (int side = OURS; side < s->limits; side++) {
+            double seconds = run(s, side, passes[1 + side]);
+            if (isnan(seconds)) return false;
+            rates[1 + side][i] = s->each->units * (double)passes[1 + side] / seconds;
+        }
+    result->ours = quantile(rates[0], with->repeats, 0.5);
+    result->best = 0;
+    for (int side = 0; side < s->limits; side++) {
+        result->limits[side] = quantile(rates[1 + side], with->repeats, 0.5);
+        if (result->limits[side] > result->limits[result->best]) result->best = side;
+    }
+    for (int i = 0; i < with->repeats; i++) ratios[i] = rates[0][i] / rates[1 + result->best][i];
+    result->ratio = result->ours / result->limits[result->best];
+    result->low = quantile(ratios, with->repeats, 0.25);
+    result->high = quantile(ratios, with->repeats, 0.75);
+    return true;
+}
+
+bool bench_measure(const bench_case *each, const bench_conditions *with, bench_result *result, char *message,
+                   size_t size)
+{
+    *result = (bench_result){ .best = 0 };
+    subject s = { .each = each, .state = each->family->make(each->setup, with->threads), .threads = with->threads };
+    while (s.limits < BENCH_MOST_LIMITS && each->family->limits[s.limits]) s.limits++;
+    if (!s.state) {
+        snprintf(message, size, "%s: out of memory", each->name);
+        return false;
+    }
+    bool done = check(&s, result, message, size);
+    if (done && !(done = time_all(&s, with, result)))
+        snprintf(message, size, "%s: %s", each->name, each->family->message(s.state));
+    each->family->free(s.state);
+    return done;
+}

@@ -1,0 +1,58 @@
+/* report.c: a result as a row of a table, or as a line of JSON. */
+#include <cjson/cJSON.h>
+
+#include "bench.h"
+
+/* "12.3 us": the time that a unit takes at that rate. */
+static const char *duration(double rate, char *text, size_t size)
+{
+    static const char *const names[] = { "ns", "us", "ms", "s" };
+    double each = 1e9 / rate;
+    int i = 0;
+    for (; i < 3 && each >= 1000; i++) each /= 1000;
+    snprintf(text, size, each < 10 ? "%.2f %s" : "%.1f %s", each, names[i]);
+    return text;
+}
+
+void bench_print_heading(void)
+{
+    printf("\n%-22s %12s %12s  %-8s %6s  %-13s %9s %9s  %s\n", "case", "ours", "limit", "unit", "ratio", "quartiles",
+           "ours each", "limit", "the limit's way");
+    fflush(stdout);
+}
+
+void bench_print_row(const bench_case *each, const bench_result *result)
+{
+    char ours[32], limit[32];
+    const double best = result->limits[result->best];
+    printf("%-22s %12.0f %12.0f  %-8s %6.3f  %.3f - %.3f %9s %9s  %s\n", each->name, result->ours, best, each->unit,
+           result->ratio, result->low, result->high, duration(result->ours, ours, sizeof ours),
+           duration(best, limit, sizeof limit), each->family->limits[result->best]);
+    fflush(stdout);
+}
+
+bool bench_print_json(const bench_case *each, const bench_conditions *with, const bench_result *result)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "case", each->name);
+    cJSON_AddNumberToObject(object, "threads", with->threads);
+    cJSON_AddNumberToObject(object, "ours", result->ours);
+    cJSON_AddNumberToObject(object, "limit", result->limits[result->best]);
+    cJSON_AddNumberToObject(object, "ratio", result->ratio);
+    cJSON_AddStringToObject(object, "unit", each->unit);
+    cJSON_AddNumberToObject(object, "ratio_low", result->low);
+    cJSON_AddNumberToObject(object, "ratio_high", result->high);
+    cJSON_AddStringToObject(object, "limit_way", each->family->limits[result->best]);
+    cJSON *ways = cJSON_AddObjectToObject(object, "limits");
+    for (int i = 0; i < BENCH_MOST_LIMITS && each->family->limits[i]; i++)
+        cJSON_AddNumberToObject(ways, each->family->limits[i], result->limits[i]);
+    cJSON_AddNumberToObject(object, "difference", result->difference);
+    cJSON_AddNumberToObject(object, "repeats", with->repeats);
+    char *text = cJSON_PrintUnformatted(object);
+    cJSON_Delete(object);
+    if (!text) return false;
+    puts(text);
+    fflush(stdout);
+    cJSON_free(text);
+    return true;
+}

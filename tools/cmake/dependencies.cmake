@@ -1,0 +1,66 @@
+# What libretrograd stands on. Read by the build and, for those who link the static library, by the
+# installed package. Sets retrograd_missing (what could not be found, as text) and the imported target
+# retrograd_dependencies; retrograd_blas_link is the BLAS as linker options.
+
+include(CheckCSourceCompiles)
+find_package(PkgConfig QUIET)
+find_package(Threads QUIET)
+set(retrograd_missing)
+set(retrograd_found Threads::Threads m)
+
+macro(retrograd_find prefix module package)
+    if(PKG_CONFIG_FOUND)
+        pkg_check_modules(${prefix} QUIET IMPORTED_TARGET ${module})
+    endif()
+    if(${prefix}_FOUND)
+        list(APPEND retrograd_found PkgConfig::${prefix})
+    else()
+        list(APPEND retrograd_missing "${module} (Debian package ${package})")
+    endif()
+endmacro()
+
+# Any CBLAS will do, OpenBLAS is preferred.
+macro(retrograd_find_blas)
+    if(PKG_CONFIG_FOUND)
+        pkg_check_modules(RETROGRAD_BLAS QUIET IMPORTED_TARGET openblas)
+    endif()
+    if(RETROGRAD_BLAS_FOUND)
+        list(APPEND retrograd_found PkgConfig::RETROGRAD_BLAS)
+        string(REPLACE ";" " " retrograd_blas_link "${RETROGRAD_BLAS_LDFLAGS}")
+    else()
+        find_path(RETROGRAD_CBLAS_INCLUDE cblas.h)
+        find_library(RETROGRAD_CBLAS_LIBRARY NAMES cblas blas)
+        if(RETROGRAD_CBLAS_INCLUDE AND RETROGRAD_CBLAS_LIBRARY)
+            set(CMAKE_REQUIRED_INCLUDES ${RETROGRAD_CBLAS_INCLUDE})
+            set(CMAKE_REQUIRED_LIBRARIES ${RETROGRAD_CBLAS_LIBRARY})
+            check_c_source_compiles("#include <cblas.h>
+                int main(void) { float x = 1; return (int)cblas_sdot(1, &x, 1, &x, 1); }" RETROGRAD_CBLAS_WORKS)
+            unset(CMAKE_REQUIRED_INCLUDES)
+            unset(CMAKE_REQUIRED_LIBRARIES)
+        endif()
+        if(RETROGRAD_CBLAS_WORKS)
+            list(APPEND retrograd_found ${RETROGRAD_CBLAS_LIBRARY})
+            set(retrograd_blas_link ${RETROGRAD_CBLAS_LIBRARY})
+        else()
+            list(APPEND retrograd_missing
+                 "a CBLAS (Debian package libopenblas-serial-dev or libopenblas-pthread-dev)")
+        endif()
+    endif()
+endmacro()
+
+if(NOT PKG_CONFIG_FOUND)
+    list(APPEND retrograd_missing "pkg-config (Debian package pkg-config)")
+endif()
+retrograd_find(RETROGRAD_XXHASH libxxhash libxxhash-dev)
+retrograd_find(RETROGRAD_CJSON libcjson libcjson-dev)
+retrograd_find(RETROGRAD_ZLIB zlib zlib1g-dev)
+retrograd_find_blas()
+
+if(NOT retrograd_missing AND NOT TARGET retrograd_dependencies)
+    add_library(retrograd_dependencies INTERFACE IMPORTED)
+    set_target_properties(retrograd_dependencies PROPERTIES INTERFACE_LINK_LIBRARIES "${retrograd_found}")
+    if(RETROGRAD_CBLAS_INCLUDE)
+        set_target_properties(retrograd_dependencies PROPERTIES
+                              INTERFACE_INCLUDE_DIRECTORIES "${RETROGRAD_CBLAS_INCLUDE}")
+    endif()
+endif()

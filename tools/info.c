@@ -1,0 +1,68 @@
+/* info.c: `retrograd info`. */
+#include "autograd.h"
+
+#include <cjson/cJSON.h>
+
+#include "render.h"
+#include "subcommands.h"
+
+typedef struct {
+    bool json;
+} values;
+
+static const tool_option options[] = {
+    { TOOL_FLAG, "json", NULL, offsetof(values, json), NULL,
+      .help = "make the last line of standard output one JSON object" },
+    { .kind = TOOL_END },
+};
+
+static int print_json(const tool_command *command, int threads, const char *graphviz)
+{
+    cJSON *object = cJSON_CreateObject();
+
+    cJSON_AddStringToObject(object, "version", rg_version());
+    cJSON_AddStringToObject(object, "blas", rg_blas_name());
+    cJSON_AddStringToObject(object, "simd", rg_simd_name());
+    cJSON_AddNumberToObject(object, "threads", threads);
+    if (graphviz != NULL)
+        cJSON_AddStringToObject(object, "graphviz", graphviz);
+    else
+        cJSON_AddNullToObject(object, "graphviz");
+    char *text = cJSON_PrintUnformatted(object);
+    cJSON_Delete(object);
+    if (text == NULL)
+        return tool_fail(command, "out of memory");
+    puts(text);
+    cJSON_free(text);
+    return 0;
+}
+
+static int run(const tool_command *command, const void *given_values, const bool *given)
+{
+    const values *v = given_values;
+    char graphviz[160];
+    rg_tape *tape = rg_tape_new();
+    (void)given;
+
+    if (tape == NULL)
+        return tool_fail(command, "out of memory");
+    int threads = rg_tape_get_stats(tape).threads;
+    rg_tape_free(tape);
+    bool found = tool_find_graphviz(graphviz, sizeof graphviz);
+    printf("Version   %s\n", rg_version());
+    printf("BLAS      %s\n", rg_blas_name());
+    printf("SIMD      %s\n", rg_simd_name());
+    printf("Threads   %d\n", threads);
+    printf("Graphviz  %s\n", found ? graphviz : "not here; install graphviz to see graphs as pictures");
+    return v->json ? print_json(command, threads, found ? graphviz : NULL) : 0;
+}
+
+const tool_command tool_info = {
+    .name = "info",
+    .summary = "show what the library runs with here",
+    .about = "Shows the version, the BLAS and the vector instructions in use, how many threads a tape takes by "
+             "default, and whether Graphviz is there to draw graphs.",
+    .options = options,
+    .values_size = sizeof(values),
+    .run = run,
+};
