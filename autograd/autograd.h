@@ -507,7 +507,8 @@ RG_API rg_status rg_shape_same(rg_shape_call *call);
 RG_API rg_status rg_shape_broadcast(rg_shape_call *call);
 
 /* The derivative, in ordinary ops: the cotangent of operand k, given the cotangent g of y. It may have
- * y's shape where operand k was broadcast. The null tensor means zero. */
+ * y's shape where operand k was broadcast. The null tensor means zero. A function of its arguments alone:
+ * where rg_backward finds its plan again, the rule is not called. */
 typedef rg_tensor rg_vjp_rule(int k, const rg_tensor *in, rg_tensor y, rg_tensor g);
 
 /* One operand to check an op with. Integers are drawn from low, low + 1, ..., high. Floats without a step lie apart:
@@ -526,7 +527,7 @@ typedef struct {
     int operands;             /* 0 ends a list of samples */
     rg_sample_operand in[RG_MAX_OPERANDS];
     const void *attributes;
-    rg_status refuse;         /* RG_OK: the check must pass; else: recording it must fail so */
+    rg_status refuse;         /* RG_OK: the check must pass; else: recording or running it must fail so */
 } rg_sample;
 
 typedef enum {

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { REMEMBERED = 256 }; /* traces seen once; a power of two */
+enum { REMEMBERED = 256 }; /* traces seen once */
 
 typedef struct entry entry;
 struct entry {
@@ -22,7 +22,8 @@ struct rg_cache {
     size_t bucket_mask;
     entry **buckets;
     entry *newest, *oldest;
-    XXH128_hash_t seen[REMEMBERED]; /* by their low bits: a later trace takes the place of an earlier */
+    XXH128_hash_t seen[REMEMBERED]; /* the last so many traces that had no plan */
+    size_t seen_next;
 };
 
 rg_cache *rg_cache_new(size_t capacity)
@@ -82,6 +83,15 @@ void rg_cache_free(rg_cache *cache)
     free(cache);
 }
 
+/* All are looked at, so that whether a trace is remembered is no matter of luck: traces that take turns are planned. */
+static bool seen_before(rg_cache *cache, XXH128_hash_t hash)
+{
+    for (size_t i = 0; i < REMEMBERED; i++)
+        if (cache->seen[i].low64 == hash.low64 && cache->seen[i].high64 == hash.high64) return true;
+    cache->seen[cache->seen_next++ % REMEMBERED] = hash;
+    return false;
+}
+
 rg_sight rg_cache_find(rg_cache *cache, const uint64_t *signature, size_t words, rg_plan **plan)
 {
     const XXH128_hash_t hash = XXH3_128bits(signature, words * sizeof *signature);
@@ -94,10 +104,7 @@ rg_sight rg_cache_find(rg_cache *cache, const uint64_t *signature, size_t words,
         *plan = &each->plan;
         return RG_SIGHT_PLANNED;
     }
-    XXH128_hash_t *seen = &cache->seen[hash.low64 & (REMEMBERED - 1)];
-    bool again = XXH128_isEqual(*seen, hash);
-    *seen = hash;
-    return again ? RG_SIGHT_AGAIN : RG_SIGHT_FIRST;
+    return seen_before(cache, hash) ? RG_SIGHT_AGAIN : RG_SIGHT_FIRST;
 }
 
 rg_plan *rg_cache_put(rg_cache *cache, const uint64_t *signature, size_t words, const rg_plan *plan)

@@ -38,9 +38,9 @@ rg_tensor rg_seed_for(const char *site, const char *what, rg_tensor y, rg_tensor
         if (rg_shape_count(*node->shape) == 1) return rg_full(y.tape, (rg_dtype)node->dtype, *node->shape, 1);
         return rg_fail_op(y.tape, site, RG_E_GRADIENT, what, "not a scalar, and no cotangent is given", 1, &y);
     }
+    if (seed.tape != y.tape) return rg_fail(y.tape, site, RG_E_TAPE, "%s: the cotangent is on another tape", what);
     const rg_node *cotangent = rg_node_checked(site, what, seed);
     if (!cotangent) return (rg_tensor){ 0 };
-    if (seed.tape != y.tape) return rg_fail(y.tape, site, RG_E_TAPE, "%s: the cotangent is on another tape", what);
     const rg_tensor both[] = { y, seed };
     if (cotangent->dtype != node->dtype)
         return rg_fail_op(y.tape, site, RG_E_DTYPE, what, "the cotangent's dtype differs", 2, both);
@@ -58,11 +58,11 @@ static uint32_t first_of(const char *site, const char *what, rg_tensor y, const 
     for (int i = 0; i < n && !y.tape->error.status; i++) {
         rg_status reason;
         const rg_node *node = rg_node_of(wrt[i], &reason);
-        if (!node)
+        if (wrt[i].tape && wrt[i].tape != y.tape)
+            rg_fail(y.tape, site, RG_E_TAPE, "%s: variable %d is on another tape", what, i + 1);
+        else if (!node)
             rg_fail(y.tape, site, reason, "%s: variable %d is %s", what, i + 1,
                     reason == RG_E_NULL ? "the null tensor" : "a tensor from before rg_tape_reset");
-        else if (wrt[i].tape != y.tape)
-            rg_fail(y.tape, site, RG_E_TAPE, "%s: variable %d is on another tape", what, i + 1);
         else if (!rg_dtype_is_float((rg_dtype)node->dtype))
             rg_fail_op(y.tape, site, RG_E_GRADIENT, what, "only f32 and f64 have derivatives", 1, &wrt[i]);
         else if (wrt[i].node < first)

@@ -118,39 +118,48 @@ static const void *few_numbers(const rg_node *node)
 }
 
 /* Four digits, with a point in every locale. */
-static void put_real(FILE *out, double value)
+static void format_real(char *text, size_t size, double value)
 {
-    char text[32];
-    snprintf(text, sizeof text, "%.4g", value == 0 ? 0 : value); /* -0 is 0 */
+    snprintf(text, size, "%.4g", value == 0 ? 0 : value); /* -0 is 0 */
     for (char *s = text; *s; s++)
         if (*s == ',') *s = '.';
-    fputs(text, out);
 }
 
-static void put_element(FILE *out, rg_dtype dtype, const void *data, int64_t i)
+enum { ELEMENT_SIZE = 24 };
+
+static void format_element(char *text, rg_dtype dtype, const void *data, int64_t i)
 {
     switch (dtype) {
-    case RG_F32: put_real(out, ((const float *)data)[i]); break;
-    case RG_F64: put_real(out, ((const double *)data)[i]); break;
-    case RG_I32: fprintf(out, "%ld", (long)((const int32_t *)data)[i]); break;
-    case RG_I64: fprintf(out, "%lld", (long long)((const int64_t *)data)[i]); break;
+    case RG_F32: format_real(text, ELEMENT_SIZE, ((const float *)data)[i]); break;
+    case RG_F64: format_real(text, ELEMENT_SIZE, ((const double *)data)[i]); break;
+    case RG_I32: snprintf(text, ELEMENT_SIZE, "%ld", (long)((const int32_t *)data)[i]); break;
+    case RG_I64: snprintf(text, ELEMENT_SIZE, "%lld", (long long)((const int64_t *)data)[i]); break;
     case RG_NO_DTYPE: break;
     }
 }
 
-/* A row of the tensor on each line, a long one on several. */
+/* A row of the tensor on each line, a long one on several, in columns. */
 static void put_values(FILE *out, const rg_node *node)
 {
     const void *data = few_numbers(node);
     if (!data) return;
-    const rg_shape *shape = node->shape;
-    int64_t count = rg_shape_count(*shape), row = shape->rank > 0 ? shape->size[shape->rank - 1] : 1;
-    fputs("<br/><font point-size=\"9\"><b>", out);
-    for (int64_t i = 0; i < count; i++) {
-        if (i > 0) fputs(i % row == 0 || i % row % ELEMENTS_A_LINE == 0 ? "<br/>" : " &#160;", out);
-        put_element(out, (rg_dtype)node->dtype, data, i);
+    const int count = (int)rg_shape_count(*node->shape);
+    const int row = node->shape->rank > 0 ? (int)node->shape->size[node->shape->rank - 1] : 1;
+    char text[FEW_ELEMENTS][ELEMENT_SIZE] = { "" };
+    size_t widest[ELEMENTS_A_LINE] = { 0 };
+    for (int i = 0; i < count; i++) {
+        const int column = i % row % ELEMENTS_A_LINE;
+        format_element(text[i], (rg_dtype)node->dtype, data, i);
+        if (strlen(text[i]) > widest[column]) widest[column] = strlen(text[i]);
     }
-    fputs("</b></font>", out);
+    fputs("<font face=\"monospace\" point-size=\"9\">", out);
+    for (int i = 0; i < count; i++) {
+        const int column = i % row % ELEMENTS_A_LINE;
+        fputs(column == 0 ? "<br/>" : "&#160;", out);
+        for (size_t k = strlen(text[i]); k < widest[column]; k++) fputs("&#160;", out);
+        fputs(text[i], out);
+    }
+    fputs("</font>", out);
 }
 
 /* ---- Boxes ----------------------------------------------------------------------------------------------------- */

@@ -254,8 +254,8 @@ BINARY_ON_GRID(equal, (a == b ? 1 : 0), NOTHING, NOTHING, 3, -1, 1, -1, 1, 1, "1
 
 TERNARY(where, a != 0 ? b : c, NOTHING, rg_where(in[0], g, zero_like(g)), rg_where(in[0], zero_like(g), g), 1, 0, 1, 1,
         "a where the mask is not 0, else b")
-TERNARY(share, b > c ? a : b == c ? a / 2 : b < c ? 0 : b + c, rg_share(g, in[1], in[2]), NOTHING, NOTHING, 6, -2, 2, 0,
-        "a where b > c, a/2 where b = c, else 0: the adjoint of maximum")
+TERNARY(share, b > c ? a : b == c ? a / 2 : b < c ? 0 : b + c, rg_share(g, in[1], in[2]), NOTHING, NOTHING, 6,
+        -2, 2, 0, "a where b > c, a/2 where b = c, else 0: the adjoint of maximum")
 
 /* ---- Full: elementwise without an operand ------------------------------------------------------------ */
 

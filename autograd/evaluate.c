@@ -21,26 +21,23 @@ static bool out_of_memory(rg_tape *tape)
 
 /* ---- Node by node ------------------------------------------------------------------------------------------- */
 
-static bool run_once(rg_tape *tape, const rg_request *request)
+static bool run_once(rg_tape *tape, rg_arena *memory, const rg_request *request)
 {
-    rg_plan plan = { .arena = tape->transient };
+    rg_plan plan = { .arena = *memory };
     rg_arena_rewind(&plan.arena);
     bool built = rg_plan_build(tape, request, &plan);
     bool done = built ? rg_plan_run(tape, request, &plan) : out_of_memory(tape);
-    tape->transient = plan.arena;
+    *memory = plan.arena;
     return done;
 }
 
-/* The plan at hand keeps its own memory while another runs inside it. */
-bool rg_recompute(rg_tape *tape, uint32_t node)
+/* In memory of its own: this runs while another plan waits for its sources. */
+bool rg_recompute(rg_tape *tape, const uint32_t *nodes, size_t count)
 {
-    rg_arena outer = tape->transient;
-    tape->transient = (rg_arena){ 0 };
-    const rg_request request = { .first = 0, .end = node + 1, .wanted = &node, .wanted_count = 1 };
-    bool done = run_once(tape, &request);
-    rg_arena_free(&tape->transient);
-    tape->transient = outer;
-    return done;
+    rg_request request = { .first = 0, .end = 0, .wanted = nodes, .wanted_count = count };
+    for (size_t i = 0; i < count; i++)
+        if (nodes[i] >= request.end) request.end = nodes[i] + 1;
+    return run_once(tape, &tape->inner_transient, &request);
 }
 
 /* ---- By plan ------------------------------------------------------------------------------------------------ */
@@ -60,25 +57,52 @@ static bool run_new_plan(rg_tape *tape, const rg_request *request, const uint64_
     return rg_plan_run(tape, request, plan);
 }
 
+enum { ASK_VALUES = 1, ASK_BACKWARD = 2, ASK_SINKS = 3 };
+
+static bool sign_ask(rg_tape *tape, uint64_t kind, bool accumulate, size_t count)
+{
+    uint64_t words[] = { RG_SIGNATURE_ASK | kind | (uint64_t)accumulate << 8, count };
+    return rg_signature_add(tape, words, 2);
+}
+
+static bool sign_sinks(rg_tape *tape, const rg_request *request)
+{
+    bool done = sign_ask(tape, ASK_SINKS, request->accumulate, request->sink_count);
+    for (size_t i = 0; done && i < request->sink_count; i++)
+        done = rg_signature_add_edge(tape, request->sinks[i].leaf) && rg_signature_add_edge(tape, request->sinks[i].adjoint);
+    return done;
+}
+
+/* Whether all that was recorded since follows from what had been recorded before: a derivative rule of the user's
+ * may have recorded a leaf, or reached back to a value of an earlier segment. */
+static bool self_contained(const rg_tape *tape, size_t nodes, size_t externals)
+{
+    for (size_t i = nodes; i < tape->node_count; i++)
+        if (tape->nodes[i].op->kind == RG_LEAF) return false;
+    return tape->external_count == externals;
+}
+
 /* The signature, complete with what is asked, finds the plan. At first sight the segment is run node by node,
- * at second sight it is planned. */
+ * at second sight it is planned. What the request's completion adds is part of the structure only if it has to be. */
 static bool run_request(rg_tape *tape, rg_request *request, completion *complete, const void *context)
 {
-    if (tape->eager) return (!complete || complete(tape, request, context)) && run_once(tape, request);
+    if (tape->eager) return (!complete || complete(tape, request, context)) && run_once(tape, &tape->transient, request);
     rg_plan *plan = NULL;
     rg_sight sight = rg_cache_find(tape->cache, tape->signature, tape->signature_count, &plan);
     if (sight == RG_SIGHT_PLANNED) {
         tape->stats.hits++;
         return rg_plan_run(tape, request, plan);
     }
-    tape->stats.misses++;
-    const size_t words = tape->signature_count; /* completing the request records more */
+    const size_t words = tape->signature_count, nodes = tape->node_count, externals = tape->external_count;
     uint64_t *signature = rg_arena_take(&tape->scratch, words * sizeof *signature);
     if (!signature) return out_of_memory(tape);
     memcpy(signature, tape->signature, words * sizeof *signature);
     if (complete && !complete(tape, request, context)) return false;
+    if (complete && !self_contained(tape, nodes, externals))
+        return sign_sinks(tape, request) && run_request(tape, request, NULL, NULL);
+    tape->stats.misses++;
     request->optimise = sight == RG_SIGHT_AGAIN;
-    return request->optimise ? run_new_plan(tape, request, signature, words) : run_once(tape, request);
+    return request->optimise ? run_new_plan(tape, request, signature, words) : run_once(tape, &tape->transient, request);
 }
 
 /* Every ask ends here, so that what follows it begins a new segment. */
@@ -89,14 +113,6 @@ static void end_ask(rg_tape *tape)
     note_peak(tape);
 }
 
-enum { ASK_VALUES = 1, ASK_BACKWARD = 2, ASK_SINKS = 3 };
-
-static bool sign_ask(rg_tape *tape, uint64_t kind, bool accumulate, size_t count)
-{
-    uint64_t words[] = { RG_SIGNATURE_ASK | kind | (uint64_t)accumulate << 8, count };
-    return rg_signature_add(tape, words, 2);
-}
-
 /* ---- Values ---------------------------------------------------------------------------------------------------- */
 
 static bool has_value(const rg_node *node)
@@ -104,18 +120,19 @@ static bool has_value(const rg_node *node)
     return node->data || node->op == &rg_op_parameter;
 }
 
-/* Values of earlier segments that are wanted again come one by one; those of this segment in one plan. */
+/* Values of earlier segments that are wanted again are computed first; then those of this segment, in one plan. */
 static bool evaluate(rg_tape *tape, int n, const rg_tensor *tensors)
 {
     uint32_t *wanted = rg_arena_take(&tape->scratch, (size_t)n * sizeof *wanted);
-    size_t count = 0;
-    if (!wanted) return out_of_memory(tape);
+    uint32_t *earlier = rg_arena_take(&tape->scratch, (size_t)n * sizeof *earlier);
+    size_t count = 0, earlier_count = 0;
+    if (!wanted || !earlier) return out_of_memory(tape);
     for (int i = 0; i < n; i++) {
-        const rg_node *node = &tape->nodes[tensors[i].node];
-        if (has_value(node)) continue;
+        if (has_value(&tape->nodes[tensors[i].node])) continue;
         if (tensors[i].node >= tape->segment_first) wanted[count++] = tensors[i].node;
-        else if (!rg_recompute(tape, tensors[i].node)) return false;
+        else earlier[earlier_count++] = tensors[i].node;
     }
+    if (earlier_count > 0 && !rg_recompute(tape, earlier, earlier_count)) return false;
     if (count == 0) return true;
     bool signed_off = sign_ask(tape, ASK_VALUES, false, count);
     for (size_t i = 0; signed_off && i < count; i++) signed_off = rg_signature_add_edge(tape, wanted[i]);
@@ -130,16 +147,7 @@ rg_status rg_eval_at(const char *site, int n, const rg_tensor *tensors)
 {
     rg_tape *tape = n > 0 && tensors ? tensors[0].tape : NULL;
     if (!tape) return RG_E_NULL;
-    for (int i = 0; i < n; i++) {
-        if (!rg_node_checked(site, "eval", tensors[i])) {
-            if (!tape->error.status) rg_fail(tape, site, RG_E_NULL, "eval: tensor %d is the null tensor", i + 1);
-            return tape->error.status;
-        }
-        if (tensors[i].tape != tape) {
-            rg_fail(tape, site, RG_E_TAPE, "eval: tensor %d is on another tape", i + 1);
-            return RG_E_TAPE;
-        }
-    }
+    if (!rg_operands_checked(site, "eval", n, tensors)) return tape->error.status;
     const char *previous = rg_set_site(tape, site ? site : tape->site);
     evaluate(tape, n, tensors);
     rg_arena_rewind(&tape->scratch);
@@ -216,17 +224,6 @@ static void end_backward(rg_tape *tape)
         rg_params_end_backward(tape->bindings[i].store, tape->error.status == RG_OK);
 }
 
-/* Two leaves of one parameter (recorded at different times): each must add, whichever comes first. */
-static bool parameter_twice(const rg_tape *tape, const rg_sink *sinks, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        for (size_t j = 0; j < i; j++) {
-            const rg_parameter_leaf *a = tape->nodes[sinks[i].leaf].attributes, *b = tape->nodes[sinks[j].leaf].attributes;
-            if (a->param.store == b->param.store && a->param.index == b->param.index) return true;
-        }
-    return false;
-}
-
 /* The gradient flows through nodes of earlier segments, so the segment's own structure does not tell the
  * plan: the adjoints are recorded, and the signature goes over them too. */
 static bool backward_recorded(rg_tape *tape, rg_tensor y, rg_tensor seed, bool accumulate)
@@ -234,17 +231,11 @@ static bool backward_recorded(rg_tape *tape, rg_tensor y, rg_tensor seed, bool a
     rg_sink *sinks;
     size_t count;
     if (!rg_gradient_of_parameters(tape, y, seed, &sinks, &count)) return false;
-    if (!accumulate && parameter_twice(tape, sinks, count)) {
-        accumulate = true;
-        for (size_t i = 0; i < tape->binding_count; i++) rg_params_fill_unwritten(tape->bindings[i].store);
-    }
     const bool within = y.node >= tape->segment_first;
-    bool signed_off = sign_ask(tape, ASK_SINKS, accumulate, count) && (!within || rg_signature_add_edge(tape, y.node));
-    for (size_t i = 0; signed_off && i < count; i++)
-        signed_off = rg_signature_add_edge(tape, sinks[i].leaf) && rg_signature_add_edge(tape, sinks[i].adjoint);
     rg_request request = { .first = (uint32_t)tape->segment_first, .end = (uint32_t)tape->node_count, .wanted = &y.node,
                            .wanted_count = within, .sinks = sinks, .sink_count = count, .accumulate = accumulate };
-    return signed_off && run_request(tape, &request, NULL, NULL);
+    return sign_sinks(tape, &request) && (!within || rg_signature_add_edge(tape, y.node)) &&
+           run_request(tape, &request, NULL, NULL);
 }
 
 typedef struct {
@@ -284,7 +275,6 @@ static rg_status backward(const char *site, rg_tensor y, rg_tensor seed, bool se
     const char *previous = rg_set_site(tape, site ? site : tape->site);
     const rg_node *node = rg_node_checked(site, "backward", y);
     if (node && seeded && rg_is_null(seed)) rg_fail(tape, site, RG_E_NULL, "backward: the cotangent is the null tensor");
-    if (node && seeded) rg_node_checked(site, "backward", seed);
     if (node && !tape->error.status) {
         bool single = rg_shape_count(*node->shape) == 1;
         bool within = y.node >= tape->segment_first && (!seeded || (seed.tape == tape && seed.node >= tape->segment_first));
@@ -296,8 +286,8 @@ static rg_status backward(const char *site, rg_tensor y, rg_tensor seed, bool se
             if (!rg_is_null(start)) backward_recorded(tape, y, start, accumulate);
         }
         end_ask(tape);
+        end_backward(tape);
     }
-    end_backward(tape);
     rg_set_site(tape, previous);
     return tape->error.status;
 }

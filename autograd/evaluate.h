@@ -4,8 +4,8 @@
 
 #include "tape.h"
 
-/* Computes again, node by node, the value of a node of an earlier segment that its plan did not keep. False
- * once the tape has failed: a parameter it depends on has changed. */
-bool rg_recompute(rg_tape *tape, uint32_t node);
+/* Computes again, node by node and all at once, values of nodes of earlier segments that their plans did not keep.
+ * False once the tape has failed: a parameter that one depends on has changed. */
+bool rg_recompute(rg_tape *tape, const uint32_t *nodes, size_t count);
 
 #endif

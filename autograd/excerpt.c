@@ -7,18 +7,23 @@
 #include "gradient.h"
 #include "shape.h"
 
+/* A fixed number, which depends on nothing. */
+static bool is_number(const rg_node *node)
+{
+    return node->op->arity == 0 && node->op->kind != RG_LEAF;
+}
+
 /* ---- Before and after ------------------------------------------------------------------------------------------ */
 
 static rg_bookmark bookmark(const rg_tape *tape)
 {
     return (rg_bookmark){ .nodes = tape->node_count, .edges = tape->edge_count, .signature = tape->signature_count,
-                          .externals = tape->external_count, .segment = tape->segment,
-                          .open_gradient = tape->segment_open_gradient, .records = tape->records };
+                          .externals = tape->external_count, .open_gradient = tape->segment_open_gradient,
+                          .records = tape->records };
 }
 
 static void forget_since(rg_tape *tape, const rg_bookmark *before)
 {
-    if (tape->segment != before->segment) return; /* a derivative rule has asked for a value: it stays */
     for (size_t i = before->externals; i < tape->external_count; i++)
         tape->nodes[tape->externals[i]].slot_segment = 0;
     for (size_t i = 0; i < tape->binding_count; i++)
@@ -72,40 +77,46 @@ static rg_status solve(rg_sweep *sweep, rg_tensor t)
 
 /* ---- Adjoints that had been recorded already ------------------------------------------------------------------ */
 
-static bool equal_nodes(const rg_tape *tape, const uint32_t *same, const rg_node *fresh, const rg_node *old)
+/* Of each node: */
+typedef struct {
+    uint32_t same;            /* the first equal node; itself if there is none before it */
+    uint32_t data, name;      /* if it is the first: an equal one that has a value, and one that has a name */
+    uint32_t next;            /* if it is the first: the next that comes from the same node */
+    uint32_t newest;          /* the newest that comes from this node */
+} twin;
+
+static bool equal_nodes(const rg_tape *tape, const twin *twins, const rg_node *a, const rg_node *b)
 {
-    if (fresh->op != old->op || fresh->dtype != old->dtype || fresh->operands != old->operands) return false;
-    if (!rg_shape_equal(*fresh->shape, *old->shape)) return false;
-    for (uint32_t k = 0; k < fresh->operands; k++)
-        if (same[rg_edges(tape, fresh)[k]] != rg_edges(tape, old)[k]) return false;
-    size_t bytes = fresh->op->attribute_size;
-    return bytes == 0 || memcmp(fresh->attributes, old->attributes, bytes) == 0;
+    if (a->op != b->op || a->operands != b->operands) return false;
+    for (uint32_t k = 0; k < a->operands; k++)
+        if (twins[rg_edges(tape, a)[k]].same != twins[rg_edges(tape, b)[k]].same) return false;
+    size_t bytes = a->op->attribute_size;
+    return bytes == 0 || memcmp(a->attributes, b->attributes, bytes) == 0;
 }
 
-/* A node recorded now takes value and name from an equal one that was there before. Equal adjoints come from the
+/* What is recorded now takes value and name from what is equal and was there before. Equal adjoints come from the
  * derivative of the same node, so only those are compared. */
 static bool take_over(const rg_excerpt *excerpt, uint32_t root)
 {
     rg_tape *tape = excerpt->tape;
-    const size_t old = excerpt->before.nodes;
-    if (tape->node_count == old) return true;
-    uint32_t *same = rg_arena_take(&tape->scratch, tape->node_count * sizeof *same);
-    uint32_t *newest = rg_arena_take(&tape->scratch, old * sizeof *newest); /* of those that come from a node */
-    uint32_t *older = rg_arena_take(&tape->scratch, old * sizeof *older);
-    if (!same || !newest || !older) return false;
-    memset(newest, 0xff, old * sizeof *newest);
+    twin *twins = rg_arena_take(&tape->scratch, tape->node_count * sizeof *twins);
+    if (!twins) return false;
     for (uint32_t i = 0; i < tape->node_count; i++) {
         rg_node *node = &tape->nodes[i];
-        same[i] = i;
-        if (i > root && i < old) {
-            older[i] = newest[node->forward];
-            newest[node->forward] = i;
+        twins[i] = (twin){ i, i, i, UINT32_MAX, UINT32_MAX };
+        if (i <= root || !(node->flags & RG_NODE_ADJOINT || is_number(node))) continue;
+        uint32_t same = twins[node->forward].newest;
+        while (same != UINT32_MAX && !equal_nodes(tape, twins, node, &tape->nodes[same])) same = twins[same].next;
+        if (same == UINT32_MAX) {
+            twins[i].next = twins[node->forward].newest;
+            twins[node->forward].newest = same = i;
         }
-        if (i < old || node->op->kind == RG_LEAF || node->forward >= old) continue;
-        for (uint32_t c = newest[node->forward]; c != UINT32_MAX && same[i] == i; c = older[c])
-            if (equal_nodes(tape, same, node, &tape->nodes[c])) same[i] = c;
-        node->data = tape->nodes[same[i]].data;
-        node->name = tape->nodes[same[i]].name;
+        twins[i].same = same;
+        if (node->data) twins[same].data = i;
+        if (node->name) twins[same].name = i;
+        if (i < excerpt->before.nodes) continue;
+        node->data = tape->nodes[twins[same].data].data;
+        node->name = tape->nodes[twins[same].name].name;
     }
     return true;
 }
@@ -158,8 +169,7 @@ static bool find_backward(rg_excerpt *excerpt)
     if (!excerpt->backward || !used_forward) return false;
     for (uint32_t k = excerpt->count; k-- > 0;) {
         const rg_node *node = rg_excerpt_node(excerpt, k);
-        bool number = node->op->arity == 0 && node->op->kind != RG_LEAF;
-        excerpt->backward[k] = node->flags & RG_NODE_ADJOINT || (number && !used_forward[k] && k != excerpt->root);
+        excerpt->backward[k] = node->flags & RG_NODE_ADJOINT || (is_number(node) && !used_forward[k] && k != excerpt->root);
         for (uint32_t i = 0; i < node->operands; i++)
             if (!excerpt->backward[k]) used_forward[rg_excerpt_operand(excerpt, k, i)] = true;
     }
@@ -181,7 +191,6 @@ rg_status rg_excerpt_begin(rg_excerpt *excerpt, rg_tensor t, bool adjoints)
     if (!node) return rg_fail(t.tape, NULL, reason, "dot: the tensor is from before rg_tape_reset"), reason;
     rg_sweep sweep;
     adjoints = adjoints && rg_dtype_is_float((rg_dtype)node->dtype) && rg_shape_count(*node->shape) == 1;
-    if (adjoints && t.tape->error.status) return t.tape->error.status;
     rg_status status = adjoints ? solve(&sweep, t) : RG_OK;
     if (status) return status;
     excerpt->entries = rg_arena_take(&t.tape->scratch, t.tape->node_count * sizeof *excerpt->entries);

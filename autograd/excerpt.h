@@ -9,7 +9,6 @@
 /* What the tape looked like before the adjoints were recorded. */
 typedef struct {
     size_t nodes, edges, signature, externals;
-    uint32_t segment;
     bool open_gradient;
     rg_arena records;
 } rg_bookmark;

@@ -70,10 +70,11 @@ bool rg_gradcheck(rg_function *f, void *context, int n, const rg_gradcheck_input
     if (!rg_check_begin(&check, NULL, options, result ? result : &own)) return rg_check_end(&check);
     if (!f || n < 1 || !in) {
         rg_check_fail(&check, RG_CHECK_ERROR, 0, -1, "no function or no arguments");
-    } else if (!(argument = calloc((size_t)n + 1, sizeof *argument)) || !(reached = calloc((size_t)n, sizeof *reached))) {
-        rg_check_fail(&check, RG_CHECK_ERROR, 0, -1, "out of memory");
-    } else if (take_inputs(&check, n, in, argument)) {
-        check_function(&check, f, context, n, argument, reached);
+    } else {
+        argument = calloc((size_t)n + 1, sizeof *argument);
+        reached = calloc((size_t)n, sizeof *reached);
+        if (!argument || !reached) rg_check_fail(&check, RG_CHECK_ERROR, 0, -1, "out of memory");
+        else if (take_inputs(&check, n, in, argument)) check_function(&check, f, context, n, argument, reached);
     }
     free(argument);
     free(reached);

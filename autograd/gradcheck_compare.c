@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-/* ---- Random numbers ------------------------------------------------------------------------------------- */
+/* ---- Random numbers ------------------------------------------------------------------------------------------ */
 
 uint64_t rg_check_stream(const rg_check *check, rg_draw use, int order, int turn, int argument)
 {
@@ -25,7 +25,7 @@ void rg_check_draw_signed(uint64_t seed, uint64_t stream, int64_t count, double 
     }
 }
 
-/* ---- Verdicts --------------------------------------------------------------------------------------------- */
+/* ---- Verdicts ------------------------------------------------------------------------------------------------ */
 
 static const char *const verdicts[] = {
     [RG_CHECK_OK] = "ok",           [RG_CHECK_WRONG] = "wrong", [RG_CHECK_NONFINITE] = "non-finite",
@@ -121,7 +121,7 @@ bool rg_check_end(rg_check *check)
     return result->verdict == RG_CHECK_OK;
 }
 
-/* ---- One comparison --------------------------------------------------------------------------------------------- */
+/* ---- One comparison ------------------------------------------------------------------------------------------ */
 
 /* One derivative told in two ways. */
 typedef struct {
@@ -186,7 +186,7 @@ static double severity(const comparison *c, rg_tolerance tolerance)
     return isnan(ratio) ? INFINITY : ratio;
 }
 
-/* ---- The worst element --------------------------------------------------------------------------------------------- */
+/* ---- The worst element --------------------------------------------------------------------------------------- */
 
 /* Along the direction restricted to begin <= i < end; along ones if there is none. */
 static bool compare_within(probe *p, const double *direction, int64_t begin, int64_t end, comparison *c)
@@ -220,7 +220,7 @@ static bool locate(probe *p, const double *direction, int64_t *worst, comparison
     return true;
 }
 
-/* ---- A failed comparison -------------------------------------------------------------------------------------------- */
+/* ---- A failed comparison ------------------------------------------------------------------------------------- */
 
 /* "argument 1", or what else the system has an argument for. */
 static void describe_argument(const rg_check_system *system, int k, char *text, size_t size)
@@ -263,7 +263,7 @@ static bool handle_failure(probe *p, rg_verdict verdict, comparison c)
     return true;
 }
 
-/* ---- A system at its point -------------------------------------------------------------------------------------------- */
+/* ---- A system at its point ----------------------------------------------------------------------------------- */
 
 static bool compare_argument(probe *p, int turn)
 {

@@ -33,7 +33,7 @@ static rg_tensor apply_sampled(rg_tape *tape, const rg_tensor *in, int n, void *
     return rg_apply(s->op, s->sample->attributes, s->sample->operands, operands);
 }
 
-/* ---- Operands ------------------------------------------------------------------------------------------- */
+/* ---- Operands ------------------------------------------------------------------------------------------------ */
 
 /* A wall changes with its operand and has no derivative: that is what it is for. Any other op that declares a
  * derivative to be zero is held to it. */
@@ -166,7 +166,7 @@ static bool draw_operands(op_check *o, sampled *s)
     return true;
 }
 
-/* ---- The same bits, however it is run --------------------------------------------------------------------- */
+/* ---- The same bits, however it is run ------------------------------------------------------------------------ */
 
 /* The value and the gradient for each float argument, as they were read. */
 typedef struct {
@@ -188,7 +188,7 @@ static bool add_to_outcome(op_check *o, outcome *result, int argument, rg_tensor
 }
 
 /* Records the op and its adjoint with floats of this dtype. */
-static bool record_outcome(op_check *o, rg_tape *tape, const sampled *s, rg_dtype dtype, rg_tensor *all, outcome *result)
+static bool record_outcome(op_check *o, rg_tape *tape, sampled *s, rg_dtype dtype, rg_tensor *all, outcome *result)
 {
     rg_tensor in[RG_MAX_OPERANDS], wrt[RG_MAX_OPERANDS];
     int floats[RG_MAX_OPERANDS], count = 0;
@@ -204,7 +204,7 @@ static bool record_outcome(op_check *o, rg_tape *tape, const sampled *s, rg_dtyp
         floats[count] = k;
         wrt[count++] = in[k];
     }
-    all[0] = apply_sampled(tape, in, s->arguments, (void *)(uintptr_t)s);
+    all[0] = apply_sampled(tape, in, s->arguments, s);
     if (rg_failed(tape)) return rg_check_tape_failed(o->check, tape);
     if (!add_to_outcome(o, result, -1, all[0])) return false;
     if (count == 0 || !rg_dtype_is_float(result->dtype[0])) return true;
@@ -222,7 +222,7 @@ static bool record_outcome(op_check *o, rg_tape *tape, const sampled *s, rg_dtyp
     return true;
 }
 
-static bool run(op_check *o, rg_tape *tape, const sampled *s, rg_dtype dtype, outcome *result)
+static bool run(op_check *o, rg_tape *tape, sampled *s, rg_dtype dtype, outcome *result)
 {
     rg_tensor all[1 + RG_MAX_OPERANDS];
     if (!record_outcome(o, tape, s, dtype, all, result)) return false;
@@ -253,7 +253,7 @@ static void compare_bits(op_check *o, const sampled *s, const outcome *expected,
 }
 
 /* Node by node, and then three times on a tape that plans: the first sight of the structure, the plan, and a hit. */
-static bool run_every_way(op_check *o, const sampled *s, rg_dtype dtype, outcome *expected)
+static bool run_every_way(op_check *o, sampled *s, rg_dtype dtype, outcome *expected)
 {
     static const char *const ways[] = { "at first sight", "by a new plan", "by a plan that was found" };
     if (!run(o, o->eager, s, dtype, expected)) return false;
@@ -291,8 +291,8 @@ static void compare_dtypes(op_check *o, const sampled *s, const outcome *wide, c
             double exact = number_at(wide, i, j), rounded = number_at(narrow, i, j);
             if (fabs(rounded - exact) <= UNITS * (double)FLT_EPSILON * size || !isfinite(exact)) continue;
             describe_part(wide, s, i, part, sizeof part);
-            rg_check_fail(o->check, RG_CHECK_WRONG, 0, -1, "%s, element %" PRId64 ": %.9g in f32, %.9g in f64", part, j,
-                          rounded, exact);
+            rg_check_fail(o->check, RG_CHECK_WRONG, 0, -1, "%s, element %" PRId64 ": %.9g in f32, %.9g in f64", part,
+                          j, rounded, exact);
             break;
         }
     }
@@ -316,7 +316,7 @@ static bool runs_in_f32(const rg_op *op)
     return op->f32 || op->any || op->kind == RG_VIEW;
 }
 
-static bool check_runs(op_check *o, const sampled *s)
+static bool check_runs(op_check *o, sampled *s)
 {
     outcome wide, narrow;
     if (!run_every_way(o, s, RG_F64, &wide)) return false;
@@ -354,17 +354,12 @@ static bool check_refusal(op_check *o, sampled *s)
     return true;
 }
 
-/* Without a rule, every derivative must be declared to be none. */
-static bool has_rules(op_check *o, const sampled *s)
+/* Whether another operand is the same tensor: then the derivative is not this operand's alone. */
+static bool is_shared(const sampled *s, int k)
 {
-    for (int k = 0; k < s->arguments && !o->op->vjp; k++) {
-        const int number = s->argument[k].number;
-        if (s->argument[k].role != RG_ROLE_FREE) continue;
-        rg_check_fail(o->check, RG_CHECK_ERROR, 1, number,
-                      "argument %d: there is no derivative rule, and it is not declared that there is none", number);
-        return false;
-    }
-    return true;
+    for (int j = 0; j < s->sample->operands; j++)
+        if (j != k && s->argument_of[j] == s->argument_of[k]) return true;
+    return false;
 }
 
 static bool check_sample(op_check *o, const rg_sample *sample)
@@ -374,17 +369,18 @@ static bool check_sample(op_check *o, const rg_sample *sample)
     rg_arena_rewind(&o->check->arena);
     if (!set_out(o, sample, &s) || !draw_operands(o, &s)) return false;
     if (sample->refuse != RG_OK) return o->check->seed != o->check->options.seed || check_refusal(o, &s);
-    if (!has_rules(o, &s) || !check_runs(o, &s)) return false;
+    if (!check_runs(o, &s)) return false;
     if (!rg_check_point(o->check, apply_sampled, &s, s.arguments, s.argument, reached)) return false;
     for (int k = 0; k < sample->operands; k++) {
         const rg_check_argument *argument = &s.argument[s.argument_of[k]];
-        if (argument->role == RG_ROLE_FREE && argument->count > 0) o->present[k] = true;
+        if (argument->role != RG_ROLE_FREE || argument->count == 0 || is_shared(&s, k)) continue;
+        o->present[k] = true;
         if (reached[s.argument_of[k]]) o->reached[k] = true;
     }
     return true;
 }
 
-/* ---- The op ------------------------------------------------------------------------------------------------------ */
+/* ---- The op -------------------------------------------------------------------------------------------------- */
 
 /* Whether there is a sample that the op must take. */
 static bool has_samples(const rg_op *op)

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- Numbers in and out --------------------------------------------------------------------------------- */
+/* ---- Numbers in and out -------------------------------------------------------------------------------------- */
 
 #define CONVERT_TO(type)                                                                                           \
     for (int64_t i = 0; i < count; i++) ((type *)room)[i] = (type)numbers[i]
@@ -39,7 +39,7 @@ bool rg_check_read(rg_tensor t, int64_t count, void *room, double *out)
     return true;
 }
 
-/* ---- Recording ---------------------------------------------------------------------------------------------- */
+/* ---- Recording ----------------------------------------------------------------------------------------------- */
 
 static bool fail(rg_check_system *s, rg_status status, const char *message)
 {
@@ -93,7 +93,7 @@ static bool evaluate(rg_check_system *s, int k, const double *moved, double *out
     return true;
 }
 
-/* ---- Opening -------------------------------------------------------------------------------------------------- */
+/* ---- Opening ------------------------------------------------------------------------------------------------- */
 
 static bool take(rg_check_system *s, void *place, int64_t count, size_t item)
 {
@@ -143,7 +143,7 @@ bool rg_check_open(rg_check_system *s)
     return true;
 }
 
-/* ---- The adjoint -------------------------------------------------------------------------------------------------- */
+/* ---- The adjoint --------------------------------------------------------------------------------------------- */
 
 /* Adds J'c of one output into the gradient. */
 static bool add_adjoint(rg_check_system *s, int output, const double *cotangent, double *gradient)
@@ -176,10 +176,11 @@ bool rg_check_adjoint(rg_check_system *s, const double *cotangent, double *gradi
     return true;
 }
 
-/* ---- Differences ---------------------------------------------------------------------------------------------------- */
+/* ---- Differences --------------------------------------------------------------------------------------------- */
 
-/* Steps h, h/2, h/4, ...: from where a smooth function is extrapolated best down to where rounding takes over. */
-enum { RUNGS = 18, FEWEST = 3 };
+/* Steps h, h/2, h/4, ...: from where a smooth function is extrapolated best down to where rounding takes over. The
+ * first few decide if they agree; else all are taken, and the last few tell how noisy the function is. */
+enum { RUNGS = 18, FEWEST = 3, EARLY = 7 };
 static const double first_step = 0x1p-7;
 
 static double largest(const double *numbers, int64_t count)
@@ -197,7 +198,7 @@ static bool evaluate_at(rg_check_system *s, int k, const double *u, double step,
     return evaluate(s, k, s->moved, out);
 }
 
-/* c'(f(x + h u) - f(x - h u)) / 2h; the error is what rounding must be expected to make of it. */
+/* c'(f(x + h u) - f(x - h u)) / 2h; the error is what rounding the points and the values must be expected to make. */
 static rg_check_slope difference(const rg_check_system *s, const double *cotangent, double step, double size)
 {
     double sum = 0, magnitude = 0;
@@ -210,43 +211,73 @@ static rg_check_slope difference(const rg_check_system *s, const double *cotange
     return slope;
 }
 
-/* The extrapolation has not met its tolerance. Among many entries of a noisy tableau two agree by luck: what is best
- * counts only as far as two plain differences, one after the other, say the same. */
-static void confirm(const double *plain, int known, rg_check_slope *best)
+/* Ridders' extrapolation of central differences to step 0 [Ridders 1982; Press et al. 2007, 5.7]: column j of the
+ * tableau is free of the errors of order 2, 4, ..., 2j, and an entry is as good as it agrees with its two parents. */
+typedef struct {
+    int rows;
+    double step[RUNGS];
+    double rounding[RUNGS];
+    double entry[RUNGS][RUNGS];
+} tableau;
+
+static void add_row(tableau *t, double step, rg_check_slope plain)
 {
-    double distance = INFINITY;
-    for (int i = 1; i < known; i++)
-        distance = fmin(distance, fmax(fabs(plain[i] - best->value), fabs(plain[i - 1] - best->value)));
-    if (distance > best->error) best->error = distance;
+    const int i = t->rows++;
+    double power = 1;
+    t->step[i] = step;
+    t->rounding[i] = plain.error;
+    t->entry[i][0] = plain.value;
+    for (int j = 1; j <= i; j++) {
+        power *= 4;
+        t->entry[i][j] = t->entry[i][j - 1] + (t->entry[i][j - 1] - t->entry[i - 1][j - 1]) / (power - 1);
+    }
 }
 
-/* Ridders' extrapolation of central differences to step 0 [Ridders 1982; Press et al. 2007, 5.7]. Column j of the
- * tableau is free of the errors of order 2, 4, ..., 2j; an entry is as good as it agrees with its two parents. A
- * large step may leave the function's domain, or reach over a kink: then smaller ones decide. */
-bool rg_check_differences(rg_check_system *s, int k, const double *u, const double *cotangent,
-                          rg_tolerance tolerance, rg_check_slope *best)
+/* The best entry of the rows from `first` on, when a value is uncertain by `noise`. */
+static rg_check_slope best_entry(const tableau *t, int first, double noise)
 {
-    double rows[2][RUNGS], column[RUNGS], size = largest(s->argument[k].at, s->argument[k].count);
+    rg_check_slope best = { NAN, INFINITY };
+    for (int i = first; i < t->rows; i++)
+        for (int j = 1; j <= i; j++) {
+            double before = t->entry[i][j - 1], above = t->entry[i - 1][j - 1], value = t->entry[i][j];
+            double error = fmax(fabs(value - before), fabs(value - above)) + t->rounding[i] + noise / t->step[i];
+            if (error < best.error) best = (rg_check_slope){ value, error };
+        }
+    return best;
+}
+
+/* At the smallest steps neighbouring entries of one column differ by noise alone. Without knowing it, one would find
+ * two entries of a noisy tableau that agree by luck. */
+static double noise_of(const tableau *t)
+{
+    enum { COLUMN = 2 };
+    double noise = 0;
+    for (int i = t->rows - t->rows / 3; i < t->rows; i++)
+        if (i > COLUMN) noise = fmax(noise, fabs(t->entry[i][COLUMN] - t->entry[i - 1][COLUMN]) * t->step[i]);
+    return noise;
+}
+
+/* A large step may leave the function's domain, or reach over a kink: then smaller ones decide. */
+bool rg_check_differences(rg_check_system *s, int k, const double *u, const double *cotangent,
+                          rg_tolerance tolerance, rg_check_slope *slope)
+{
+    tableau t = { .rows = 0 };
+    const double size = largest(s->argument[k].at, s->argument[k].count);
     double step = first_step * (size > 1 ? size : 1);
-    *best = (rg_check_slope){ NAN, INFINITY };
-    int known = 0;
+    *slope = (rg_check_slope){ NAN, INFINITY };
     for (int rung = 0; rung < RUNGS; rung++, step /= 2) {
         if (!evaluate_at(s, k, u, step, s->above) || !evaluate_at(s, k, u, -step, s->below)) return false;
         const rg_check_slope plain = difference(s, cotangent, step, size);
-        double *row = rows[known % 2], *parent = rows[(known + 1) % 2], power = 1;
-        if (!isfinite(plain.value) && known > 0) return *best = (rg_check_slope){ NAN, INFINITY }, true;
+        if (!isfinite(plain.value) && t.rows > 0) return true;
         if (!isfinite(plain.value)) continue;
-        row[0] = column[known] = plain.value;
-        for (int j = 1; j <= known; j++) {
-            power *= 4;
-            row[j] = row[j - 1] + (row[j - 1] - parent[j - 1]) / (power - 1);
-            double error = fmax(fabs(row[j] - row[j - 1]), fabs(row[j] - parent[j - 1])) + plain.error;
-            if (error < best->error) *best = (rg_check_slope){ row[j], error };
+        add_row(&t, step, plain);
+        rg_check_slope best = best_entry(&t, t.rows - 1, 0);
+        bool met = best.error <= 0.01 * rg_tolerance_at(tolerance, fabs(best.value));
+        if (met && t.rows >= FEWEST && t.rows <= EARLY) {
+            *slope = best;
+            return true;
         }
-        known++;
-        bool met = best->error <= 0.01 * rg_tolerance_at(tolerance, fabs(best->value));
-        if (met && known >= FEWEST) return true;
     }
-    confirm(column, known, best);
+    *slope = best_entry(&t, 1, noise_of(&t));
     return true;
 }

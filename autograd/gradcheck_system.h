@@ -1,4 +1,4 @@
-/* gradcheck_system.h: what a gradient check compares: a function at a point, its differences and its adjoint. Internal.
+/* gradcheck_system.h: what a gradient check compares: a function's differences at a point, and its adjoint. Internal.
  *
  * A system of order 1 is the function itself. A system of order 2 is the function's gradient, J'v: its arguments
  * are those of the function and, after them, the cotangent v; its results are one gradient for every free

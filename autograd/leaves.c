@@ -76,7 +76,7 @@ rg_tensor rg_random_key_at(const char *site, rg_tape *tape, uint64_t seed, uint6
     return copied_leaf(site, tape, &rg_op_random_key, RG_I64, RG_SHAPE(2), key, RG_NODE_NO_GRADIENT);
 }
 
-/* ---- Parameters: one leaf for each, as long as theta does not change ---------------------------------- */
+/* ---- Parameters: one leaf for each (and one without gradient), as long as theta does not change -------- */
 
 static rg_binding *bind_store(rg_tape *tape, rg_params *store)
 {
@@ -107,22 +107,22 @@ rg_tensor rg_parameter_at(const char *site, rg_tape *tape, rg_param param)
         return rg_fail(tape, site, rg_params_status(param.store), "parameter: %s", rg_params_message(param.store));
     if (param.index >= rg_params_size(param.store))
         return rg_fail(tape, site, RG_E_ARGUMENT, "parameter: its store has no parameter number %u", param.index);
+    const size_t place = 2 * (size_t)param.index + tape->no_grad;
     rg_binding *binding = bind_store(tape, param.store);
-    if (!binding || !make_room(binding, param.index))
+    if (!binding || !make_room(binding, place))
         return rg_fail(tape, site, RG_E_MEMORY, "parameter %s: out of memory", rg_param_name(param));
 
     uint64_t version = rg_params_version(param.store);
-    uint32_t known = binding->leaf[param.index];
+    uint32_t known = binding->leaf[place];
     if (known < tape->node_count) {
         const rg_parameter_leaf *leaf = tape->nodes[known].attributes;
-        bool frozen = tape->nodes[known].flags & RG_NODE_NO_GRADIENT;
-        if (leaf->version == version && frozen == tape->no_grad) return rg_handle(tape, known);
+        if (leaf->version == version) return rg_handle(tape, known);
     }
     rg_parameter_leaf leaf = { .param = param, .version = version };
     rg_tensor t = rg_record_leaf(tape, site, &rg_op_parameter, rg_params_dtype(param.store), rg_param_shape(param),
                                  &leaf, sizeof leaf, NULL, RG_NODE_NEEDS_GRADIENT);
     if (rg_is_null(t)) return t;
     tape->nodes[t.node].name = rg_param_name(param);
-    binding->leaf[param.index] = t.node;
+    binding->leaf[place] = t.node;
     return t;
 }

@@ -68,6 +68,7 @@ void rg_tape_free(rg_tape *tape)
     rg_arena_free(&tape->values);
     rg_arena_free(&tape->scratch);
     rg_arena_free(&tape->transient);
+    rg_arena_free(&tape->inner_transient);
     rg_arena_free(&tape->scope_names);
     free(tape);
 }
@@ -185,7 +186,7 @@ rg_tape_stats rg_tape_get_stats(const rg_tape *tape)
     stats.workspace_bytes = tape->workspace_bytes;
     stats.tape_bytes = tape->node_capacity * sizeof *tape->nodes + tape->edge_capacity * sizeof *tape->edges +
                        tape->signature_capacity * sizeof *tape->signature + tape->records.bytes + tape->values.bytes +
-                       tape->scratch.bytes + tape->transient.bytes;
+                       tape->scratch.bytes + tape->transient.bytes + tape->inner_transient.bytes;
     uint64_t now = stats.plan_bytes + stats.workspace_bytes + stats.tape_bytes;
     if (now > stats.peak_bytes) stats.peak_bytes = now;
     stats.nodes = tape->node_count;

@@ -140,11 +140,10 @@ static rg_tensor reshaped(const char *site, rg_tensor t, int rank, const int64_t
 
 rg_tensor rg_matmul_at(const char *site, rg_tensor a, rg_tensor b)
 {
-    const rg_node *x = rg_node_checked(site, "matmul", a), *w = rg_node_checked(site, "matmul", b);
     rg_tensor in[] = { a, b };
-    bool plain = !x || !w || a.tape != b.tape || x->shape->rank == 0 || w->shape->rank == 0;
-    if (plain) return rg_apply_at(site, &rg_op_matmul, NULL, 2, in);
-    const rg_shape sa = *x->shape, sb = *w->shape;
+    if (!rg_operands_checked(site, "matmul", 2, in)) return (rg_tensor){ 0 };
+    const rg_shape sa = rg_shape_of(a), sb = rg_shape_of(b);
+    if (sa.rank == 0 || sb.rank == 0) return rg_apply_at(site, &rg_op_matmul, NULL, 2, in);
     int64_t inner_a = sa.size[sa.rank - 1], inner_b = sb.size[sb.rank == 1 ? 0 : sb.rank - 2];
     if (inner_a != inner_b) return rg_fail_op(a.tape, site, RG_E_SHAPE, "matmul", "inner sizes differ", 2, in);
     if (sa.rank == 1) in[0] = reshaped(site, a, 2, (const int64_t[]){ 1, inner_a });

@@ -213,14 +213,16 @@ static rg_axes chosen_last(int rank, uint32_t mask)
     return order;
 }
 
-static rg_tensor reduce(const char *site, const rg_op *op, rg_tensor x, rg_axes axes, bool keepdims)
+static rg_tensor reduce(const char *site, const char *name, const rg_op *op, rg_tensor x, rg_axes axes, bool keepdims)
 {
-    const rg_node *node = rg_node_checked(site, op->name, x);
-    if (!node) return rg_apply_at(site, op, NULL, 1, &x);
+    const rg_node *node = rg_node_checked(site, name, x);
+    if (!node) return (rg_tensor){ 0 };
     const int rank = node->shape->rank;
     uint32_t mask;
+    if (!rg_dtype_is_float((rg_dtype)node->dtype))
+        return rg_fail_op(x.tape, site, RG_E_DTYPE, name, "takes f32 or f64", 1, &x);
     if (!rg_axes_mask(axes, rank, &mask))
-        return rg_fail_op(x.tape, site, RG_E_ARGUMENT, op->name, "an axis is out of range or named twice", 1, &x);
+        return rg_fail_op(x.tape, site, RG_E_ARGUMENT, name, "an axis is out of range or named twice", 1, &x);
     rg_shape kept = *node->shape;
     reduce_attributes attributes = { 0, 0, keepdims };
     int chosen = 0;
@@ -242,28 +244,28 @@ static rg_tensor reduce(const char *site, const rg_op *op, rg_tensor x, rg_axes 
 
 rg_tensor rg_sum_axes_at(const char *site, rg_tensor x, rg_axes axes, bool keepdims)
 {
-    return reduce(site, &rg_op_sum, x, axes, keepdims);
+    return reduce(site, "sum", &rg_op_sum, x, axes, keepdims);
 }
 
 rg_tensor rg_sum_at(const char *site, rg_tensor x)
 {
-    return reduce(site, &rg_op_sum, x, RG_ALL_AXES, false);
+    return reduce(site, "sum", &rg_op_sum, x, RG_ALL_AXES, false);
 }
 
 rg_tensor rg_max_axes_at(const char *site, rg_tensor x, rg_axes axes, bool keepdims)
 {
-    return reduce(site, &rg_op_max, x, axes, keepdims);
+    return reduce(site, "max", &rg_op_max, x, axes, keepdims);
 }
 
 rg_tensor rg_max_at(const char *site, rg_tensor x)
 {
-    return reduce(site, &rg_op_max, x, RG_ALL_AXES, false);
+    return reduce(site, "max", &rg_op_max, x, RG_ALL_AXES, false);
 }
 
 /* The mean of no elements is 0/0, NaN, as everywhere else. */
 rg_tensor rg_mean_axes_at(const char *site, rg_tensor x, rg_axes axes, bool keepdims)
 {
-    rg_tensor sum = reduce(site, &rg_op_sum, x, axes, keepdims);
+    rg_tensor sum = reduce(site, "mean", &rg_op_sum, x, axes, keepdims);
     if (rg_is_null(sum)) return sum;
     double elements = (double)rg_shape_count(rg_shape_of(x)), results = (double)rg_shape_count(rg_shape_of(sum));
     return rg_scale_at(site, sum, results / elements);

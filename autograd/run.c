@@ -125,14 +125,26 @@ static rg_node *source_node(rg_tape *tape, const rg_request *request, const rg_s
     return &tape->nodes[source->external ? tape->externals[source->index] : request->first + source->index];
 }
 
-static bool find_sources(rg_tape *tape, const rg_request *request, rg_plan *plan)
+/* Values of earlier segments that their plans did not keep. */
+static bool recompute_missing(rg_tape *tape, const rg_request *request, const rg_plan *plan)
 {
+    uint32_t *missing = NULL;
+    size_t count = 0;
     for (size_t i = 0; i < plan->source_count; i++) {
         const rg_node *node = source_node(tape, request, &plan->sources[i]);
-        if (!node->data && node->op != &rg_op_parameter) {
-            if (!rg_recompute(tape, (uint32_t)(node - tape->nodes))) return false;
-            node = source_node(tape, request, &plan->sources[i]);
-        }
+        if (node->data || node->op == &rg_op_parameter) continue;
+        if (!missing && !(missing = rg_arena_take(&tape->scratch, plan->source_count * sizeof *missing)))
+            return rg_fail(tape, NULL, RG_E_MEMORY, "out of memory for values that are computed again"), false;
+        missing[count++] = (uint32_t)(node - tape->nodes);
+    }
+    return count == 0 || rg_recompute(tape, missing, count);
+}
+
+static bool find_sources(rg_tape *tape, const rg_request *request, rg_plan *plan)
+{
+    if (!recompute_missing(tape, request, plan)) return false;
+    for (size_t i = 0; i < plan->source_count; i++) {
+        const rg_node *node = source_node(tape, request, &plan->sources[i]);
         plan->source_pointers[i] = node->data;
         if (node->op != &rg_op_parameter) continue;
         const rg_parameter_leaf *leaf = node->attributes;

@@ -186,6 +186,8 @@ static const rg_sample row_samples[] = {
 #define S(...) { RG_COUNT_INT64(__VA_ARGS__), { __VA_ARGS__ } }
 static const rg_sample label_samples[] = {
     LABELLED(S(3, 4), S(3), 4), LABELLED(S(1, 2), S(1), 2), LABELLED(S(2, 3, 5), S(2, 3), 5), LABELLED(S(0, 3), S(0), 3),
+    { .operands = 2, .in = { { .shape = S(3, 4) }, { .dtype = RG_I64, .shape = S(3), .low = 3, .high = 5 } },
+      .refuse = RG_E_INDEX },
     { .operands = 2, .in = { { .shape = S(3, 4) }, { .dtype = RG_I32, .shape = S(4) } }, .refuse = RG_E_SHAPE },
     { .operands = 2, .in = { { .shape = S(3, 4) }, { .shape = S(3) } }, .refuse = RG_E_DTYPE },
     { .operands = 0 },
@@ -258,22 +260,26 @@ rg_tensor rg_cross_entropy_at(const char *site, rg_tensor logits, rg_tensor labe
 }
 
 /* The shapes must be equal: a prediction [n, 1] broadcast against targets [n] is a mistake everybody makes. */
-static bool same_shape(const char *site, const char *name, rg_tensor a, rg_tensor b)
+static bool comparable(const char *site, const char *name, rg_tensor a, rg_tensor b)
 {
-    const rg_node *x = rg_node_checked(site, name, a), *y = rg_node_checked(site, name, b);
-    if (!x || !y || a.tape != b.tape || rg_shape_equal(*x->shape, *y->shape)) return true;
-    rg_fail_op(a.tape, site, RG_E_SHAPE, name, "shapes differ", 2, (const rg_tensor[]){ a, b });
-    return false;
+    const rg_tensor both[] = { a, b };
+    rg_tape *tape = rg_operands_checked(site, name, 2, both);
+    if (!tape) return false;
+    if (!rg_dtype_is_float(rg_dtype_of(a))) rg_fail_op(tape, site, RG_E_DTYPE, name, "takes f32 or f64", 2, both);
+    else if (rg_dtype_of(a) != rg_dtype_of(b)) rg_fail_op(tape, site, RG_E_DTYPE, name, "dtypes differ", 2, both);
+    else if (!rg_shape_equal(rg_shape_of(a), rg_shape_of(b)))
+        rg_fail_op(tape, site, RG_E_SHAPE, name, "shapes differ", 2, both);
+    return tape->error.status == RG_OK;
 }
 
 rg_tensor rg_mse_at(const char *site, rg_tensor prediction, rg_tensor target)
 {
-    if (!same_shape(site, "mse", prediction, target)) return (rg_tensor){ 0 };
+    if (!comparable(site, "mse", prediction, target)) return (rg_tensor){ 0 };
     return rg_mean_at(site, rg_square_at(site, rg_sub_at(site, prediction, target)));
 }
 
 rg_tensor rg_binary_cross_entropy_at(const char *site, rg_tensor logits, rg_tensor targets)
 {
-    if (!same_shape(site, "binary_cross_entropy", logits, targets)) return (rg_tensor){ 0 };
+    if (!comparable(site, "binary_cross_entropy", logits, targets)) return (rg_tensor){ 0 };
     return rg_mean_at(site, rg_logistic_loss_at(site, logits, targets));
 }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "shape.h"
+
 /* ---- Handles ----------------------------------------------------------------------------------- */
 
 rg_node *rg_node_of(rg_tensor t, rg_status *reason)
@@ -216,6 +218,22 @@ rg_tensor rg_record_leaf(rg_tape *tape, const char *site, const rg_op *op, rg_dt
     return rg_handle(tape, tape->node_count++);
 }
 
+/* The engine reads the operands of an elementwise op like its result. The library's own rules see to that. */
+static rg_status check_elements(rg_shape_call *call, const rg_op *op)
+{
+    const rg_shape *result = call->like ? call->in[call->like - 1] : &call->shape;
+    bool trusted = op->kind != RG_ELEMENTWISE || op->shape == rg_shape_same || op->shape == rg_shape_broadcast;
+    for (int k = 0; !trusted && k < call->operands; k++) {
+        rg_shape both;
+        if (op->uniform >> k & 1u) continue;
+        if (call->in_dtype[k] != call->dtype)
+            return rg_refuse(call, RG_E_DTYPE, "an operand's dtype is not the result's");
+        if (!rg_broadcast(call->in[k], result, &both) || !rg_shape_equal(both, *result))
+            return rg_refuse(call, RG_E_SHAPE, "an operand does not broadcast to the result");
+    }
+    return RG_OK;
+}
+
 /* Fills in what follows from the operands; false when the op's rule refuses them. */
 static bool apply_shape_rule(rg_tape *tape, const char *site, rg_node *node, int n, const rg_tensor *in)
 {
@@ -234,11 +252,12 @@ static bool apply_shape_rule(rg_tape *tape, const char *site, rg_node *node, int
     }
     rg_shape_call call = { .operands = n, .in = shapes, .in_dtype = dtypes, .attributes = node->attributes,
                            .reason = reason };
-    rg_status status = node->op->shape ? node->op->shape(&call) : RG_E_ARGUMENT;
+    rg_status status = node->op->shape(&call);
     if (status == RG_OK && !call.like && rg_shape_count(call.shape) < 0) {
         status = RG_E_SHAPE;
         memcpy(reason, "the result is too large", sizeof "the result is too large");
     }
+    if (status == RG_OK) status = check_elements(&call, node->op);
     bool known = node->op->kind == RG_VIEW || node->op->any || (call.dtype == RG_F32 && node->op->f32) ||
                  (call.dtype == RG_F64 && node->op->f64);
     if (status == RG_OK && !known) {
@@ -277,9 +296,7 @@ rg_tensor rg_record(rg_tape *tape, const char *site, const rg_op *op, const void
     return rg_handle(tape, tape->node_count++);
 }
 
-/* Every operand must be a live tensor of one tape. The tape that an error belongs to is that of the first
- * operand that has one. */
-static rg_tape *operands_tape(const char *site, const rg_op *op, int n, const rg_tensor *in)
+rg_tape *rg_operands_checked(const char *site, const char *what, int n, const rg_tensor *in)
 {
     rg_tape *tape = NULL;
     for (int k = 0; k < n && !tape; k++) tape = in[k].tape;
@@ -287,23 +304,35 @@ static rg_tape *operands_tape(const char *site, const rg_op *op, int n, const rg
     for (int k = 0; k < n; k++) {
         rg_status reason;
         if (in[k].tape && in[k].tape != tape)
-            rg_fail(tape, site, RG_E_TAPE, "%s: operand %d is on another tape", op->name, k + 1);
+            rg_fail(tape, site, RG_E_TAPE, "%s: operand %d is on another tape", what, k + 1);
         else if (!rg_node_of(in[k], &reason))
-            rg_fail(tape, site, reason, "%s: operand %d is %s", op->name, k + 1,
+            rg_fail(tape, site, reason, "%s: operand %d is %s", what, k + 1,
                     reason == RG_E_NULL ? "the null tensor" : "a tensor from before rg_tape_reset");
         if (tape->error.status) return NULL;
     }
     return tape;
 }
 
+/* What keeps a struct from being an op at all, whatever the operands; NULL if nothing does. */
+static const char *mistake_of(const rg_op *op)
+{
+    if (op->kind == RG_LEAF) return "a leaf cannot be applied";
+    if (op->kind == RG_VIEW && (op->arity != 1 || !op->view)) return "a view needs one operand and a rule for its strides";
+    bool few = op->arity >= 0 && op->arity <= RG_MAX_OPERANDS;
+    if (op->kind == RG_ELEMENTWISE && !few) return "too many operands for an elementwise op";
+    return op->shape ? NULL : "the op has no shape rule";
+}
+
 rg_tensor rg_apply_at(const char *site, const rg_op *op, const void *attributes, int n, const rg_tensor *in)
 {
-    if (!op || (n > 0 && !in)) {
+    if (!op || !op->name || (n > 0 && !in)) {
         rg_tape *tape = n > 0 && in ? in[0].tape : NULL;
         return rg_fail(tape, site, RG_E_NULL, "apply: no op or no operands");
     }
-    rg_tape *tape = operands_tape(site, op, n, in);
+    rg_tape *tape = rg_operands_checked(site, op->name, n, in);
     if (!tape) return (rg_tensor){ 0 };
+    const char *mistake = mistake_of(op);
+    if (mistake) return rg_fail_op(tape, site, RG_E_ARGUMENT, op->name, mistake, n, in);
     if (op->arity != n && !(op->arity == RG_VARIADIC && n >= 1))
         return rg_fail(tape, site, RG_E_ARGUMENT, "%s: takes %d operands, not %d", op->name, op->arity, n);
     if (op->attribute_size && !attributes)

@@ -51,7 +51,8 @@ typedef struct {
     const char *name;           /* its last part */
 } rg_scope;
 
-/* The leaves already recorded for one store's parameters: UINT32_MAX where there is none. */
+/* The leaves already recorded for one store's parameters: two for each, the second recorded under rg_no_grad.
+ * UINT32_MAX where there is none. */
 typedef struct {
     rg_params *store;
     uint32_t *leaf;
@@ -91,6 +92,7 @@ struct rg_tape {
     rg_arena values;            /* data handed out or kept */
     rg_arena scratch;           /* of the call at hand */
     rg_arena transient;         /* of a plan that runs once */
+    rg_arena inner_transient;   /* of one that computes again what another needs */
     rg_arena scope_names;
     rg_cache *cache;
     rg_pool *pool;
@@ -120,6 +122,9 @@ static inline const uint32_t *rg_edges(const rg_tape *tape, const rg_node *node)
 rg_node *rg_node_of(rg_tensor t, rg_status *reason);
 /* The node behind a handle; else the tape (if there is one) fails, saying so for `what`. */
 rg_node *rg_node_checked(const char *site, const char *what, rg_tensor t);
+/* Every operand must be a live tensor of one tape: returns it, or NULL if there is none or it has failed. The tape
+ * that an error belongs to is that of the first operand that has one. */
+rg_tape *rg_operands_checked(const char *site, const char *what, int n, const rg_tensor *in);
 
 /* Appends a node whose operands have been checked. NULL attributes of an op with attribute_size 0. */
 rg_tensor rg_record(rg_tape *tape, const char *site, const rg_op *op, const void *attributes, int n,

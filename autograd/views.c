@@ -182,7 +182,7 @@ static rg_tensor pass_through(int k, const rg_tensor *in, rg_tensor y, rg_tensor
 
 static const rg_shape_attributes three_by_four = { 2, { 3, 4 } }, cube = { 3, { 2, 3, 4 } }, empty = { 2, { 0, 4 } };
 static const rg_sample expand_samples[] = { X(&three_by_four, 1, 4), X(&cube, 3, 1), X(&three_by_four, 3, 4),
-                                            { .operands = 1, .attributes = &cube }, X(&empty, 1, 4),
+                                            { .operands = 1, .attributes = &cube }, X(&empty, 1, 4), X(&empty, 0, 4),
                                             REFUSED(&three_by_four, RG_E_SHAPE, 2, 4),
                                             REFUSED(&three_by_four, RG_E_SHAPE, 1, 3, 4), { .operands = 0 } };
 const rg_op rg_op_expand = { .name = "expand", .doc = "repeats along dimensions of size 1", .arity = 1,
@@ -243,7 +243,8 @@ static void describe_slice(const void *attributes, char *text, size_t size)
 
 static const slice_attributes some_rows = { 0, 1, 2 }, one_column = { 1, 3, 1 }, no_rows = { 0, 1, 0 };
 static const rg_sample slice_samples[] = { X(&some_rows, 3, 4), X(&one_column, 3, 4), X(&some_rows, 5),
-                                           X(&no_rows, 3, 4), REFUSED(&some_rows, RG_E_ARGUMENT, 2, 4),
+                                           X(&no_rows, 3, 4), X(&some_rows, 3, 0),
+                                           REFUSED(&some_rows, RG_E_ARGUMENT, 2, 4),
                                            REFUSED(&one_column, RG_E_ARGUMENT, 7), { .operands = 0 } };
 const rg_op rg_op_slice = { .name = "slice", .doc = "a range along one axis", .arity = 1, .kind = RG_VIEW,
                             .attribute_size = sizeof(slice_attributes), .shape = slice_shape, .view = slice_view,

@@ -23,7 +23,7 @@
 static long allocations_left = -1;   /* this many succeed, then the next fails; negative: all succeed */
 static int allocations_fail_on;      /* and all after it */
 static long allocations_failed;      /* since the countdown was set */
-static long allocations_alive;
+static long allocations_alive __attribute__((unused));
 
 /* The next `count` allocations succeed, later ones fail; a negative count ends that. */
 static inline void allocations_fail_after(long count)

@@ -3,12 +3,12 @@
 #ifndef RETROGRAD_TESTS_RUN_COMMAND_H
 #define RETROGRAD_TESTS_RUN_COMMAND_H
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -74,6 +74,7 @@ static inline pid_t start_with(char *const *arguments)
     pid_t child = fork();
     if (child != 0)
         return child;
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nothing running */
     int to = open("said.txt", O_WRONLY | O_CREAT | O_TRUNC, 0600);
     int errors = open("complained.txt", O_WRONLY | O_CREAT | O_TRUNC, 0600);
     if (to < 0 || errors < 0 || dup2(to, 1) < 0 || dup2(errors, 2) < 0)
@@ -82,13 +83,17 @@ static inline pid_t start_with(char *const *arguments)
     _exit(127);
 }
 
-/* Waits for the end; the exit status, or 128 + the signal that ended it. */
+/* Waits for the end, three minutes at most; the exit status, or 128 + the signal that ended it. */
 static inline int finish(pid_t child)
 {
-    int status;
+    const struct timespec pause = { .tv_nsec = 2000000 };
+    int status = 0;
     assert_true(child > 0);
-    while (waitpid(child, &status, 0) < 0)
-        assert_int_equal(errno, EINTR);
+    for (int i = 0; waitpid(child, &status, WNOHANG) == 0; i++) {
+        if (i == 90000)
+            kill(child, SIGKILL);
+        nanosleep(&pause, NULL);
+    }
     read_file("said.txt", said, sizeof said);
     read_file("complained.txt", complained, sizeof complained);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

@@ -119,6 +119,23 @@ static void each_loss_optimizer_and_activation_learns(void **state)
     }
 }
 
+static void two_classes_need_one_output(void **state)
+{
+    char table[4096] = "";
+    size_t at = 0;
+    (void)state;
+    for (int i = 0; i < 60; i++)
+        at += (size_t)snprintf(table + at, sizeof table - at, "%d,%d\n", i, i >= 40);
+    write_file("two.csv", table);
+    assert_int_equal(RUN("train", "--data", "two.csv", "--layers", "none", "--loss", "bce", "--epochs", "100", "--batch",
+                         "8", "--lr", "0.1", "--json", "--save", "two.st"), 0);
+    assert_true(field("parameters") == 2);
+    assert_true(field("test_accuracy") > 0.9);
+    assert_int_equal(RUN("predict", "--load", "two.st", "--data", "two.csv"), 0);
+    assert_said(said, "\n0,0,0.99");
+    assert_said(said, "\n59,1,0.99");
+}
+
 static void the_bundled_digits_are_learned(void **state)
 {
     (void)state;
@@ -477,6 +494,7 @@ int main(void)
         cmocka_unit_test(training_ends_with_a_report_in_json),
         cmocka_unit_test(numbers_are_learned_too),
         cmocka_unit_test(each_loss_optimizer_and_activation_learns),
+        cmocka_unit_test(two_classes_need_one_output),
         cmocka_unit_test(the_bundled_digits_are_learned),
         cmocka_unit_test(predictions_name_classes_and_probabilities),
         cmocka_unit_test(a_csv_can_have_a_test_set_of_its_own_or_none),

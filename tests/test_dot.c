@@ -50,7 +50,7 @@ static int boxes_in(const char *text)
     return count_of(text, "[fillcolor=");
 }
 
-/* ---- A perceptron to draw ---------------------------------------------------------------------------------- */
+/* ---- A perceptron to draw -------------------------------------------------------------------------------------- */
 
 typedef struct {
     rg_params *theta;
@@ -81,7 +81,7 @@ static rg_tensor perceptron_loss(const perceptron *p)
     return rg_name(rg_cross_entropy(rg_nn_forward(p->net, x), y), "loss");
 }
 
-/* ---- What is drawn ------------------------------------------------------------------------------------------- */
+/* ---- What is drawn --------------------------------------------------------------------------------------------- */
 
 static void a_perceptron_is_drawn_as_the_golden_file_has_it(void **state)
 {
@@ -177,7 +177,7 @@ static void scopes_may_nest_very_deep(void **state)
     rg_tape_free(tape);
 }
 
-/* ---- Adjoints ---------------------------------------------------------------------------------------------------- */
+/* ---- Adjoints -------------------------------------------------------------------------------------------------- */
 
 static void the_drawing_is_the_same_before_and_after_the_gradient_is_asked_for(void **state)
 {
@@ -194,43 +194,97 @@ static void the_drawing_is_the_same_before_and_after_the_gradient_is_asked_for(v
     perceptron_free(&p);
 }
 
-/* Five steps; the figures of the tape and the gradient at the end. */
-static rg_tape_stats train(bool drawing, bool in_two_parts, double *gradient)
+/* What a step asks for: the gradient of a loss, of one that builds on what was evaluated, or of one beside it. */
+typedef enum { AT_ONCE, IN_TWO_PARTS, TWO_LOSSES, KINDS } step_kind;
+
+/* Six steps, of which one is drawn; the figures of the tape and the gradient at the end. */
+static rg_tape_stats train(step_kind kind, int drawn, double *gradient)
 {
     perceptron p = perceptron_new();
-    for (int step = 0; step < 5; step++) {
+    rg_params *others = rg_params_new(RG_F64, 1);
+    rg_param other = rg_params_add(others, "other", RG_SCALAR);
+    for (int step = 0; step < 6; step++) {
         rg_tape_reset(p.tape);
-        rg_tensor loss = perceptron_loss(&p);
-        if (in_two_parts) {
-            rg_item(loss);
-            loss = rg_square(loss);
-        }
-        if (drawing) free(draw(loss, true));
-        if (drawing) free(draw(rg_operand(loss, 0), true));
+        rg_tensor first = perceptron_loss(&p), loss = first;
+        if (kind != AT_ONCE) rg_item(first);
+        if (kind == IN_TWO_PARTS) loss = rg_square(first);
+        if (kind == TWO_LOSSES) loss = rg_exp(rg_parameter(p.tape, other));
+        if (step == drawn) free(draw(first, true));
+        if (step == drawn) free(draw(loss, true));
         assert_int_equal(rg_backward(loss), RG_OK);
-        if (drawing) free(draw(loss, true));
+        if (step == drawn) free(draw(first, true));
     }
-    const double *is = rg_params_gradient(p.theta);
-    memcpy(gradient, is, 26 * sizeof *is);
     assert_int_equal(rg_params_count(p.theta), 26);
+    memcpy(gradient, rg_params_gradient(p.theta), 26 * sizeof *gradient);
+    memcpy(gradient + 26, rg_params_gradient(others), sizeof *gradient);
     rg_tape_stats stats = rg_tape_get_stats(p.tape);
     perceptron_free(&p);
+    rg_params_free(others);
     return stats;
 }
 
 static void drawing_leaves_the_tape_and_its_plans_as_they_were(void **state)
 {
     (void)state;
-    for (int in_two_parts = 0; in_two_parts < 2; in_two_parts++) {
-        double gradient[26], undisturbed[26];
-        rg_tape_stats drawn = train(true, in_two_parts, gradient), plain = train(false, in_two_parts, undisturbed);
-        assert_memory_equal(gradient, undisturbed, sizeof gradient);
-        assert_int_equal(drawn.nodes, plain.nodes);
-        assert_int_equal(drawn.steps, plain.steps); /* nothing was evaluated */
-        assert_int_equal(drawn.hits, plain.hits);
-        assert_int_equal(drawn.misses, plain.misses);
-        assert_int_equal(drawn.plans_built, plain.plans_built);
+    for (step_kind kind = AT_ONCE; kind < KINDS; kind++) {
+        double undisturbed[27], gradient[27];
+        rg_tape_stats plain = train(kind, -1, undisturbed);
+        for (int step = 0; step < 6; step++) {
+            rg_tape_stats drawn = train(kind, step, gradient);
+            assert_memory_equal(gradient, undisturbed, sizeof gradient);
+            assert_int_equal(drawn.nodes, plain.nodes);
+            assert_int_equal(drawn.steps, plain.steps); /* nothing was evaluated */
+            assert_int_equal(drawn.hits, plain.hits);
+            assert_int_equal(drawn.misses, plain.misses);
+            assert_int_equal(drawn.plans_built, plain.plans_built);
+        }
     }
+}
+
+static void half_square(const rg_call *call, int64_t begin, int64_t end)
+{
+    const double *x = call->in[0];
+    double *y = call->out;
+    for (int64_t i = begin; i < end; i++) y[i] = x[i] * x[i] / 2;
+}
+
+static rg_param slope; /* of the op below: its rule is the first to refer to it */
+
+static rg_tensor slope_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    (void)k, (void)in, (void)y;
+    return rg_mul(g, rg_parameter(g.tape, slope));
+}
+
+static void a_parameter_that_only_a_rule_refers_to_is_forgotten_too(void **state)
+{
+    (void)state;
+    static const rg_op op = { .name = "op", .doc = "", .arity = 1, .shape = rg_shape_same, .vjp = slope_vjp,
+                              .f64 = half_square };
+    rg_params *theta = rg_params_new(RG_F64, 1);
+    slope = rg_params_add(theta, "slope", RG_SCALAR);
+    rg_tape *tape = rg_tape_new();
+    rg_tensor x = rg_name(rg_input(tape, RG_F64, RG_SCALAR, NUMBERS(3)), "x");
+    char *text = draw(rg_apply(&op, NULL, 1, &x), true);
+    assert_drawn(text, "<b>slope</b>");
+    free(text);
+    for (int i = 0; i < 5; i++) x = rg_exp(x);
+    assert_string_equal(rg_op_of(rg_parameter(tape, slope))->name, "parameter");
+    assert_false(rg_failed(tape));
+    rg_tape_free(tape);
+    rg_params_free(theta);
+}
+
+static void drawing_often_takes_no_more_memory_than_once(void **state)
+{
+    (void)state;
+    perceptron p = perceptron_new();
+    rg_tensor loss = perceptron_loss(&p);
+    free(draw(loss, true));
+    uint64_t bytes = rg_tape_get_stats(p.tape).tape_bytes;
+    for (int i = 0; i < 100; i++) free(draw(loss, true));
+    assert_int_equal(rg_tape_get_stats(p.tape).tape_bytes, bytes);
+    perceptron_free(&p);
 }
 
 static void adjoints_that_have_values_show_them(void **state)
@@ -242,14 +296,73 @@ static void adjoints_that_have_values_show_them(void **state)
     char *before = draw_with(y, (rg_dot_options){ .backward = true, .values = true });
     assert_int_equal(rg_grad(y, &x, 1, &dy), RG_OK);
     assert_int_equal(rg_grad(rg_sum(rg_exp(x)), &x, 1, &other), RG_OK);
-    assert_non_null(rg_data(dy));
+    assert_non_null(rg_data(rg_name(dy, "slope")));
     char *after = draw_with(y, (rg_dot_options){ .backward = true, .values = true });
-    assert_not_drawn(before, "<b>6 &#160;10</b>");
-    assert_drawn(after, "<b>6 &#160;10</b>");
-    assert_drawn(after, "∂sum/∂x");
+    assert_not_drawn(before, "><br/>6&#160;10<");
+    assert_drawn(after, "><br/>6&#160;10<");
+    assert_drawn(before, "∂sum/∂x");
+    assert_drawn(after, "<b>slope</b>");
     assert_int_equal(boxes_in(before), boxes_in(after));
     free(before);
     free(after);
+    rg_tape_free(tape);
+}
+
+/* Adjoints that only look alike: several nodes from one rule, on the same operand. */
+static rg_tensor alike_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    (void)k, (void)in, (void)y;
+    return rg_add(rg_add(rg_exp(g), rg_neg(g)), rg_add(rg_scale(g, 2), rg_scale(g, 3)));
+}
+
+static void only_adjoints_of_this_very_gradient_show_their_values(void **state)
+{
+    (void)state;
+    static const rg_op alike = { .name = "alike", .doc = "", .arity = 1, .shape = rg_shape_same, .f64 = half_square,
+                                 .vjp = alike_vjp };
+    rg_tape *tape = rg_tape_new();
+    rg_tensor x = rg_name(rg_input(tape, RG_F64, RG_SHAPE(4), NUMBERS(1, 2, 3, 4)), "x"), dy;
+    rg_tensor y = rg_sum(rg_slice(rg_apply(&alike, NULL, 1, &x), 0, 0, 1)), seed = rg_scalar(tape, RG_F64, 7);
+    assert_int_equal(rg_vjp(y, seed, &x, 1, &dy), RG_OK);
+    (void)rg_data(dy);
+    char *text = draw_with(y, (rg_dot_options){ .backward = true, .values = true });
+    assert_not_drawn(text, "14&#160;");
+    free(text);
+
+    assert_int_equal(rg_grad(y, &x, 1, &dy), RG_OK);
+    rg_tensor a = rg_operand(dy, 0), b = rg_operand(dy, 1);
+    rg_tensor parts[] = { rg_operand(a, 0), rg_operand(a, 1), rg_operand(b, 0), rg_operand(b, 1) };
+    assert_int_equal(rg_eval(4, parts), RG_OK);
+    text = draw_with(y, (rg_dot_options){ .backward = true, .values = true });
+    assert_drawn(text, "scale <font color=\"#4d5761\">2</font><br/><font point-size=\"9\" color=\"#4d5761\">f64[4]</font>"
+                       "<font face=\"monospace\" point-size=\"9\"><br/>2&#160;0&#160;0&#160;0<");
+    assert_drawn(text, "scale <font color=\"#4d5761\">3</font><br/><font point-size=\"9\" color=\"#4d5761\">f64[4]</font>"
+                       "<font face=\"monospace\" point-size=\"9\"><br/>3&#160;0&#160;0&#160;0<");
+    assert_drawn(text, "neg<br/><font point-size=\"9\" color=\"#4d5761\">f64[4]</font>"
+                       "<font face=\"monospace\" point-size=\"9\"><br/>-1&#160;0&#160;0&#160;0<");
+    assert_drawn(text, "<br/>2.718&#160;1&#160;1&#160;1<");
+    free(text);
+    rg_tape_free(tape);
+}
+
+static rg_tensor operand_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    (void)y, (void)g;
+    return in[k];
+}
+
+static void a_node_that_serves_as_an_adjoint_stays_in_the_forward_half(void **state)
+{
+    (void)state;
+    static const rg_op op = { .name = "half_square", .doc = "x^2 / 2", .arity = 1, .shape = rg_shape_same,
+                              .f64 = half_square, .vjp = operand_vjp };
+    rg_tape *tape = rg_tape_new();
+    rg_tensor x = rg_name(rg_input(tape, RG_F64, RG_SCALAR, NUMBERS(3)), "x");
+    char *text = draw(rg_apply(&op, NULL, 1, &x), true);
+    assert_not_drawn(text, "dashed");
+    assert_not_drawn(text, "gradient");
+    assert_int_equal(boxes_in(text), 2);
+    free(text);
     rg_tape_free(tape);
 }
 
@@ -267,6 +380,32 @@ static void a_node_that_two_consumers_share_has_one_adjoint(void **state)
     rg_tape_free(tape);
 }
 
+static void an_adjoint_of_many_names_the_first_of_them(void **state)
+{
+    (void)state;
+    rg_tape *tape = rg_tape_new();
+    rg_tensor x = rg_name(rg_input(tape, RG_F64, RG_SCALAR, NUMBERS(3)), "x"), sum = x;
+    for (int i = 0; i < 6; i++) sum = rg_name(rg_shift(sum, 1), "sum");
+    char *text = draw(sum, true);
+    assert_int_equal(count_of(text, "∂sum/∂"), 3);
+    assert_int_equal(count_of(text, "dashed"), 7);
+    free(text);
+    rg_tape_free(tape);
+}
+
+static void lines_to_adjoints_are_hidden_in_a_large_graph(void **state)
+{
+    (void)state;
+    rg_tape *tape = rg_tape_new();
+    rg_tensor x = rg_name(rg_input(tape, RG_F64, RG_SCALAR, NUMBERS(0.5)), "x");
+    for (int i = 0; i < 100; i++) x = rg_square(x);
+    char *text = draw(x, true);
+    assert_not_drawn(text, "dashed");
+    assert_int_equal(count_of(text, "invis"), 101);
+    free(text);
+    rg_tape_free(tape);
+}
+
 static void an_input_has_an_adjoint_if_there_is_no_parameter(void **state)
 {
     (void)state;
@@ -278,16 +417,39 @@ static void an_input_has_an_adjoint_if_there_is_no_parameter(void **state)
     text = draw(rg_sum(x), true);
     assert_drawn(text, "∂sum/∂x");
     free(text);
-    x = rg_constant(p.tape, RG_F64, RG_SCALAR, NUMBERS(3));
-    text = draw(rg_exp(x), true);
-    assert_int_equal(boxes_in(text), 2);
-    free(text);
+    rg_tensor constant = rg_constant(p.tape, RG_F64, RG_SCALAR, NUMBERS(3));
+    rg_tensor input = rg_input(p.tape, RG_F64, RG_SCALAR, NUMBERS(3)), without[4];
+    bool before = rg_no_grad(p.tape, true);
+    without[0] = rg_exp(input);
+    rg_no_grad(p.tape, before);
+    without[1] = rg_exp(constant);
+    without[2] = rg_greater(input, input);
+    without[3] = rg_stop_gradient(input);
+    for (int i = 0; i < 4; i++) {
+        text = draw(without[i], true);
+        assert_int_equal(boxes_in(text), 2);
+        free(text);
+    }
     perceptron_free(&p);
+}
+
+static rg_status integer_shape(rg_shape_call *call)
+{
+    call->dtype = RG_I32;
+    call->shape = RG_SCALAR;
+    return RG_OK;
+}
+
+static void write_one(const rg_call *call, int64_t begin, int64_t end)
+{
+    for (int64_t i = begin; i < end; i++) ((int32_t *)call->out)[i] = 1;
 }
 
 static void what_is_no_scalar_is_drawn_without_adjoints(void **state)
 {
     (void)state;
+    static const rg_op to_integer = { .name = "to_integer", .doc = "", .arity = 1, .kind = RG_ITEMS,
+                                      .shape = integer_shape, .any = write_one };
     rg_tape *tape = rg_tape_new();
     rg_tensor x = rg_input(tape, RG_F64, RG_SHAPE(2), NUMBERS(3, 5));
     int32_t label = 1;
@@ -297,6 +459,9 @@ static void what_is_no_scalar_is_drawn_without_adjoints(void **state)
     free(text);
     text = draw(i, true);
     assert_int_equal(boxes_in(text), 1);
+    free(text);
+    text = draw(rg_apply(&to_integer, NULL, 1, &x), true);
+    assert_int_equal(boxes_in(text), 2);
     free(text);
     rg_tape_free(tape);
 }
@@ -318,7 +483,44 @@ static void a_gradient_of_a_gradient_can_be_drawn(void **state)
     rg_tape_free(tape);
 }
 
-/* ---- Any text ------------------------------------------------------------------------------------------------------- */
+/* ---- Values ---------------------------------------------------------------------------------------------------- */
+
+static void a_parameter_that_has_changed_does_not_show_other_numbers(void **state)
+{
+    (void)state;
+    perceptron p = perceptron_new();
+    rg_param bias = rg_params_find(p.theta, "fc2.bias");
+    rg_tensor b = rg_parameter(p.tape, bias);
+    char *before = draw_with(b, (rg_dot_options){ .values = true });
+    assert_drawn(before, "<br/>0&#160;0<");
+    ((double *)rg_params_data(p.theta))[rg_param_offset(bias)] = 5;
+    rg_params_changed(p.theta);
+    char *after = draw_with(b, (rg_dot_options){ .values = true });
+    assert_not_drawn(after, "<br/>5");
+    free(before);
+    free(after);
+    perceptron_free(&p);
+}
+
+static void long_rows_are_broken_and_large_tensors_left_out(void **state)
+{
+    (void)state;
+    static const double zeros[17];
+    rg_tape *tape = rg_tape_new();
+    rg_tensor row = rg_input(tape, RG_F64, RG_SHAPE(6), NUMBERS(1, 2, 3, 4, 5, 6));
+    char *text = draw_with(row, (rg_dot_options){ .values = true });
+    assert_drawn(text, "<br/>1&#160;2&#160;3&#160;4<br/>5&#160;6<");
+    free(text);
+    text = draw_with(rg_input(tape, RG_F64, RG_SHAPE(17), zeros), (rg_dot_options){ .values = true });
+    assert_not_drawn(text, "monospace");
+    free(text);
+    text = draw_with(rg_input(tape, RG_F64, RG_SHAPE(3, 0), zeros), (rg_dot_options){ .values = true });
+    assert_not_drawn(text, "monospace");
+    free(text);
+    rg_tape_free(tape);
+}
+
+/* ---- Any text -------------------------------------------------------------------------------------------------- */
 
 static bool graphviz_present(void)
 {
@@ -383,7 +585,7 @@ static void numbers_have_a_point_in_every_locale(void **state)
     rg_tensor x = rg_input(tape, RG_F64, RG_SCALAR, NUMBERS(1.5));
     char *text = draw_with(x, (rg_dot_options){ .values = true });
     setlocale(LC_NUMERIC, "C");
-    assert_drawn(text, "<b>1.5</b>");
+    assert_drawn(text, "<br/>1.5<");
     free(text);
     rg_tape_free(tape);
 }
@@ -400,7 +602,7 @@ static void graphviz_reads_the_golden_files(void **state)
     }
 }
 
-/* ---- Errors ------------------------------------------------------------------------------------------------------------- */
+/* ---- Errors ---------------------------------------------------------------------------------------------------- */
 
 static void a_stream_that_cannot_be_written_is_an_error_that_does_not_stick(void **state)
 {
@@ -448,10 +650,14 @@ static void adjoints_of_an_op_without_a_rule_are_an_error(void **state)
     static const rg_op without = { .name = "without", .doc = "", .arity = 1, .shape = rg_shape_same, .f64 = double_it };
     rg_tape *tape = rg_tape_new();
     rg_tensor x = rg_input(tape, RG_F64, RG_SCALAR, NUMBERS(3)), y = rg_apply(&without, NULL, 1, &x);
-    uint64_t nodes = rg_tape_get_stats(tape).nodes;
     char *text = draw(y, false);
     assert_drawn(text, "without");
     free(text);
+    rg_tensor mask = rg_greater(x, x);
+    text = draw(rg_apply(&without, NULL, 1, &mask), true); /* no gradient gets there */
+    assert_int_equal(boxes_in(text), 3);
+    free(text);
+    uint64_t nodes = rg_tape_get_stats(tape).nodes;
     FILE *out = tmpfile();
     assert_non_null(out);
     assert_int_equal(rg_dot(out, y, &(rg_dot_options){ .backward = true }), RG_E_GRADIENT);
@@ -502,11 +708,19 @@ int main(void)
         cmocka_unit_test(scopes_may_nest_very_deep),
         cmocka_unit_test(the_drawing_is_the_same_before_and_after_the_gradient_is_asked_for),
         cmocka_unit_test(drawing_leaves_the_tape_and_its_plans_as_they_were),
+        cmocka_unit_test(a_parameter_that_only_a_rule_refers_to_is_forgotten_too),
+        cmocka_unit_test(drawing_often_takes_no_more_memory_than_once),
         cmocka_unit_test(adjoints_that_have_values_show_them),
+        cmocka_unit_test(only_adjoints_of_this_very_gradient_show_their_values),
+        cmocka_unit_test(a_node_that_serves_as_an_adjoint_stays_in_the_forward_half),
         cmocka_unit_test(a_node_that_two_consumers_share_has_one_adjoint),
+        cmocka_unit_test(an_adjoint_of_many_names_the_first_of_them),
+        cmocka_unit_test(lines_to_adjoints_are_hidden_in_a_large_graph),
         cmocka_unit_test(an_input_has_an_adjoint_if_there_is_no_parameter),
         cmocka_unit_test(what_is_no_scalar_is_drawn_without_adjoints),
         cmocka_unit_test(a_gradient_of_a_gradient_can_be_drawn),
+        cmocka_unit_test(a_parameter_that_has_changed_does_not_show_other_numbers),
+        cmocka_unit_test(long_rows_are_broken_and_large_tensors_left_out),
         cmocka_unit_test(any_name_can_be_drawn),
         cmocka_unit_test(numbers_have_a_point_in_every_locale),
         cmocka_unit_test(graphviz_reads_the_golden_files),
