@@ -225,11 +225,13 @@ static void end_backward(rg_tape *tape)
 }
 
 /* The gradient flows through nodes of earlier segments, so the segment's own structure does not tell the
- * plan: the adjoints are recorded, and the signature goes over them too. */
+ * plan: the adjoints are recorded, and the signature goes over them too. A loss of an earlier segment is computed
+ * first, because it is kept, and what its adjoints need with it. */
 static bool backward_recorded(rg_tape *tape, rg_tensor y, rg_tensor seed, bool accumulate)
 {
     rg_sink *sinks;
     size_t count;
+    if (y.node < tape->segment_first && !has_value(&tape->nodes[y.node]) && !rg_recompute(tape, &y.node, 1)) return false;
     if (!rg_gradient_of_parameters(tape, y, seed, &sinks, &count)) return false;
     const bool within = y.node >= tape->segment_first;
     rg_request request = { .first = (uint32_t)tape->segment_first, .end = (uint32_t)tape->node_count, .wanted = &y.node,

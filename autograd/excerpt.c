@@ -169,7 +169,8 @@ static bool find_backward(rg_excerpt *excerpt)
     if (!excerpt->backward || !used_forward) return false;
     for (uint32_t k = excerpt->count; k-- > 0;) {
         const rg_node *node = rg_excerpt_node(excerpt, k);
-        excerpt->backward[k] = node->flags & RG_NODE_ADJOINT || (is_number(node) && !used_forward[k] && k != excerpt->root);
+        bool only_backward = is_number(node) && !used_forward[k] && k != excerpt->root;
+        excerpt->backward[k] = node->flags & RG_NODE_ADJOINT || only_backward;
         for (uint32_t i = 0; i < node->operands; i++)
             if (!excerpt->backward[k]) used_forward[rg_excerpt_operand(excerpt, k, i)] = true;
     }

@@ -2,13 +2,25 @@
 #include "gemm.h"
 
 #include <cblas.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "autograd.h"
 
 /* OpenBLAS only, and absent from other libraries. */
 extern void openblas_set_num_threads(int threads) __attribute__((weak));
+extern int openblas_get_parallel(void) __attribute__((weak));
 extern char *openblas_get_config(void) __attribute__((weak));
+
+/* OpenBLAS built without threads keeps buffers that two callers would share, and then returns wrong numbers: with
+ * that one, products take turns, whichever tape they belong to. The lock guards the BLAS's state; there is none
+ * of our own. */
+static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+
+static bool must_take_turns(void)
+{
+    return openblas_get_parallel && openblas_get_parallel() == 0;
+}
 
 void rg_gemm_prepare(void)
 {
@@ -51,8 +63,11 @@ static storage storage_of(int64_t rows, int64_t columns, rg_matrix a)
             return;                                                                                                \
         }                                                                                                          \
         const storage sa = storage_of(m, k, a), sb = storage_of(k, n, b);                                          \
+        const bool turns = must_take_turns();                                                                      \
+        if (turns) pthread_mutex_lock(&one_at_a_time);                                                             \
         cblas_gemm(CblasRowMajor, sa.transpose, sb.transpose, (int)m, (int)n, (int)k, 1, a.data, sa.leading, b.data, \
                    sb.leading, 0, c, (int)n);                                                                      \
+        if (turns) pthread_mutex_unlock(&one_at_a_time);                                                           \
     }
 RG_GEMM(f32, float, cblas_sgemm)
 RG_GEMM(f64, double, cblas_dgemm)

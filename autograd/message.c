@@ -104,10 +104,11 @@ void rg_describe(const rg_tape *tape, const rg_node *node, char *text, size_t si
     char shape[128];
     size_t used = 0;
     rg_describe_shape((rg_dtype)node->dtype, node->shape, shape, sizeof shape);
-    if (node->name)
-        rg_append(text, size, &used, "%s %s", node->name, shape);
-    else
-        rg_append(text, size, &used, "%%%zu %s %s", (size_t)(node - tape->nodes), node->op->name, shape);
+    const rg_node *base = node;
+    while (!base->name && base->op->kind == RG_VIEW) base = &tape->nodes[rg_edges(tape, base)[0]];
+    if (node->name) rg_append(text, size, &used, "%s %s", node->name, shape);
+    else if (base->name) rg_append(text, size, &used, "%s %s %s", base->name, node->op->name, shape);
+    else rg_append(text, size, &used, "%%%zu %s %s", (size_t)(node - tape->nodes), node->op->name, shape);
 }
 
 rg_tensor rg_fail_op(rg_tape *tape, const char *site, rg_status status, const char *op, const char *reason, int n,

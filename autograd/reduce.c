@@ -69,7 +69,7 @@ static int64_t one_element(const rg_call *call)
     return 1;
 }
 
-enum { COLUMNS = 128, BLOCK_ROWS = 64 };
+enum { COLUMNS = 128, BLOCK_ROWS = 64, GROUP_ROWS = 64 * BLOCK_ROWS };
 
 /* Items are elements of the result; those of one outer index and neighbouring inner ones go together. */
 #define REDUCE_KERNEL(name, type, suffix, target, unused)                                                    \
@@ -92,18 +92,21 @@ enum { COLUMNS = 128, BLOCK_ROWS = 64 };
         }                                                                                                          \
     }
 
-/* Blocks of rows are summed apart and then added, which keeps the error of long columns small. */
+/* Blocks of rows are summed apart and then added, and so are groups of blocks: the error of a long column grows with the
+ * number of rows in a block, of blocks in a group and of groups, and not with their product. */
 #define SUM_DOWN(name, type, suffix, target, unused)                                                               \
     target static void name##_down_##suffix(const type *x, int64_t rows, int64_t stride, int64_t n, type *restrict y) \
     {                                                                                                              \
-        type block[COLUMNS];                                                                                       \
+        type block[COLUMNS], group[COLUMNS];                                                                       \
         for (int64_t j = 0; j < n; j++) y[j] = 0;                                                                  \
         for (int64_t first = 0; first < rows; first += BLOCK_ROWS) {                                               \
             const int64_t last = rows - first < BLOCK_ROWS ? rows : first + BLOCK_ROWS;                            \
+            const bool begins = first % GROUP_ROWS == 0, ends = last % GROUP_ROWS == 0 || last == rows;            \
             for (int64_t j = 0; j < n; j++) block[j] = x[first * stride + j];                                      \
             for (int64_t i = first + 1; i < last; i++)                                                             \
                 for (int64_t j = 0; j < n; j++) block[j] += x[i * stride + j];                                     \
-            for (int64_t j = 0; j < n; j++) y[j] += block[j];                                                      \
+            for (int64_t j = 0; j < n; j++) group[j] = begins ? block[j] : group[j] + block[j];                    \
+            for (int64_t j = 0; ends && j < n; j++) y[j] += group[j];                                              \
         }                                                                                                          \
     }
 

@@ -142,7 +142,7 @@ void rg_segment_end(rg_tape *tape);
 /* The tape fails with: site: op: reason: operands with their shapes. */
 rg_tensor rg_fail_op(rg_tape *tape, const char *site, rg_status status, const char *op, const char *reason, int n,
                      const rg_tensor *in);
-/* "fc1.weight f32[128,784]" */
+/* "fc1.weight f32[128,784]"; of a view without a name "fc1.weight permute f32[784,128]" */
 void rg_describe(const rg_tape *tape, const rg_node *node, char *text, size_t size);
 void rg_describe_shape(rg_dtype dtype, const rg_shape *shape, char *text, size_t size);
 /* The site without the folders of its file; "" for NULL. */

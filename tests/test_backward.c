@@ -201,6 +201,27 @@ static void what_was_computed_before_takes_part(void **state)
     rg_params_free(theta);
 }
 
+/* The part that backward is called in looks the same each time; what the gradient flows through does not. */
+static void an_earlier_part_that_differs_makes_another_gradient(void **state)
+{
+    (void)state;
+    rg_params *theta = STORE(2, 2);
+    rg_tape *tape = rg_tape_new();
+    for (int step = 0; step < 15; step++) {
+        rg_tensor a = parameter(tape, theta, step % 5 == 4 ? "b" : "a"), h = step % 3 ? rg_scale(a, step % 3) : rg_neg(a);
+        rg_data(h);
+        assert_int_equal(rg_backward(rg_sum(h)), RG_OK);
+        double slope = step % 3 ? step % 3 : -1;
+        if (step % 5 == 4) assert_gradient(theta, 0, 0, slope, slope);
+        else assert_gradient(theta, slope, slope, 0, 0);
+        rg_params_consume_gradient(theta);
+        rg_tape_reset(tape);
+    }
+    assert_fine(tape);
+    rg_tape_free(tape);
+    rg_params_free(theta);
+}
+
 /* A penalty on the gradient itself, as in training with regularised slopes. */
 static void backward_goes_through_gradients(void **state)
 {
@@ -300,6 +321,27 @@ static void the_loss_is_kept(void **state)
     rg_params_free(theta);
 }
 
+static void so_is_a_loss_recorded_before_another_backward(void **state)
+{
+    (void)state;
+    rg_params *theta = STORE(2);
+    rg_tape *tape = rg_tape_new();
+    for (int step = 0; step < 5; step++) {
+        rg_tensor first = loss_of(tape, theta, "a", step + 1), second = rg_exp(rg_neg(loss_of(tape, theta, "a", 1)));
+        rg_backward(second);
+        rg_backward(first);
+        assert_gradient(theta, step + 1 - exp(-3), step + 1 - exp(-3));
+        rg_params_changed(theta);
+        assert_exactly(first, 3 * (step + 1));
+        assert_values(second, exp(-3));
+        rg_params_consume_gradient(theta);
+        rg_tape_reset(tape);
+    }
+    assert_fine(tape);
+    rg_tape_free(tape);
+    rg_params_free(theta);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -312,11 +354,13 @@ int main(void)
         cmocka_unit_test(a_parameter_added_later_has_no_gradient_yet),
         cmocka_unit_test(every_store_on_the_tape_gets_its_part),
         cmocka_unit_test(what_was_computed_before_takes_part),
+        cmocka_unit_test(an_earlier_part_that_differs_makes_another_gradient),
         cmocka_unit_test(backward_goes_through_gradients),
         cmocka_unit_test(a_loss_that_is_a_parameter_or_a_constant_is_a_loss),
         cmocka_unit_test(a_failure_discards_what_was_added_since_the_last_step),
         cmocka_unit_test(a_failed_tape_does_not_touch_the_gradient_of_another),
         cmocka_unit_test(the_loss_is_kept),
+        cmocka_unit_test(so_is_a_loss_recorded_before_another_backward),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

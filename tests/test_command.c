@@ -132,7 +132,7 @@ static void two_classes_need_one_output(void **state)
     assert_true(field("parameters") == 2);
     assert_true(field("test_accuracy") > 0.9);
     assert_int_equal(RUN("predict", "--load", "two.st", "--data", "two.csv"), 0);
-    assert_said(said, "\n0,0,0.99");
+    assert_said(said, "\n0,0,1.0");
     assert_said(said, "\n59,1,0.99");
 }
 

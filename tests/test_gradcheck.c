@@ -221,21 +221,14 @@ static void a_smooth_function_is_evaluated_a_few_times(void **state)
 static void every_seed_is_used(void **state)
 {
     (void)state;
-    char line[1024];
-    int seen[3] = { 0, 0, 0 };
     identity wrong = identity_with(1.01, -1);
     const rg_gradcheck_input in[] = { X(RG_SHAPE(2, 3), six) };
     FILE *report = tmpfile();
     assert_non_null(report);
     check_with(through_identity, &wrong, 1, in, (rg_gradcheck_options){ .seed = 40, .report = report });
-    rewind(report);
-    while (fgets(line, sizeof line, report))
-        for (int i = 0; i < 3; i++) {
-            char words[32];
-            snprintf(words, sizeof words, "seed %d)", 40 + i);
-            seen[i] += strstr(line, words) != NULL;
-        }
-    for (int i = 0; i < 3; i++) assert_int_equal(seen[i], 4);
+    assert_int_equal(lines_with(report, "seed 40)"), 4);
+    assert_int_equal(lines_with(report, "seed 41)"), 4);
+    assert_int_equal(lines_with(report, "seed 42)"), 4);
     fclose(report);
 }
 
@@ -299,12 +292,6 @@ static void a_gradient_that_is_not_differentiable_again_is_found(void **state)
     ASSERT_VERDICT(RG_CHECK_OK, result);
 }
 
-static rg_tensor half_detached(rg_tape *tape, const rg_tensor *in, int n, void *context)
-{
-    (void)tape, (void)n, (void)context;
-    return rg_mul(rg_tanh(in[0]), rg_stop_gradient(rg_exp(in[0])));
-}
-
 static rg_tensor diamond_without_a_side(rg_tape *tape, const rg_tensor *in, int n, void *context)
 {
     (void)n, (void)context;
@@ -318,7 +305,6 @@ static rg_tensor diamond_without_a_side(rg_tape *tape, const rg_tensor *in, int 
 static void a_lost_path_is_found(void **state)
 {
     (void)state;
-    ASSERT_VERDICT(RG_CHECK_WRONG, check_one(half_detached, RG_SHAPE(2, 3), six));
     ASSERT_VERDICT(RG_CHECK_WRONG, check_one(diamond_without_a_side, RG_SHAPE(2, 3), six));
 }
 
@@ -397,12 +383,6 @@ static void differences_that_are_nowhere_finite_fail(void **state)
 
 /* ---- Zeros are declared, and declarations are true ----------------------------------------------------------- */
 
-static rg_tensor first_only(rg_tape *tape, const rg_tensor *in, int n, void *context)
-{
-    (void)tape, (void)n, (void)context;
-    return rg_square(in[0]);
-}
-
 static rg_tensor selected(rg_tape *tape, const rg_tensor *in, int n, void *context)
 {
     (void)tape, (void)n, (void)context;
@@ -413,12 +393,12 @@ static void an_undeclared_zero_is_vacuous(void **state)
 {
     (void)state;
     rg_gradcheck_input in[] = { X(RG_SHAPE(3), three), X(RG_SHAPE(4), four) };
-    rg_gradcheck_result result = check(first_only, 2, in);
+    rg_gradcheck_result result = check(cubic, 2, in);
     ASSERT_VERDICT(RG_CHECK_VACUOUS, result);
     assert_int_equal(result.argument, 1);
-    ASSERT_VERDICT(RG_CHECK_OK, check_with(first_only, NULL, 2, in, (rg_gradcheck_options){ .allow_vacuous = true }));
+    ASSERT_VERDICT(RG_CHECK_OK, check_with(cubic, NULL, 2, in, (rg_gradcheck_options){ .allow_vacuous = true }));
     in[1].no_gradient = true;
-    ASSERT_VERDICT(RG_CHECK_OK, check(first_only, 2, in));
+    ASSERT_VERDICT(RG_CHECK_OK, check(cubic, 2, in));
 }
 
 static void a_mask_is_a_declared_zero(void **state)
@@ -500,16 +480,17 @@ static rg_tensor does_not_fit(rg_tape *tape, const rg_tensor *in, int n, void *c
     return rg_add(in[0], in[1]);
 }
 
-static rg_tensor nothing(rg_tape *tape, const rg_tensor *in, int n, void *context)
-{
-    (void)tape, (void)in, (void)n, (void)context;
-    return (rg_tensor){ 0 };
-}
-
 static rg_tensor elsewhere(rg_tape *tape, const rg_tensor *in, int n, void *context)
 {
     (void)tape, (void)in, (void)n;
-    return rg_scalar(context, RG_F64, 1);
+    return context ? rg_scalar(context, RG_F64, 1) : (rg_tensor){ 0 };
+}
+
+static rg_tensor growing(rg_tape *tape, const rg_tensor *in, int n, void *context)
+{
+    (void)tape, (void)n;
+    int *calls = context;
+    return rg_expand(rg_sum(in[0]), RG_SHAPE(++*calls > 3 ? 1000 : 1));
 }
 
 static void an_error_says_what_happened(void **state)
@@ -520,7 +501,11 @@ static void an_error_says_what_happened(void **state)
     ASSERT_VERDICT(RG_CHECK_ERROR, result);
     assert_non_null(strstr(result.message, "test_gradcheck.c:"));
     assert_non_null(strstr(result.message, "add: "));
-    result = check(nothing, 2, in);
+    int calls = 0;
+    result = check_with(growing, &calls, 2, in, (rg_gradcheck_options){ 0 });
+    ASSERT_VERDICT(RG_CHECK_ERROR, result);
+    assert_non_null(strstr(result.message, "the shape"));
+    result = check(elsewhere, 2, in);
     ASSERT_VERDICT(RG_CHECK_ERROR, result);
     assert_non_null(strstr(result.message, "null tensor"));
     rg_tape *other = rg_tape_new();
@@ -579,7 +564,6 @@ static rg_verdict attempt(void)
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
-    if (!FAILING_MALLOC) skip();
     assert_no_allocation_is_trusted(attempt);
 }
 

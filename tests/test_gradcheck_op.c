@@ -68,15 +68,6 @@ static void an_op_of_the_users_is_checked(void **state)
     assert_string_equal(result.message, expected);
 }
 
-static int lines_of(FILE *file, const char *beginning)
-{
-    char line[1024];
-    int count = 0;
-    rewind(file);
-    while (fgets(line, sizeof line, file)) count += strncmp(line, beginning, strlen(beginning)) == 0;
-    return count;
-}
-
 static void the_report_has_a_line_for_every_failure_and_one_in_sum(void **state)
 {
     (void)state;
@@ -85,9 +76,9 @@ static void the_report_has_a_line_for_every_failure_and_one_in_sum(void **state)
     assert_non_null(report);
     rg_gradcheck_op(&wrong_swish, &(rg_gradcheck_options){ .seeds = 2, .report = report }, &result);
     assert_true(result.failed > 1);
-    assert_int_equal(lines_of(report, "wrong: swish: argument 0, element "), result.failed);
-    assert_int_equal(lines_of(report, "swish: "), 1);
-    assert_int_equal(lines_of(report, ""), result.failed + 1);
+    assert_int_equal(lines_with(report, "wrong: swish: argument 0, element "), result.failed);
+    assert_int_equal(lines_with(report, "checked, "), 1);
+    assert_int_equal(lines_with(report, ""), result.failed + 1);
     fclose(report);
 }
 
@@ -273,7 +264,6 @@ static rg_verdict attempt_wrong(void)
 static void every_allocation_may_fail(void **state)
 {
     (void)state;
-    if (!FAILING_MALLOC) skip();
     assert_no_allocation_is_trusted(attempt_right);
     assert_no_allocation_is_trusted(attempt_wrong);
 }

@@ -229,7 +229,7 @@ static int operands_of(const rg_op *op)
 static void judge(const mutant *m, const char *what, rg_verdict verdict, int order, tally *sum)
 {
     rg_gradcheck_result result;
-    rg_gradcheck_op(&m->op, NULL, &result);
+    rg_gradcheck_op(&m->op, &(rg_gradcheck_options){ .seeds = 1 }, &result);
     if (m->applied == 0) {
         sum->inapplicable++;
         return;

@@ -127,6 +127,7 @@ static void a_derivative_may_use_earlier_values(void **state)
     rg_params *theta = STORE(2);
     rg_tape *tape = rg_tape_new();
     for (int step = 0; step < 6; step++) {
+        for (int i = 0; i < step % 3; i++) VECTOR(tape, 7, 7); /* nodes get other numbers */
         rg_tensor slope = rg_scale(VECTOR(tape, 1, 2), 1 + step), early = rg_neg(slope);
         rg_data(early);
         rg_tensor in[] = { rg_parameter(tape, rg_params_at(theta, 0)), early };
@@ -138,6 +139,25 @@ static void a_derivative_may_use_earlier_values(void **state)
     assert_fine(tape);
     rg_tape_free(tape);
     rg_params_free(theta);
+}
+
+static rg_tensor careless_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    (void)k, (void)in, (void)y;
+    return g;
+}
+
+static void an_operand_declared_without_gradient_gets_none(void **state)
+{
+    (void)state;
+    const rg_op first = { .name = "first", .doc = "the first operand", .arity = 2, .shape = rg_shape_same,
+                          .f64 = first_f64, .vjp = careless_vjp, .no_gradient = 2 };
+    rg_tape *tape = rg_tape_new();
+    rg_tensor x = VECTOR(tape, 1, 2), twice[] = { x, x }, apart[] = { rg_constant(tape, RG_F64, RG_SHAPE(2), NUMBERS(3, 4)), x };
+    assert_exactly(gradient(rg_sum(rg_apply(&first, NULL, 2, twice)), x), 1, 1);
+    assert_exactly(gradient(rg_sum(rg_apply(&first, NULL, 2, apart)), x), 0, 0);
+    assert_fine(tape);
+    rg_tape_free(tape);
 }
 
 /* ---- Kernels over items, of several operands and dtypes -------------------------------------------------------------------------- */
@@ -268,6 +288,7 @@ int main(void)
         cmocka_unit_test(an_own_op_refuses_what_it_has_no_kernel_for),
         cmocka_unit_test(a_derivative_may_record_leaves),
         cmocka_unit_test(a_derivative_may_use_earlier_values),
+        cmocka_unit_test(an_operand_declared_without_gradient_gets_none),
         cmocka_unit_test(an_own_op_over_items_reads_views_and_has_attributes),
         cmocka_unit_test(what_cannot_be_an_op_is_refused),
     };

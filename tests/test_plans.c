@@ -321,10 +321,10 @@ static void a_later_part_of_a_step_knows_the_shapes_it_builds_on(void **state)
         rg_eval(2, (rg_tensor[]){ x, y });
         bool same = step / 3 % 2;
         rg_tensor sum = rg_sum_axes(rg_sub(x, same ? x : y), RG_AXES(0), false);
-        assert_int_equal(rg_shape_of(sum).rank, shape.rank - 1);
-        double total = 0;
-        for (int i = 0; i < 6; i++) total += same ? 0 : tanh(numbers[i]) + numbers[i];
-        assert_values(rg_sum(sum), total);
+        const int columns = step % 3 == 0 ? 1 : step % 3 == 1 ? 3 : 2;
+        double want[3] = { 0 };
+        for (int i = 0; i < 6; i++) want[i % columns] += same ? 0 : tanh(numbers[i]) + numbers[i];
+        assert_numbers(sum, want, (size_t)columns, 1e-12);
         rg_tape_reset(tape);
     }
     assert_fine(tape);

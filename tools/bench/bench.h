@@ -62,8 +62,10 @@ typedef struct {
 /* False with a message if the library fails or a limit computes something else. */
 bool bench_measure(const bench_case *each, const bench_conditions *with, bench_result *result, char *message,
                    size_t size);
+/* The largest difference of two vectors, relative to the largest number of b; NaN if there is one in them. */
+double bench_distance(const float *a, const float *b, int64_t count);
 
-/* ---- The machine (machine.c) ---------------------------------------------------------------------------------- */
+/* ---- The machine (machine.c) --------------------------------------------------------------------------------- */
 
 /* Keeps this thread, and those it starts, on as many processors as there are to be threads. False if there are
  * fewer, or they cannot be chosen. */

@@ -133,17 +133,6 @@ static void limit(void *state, int which, int64_t count)
     for (; count > 0; count--) passes[bench_level()][which](&s->setup, &s->numbers);
 }
 
-static double distance(const float *a, const float *b, int64_t count)
-{
-    double difference = 0, most = 0;
-    for (int64_t i = 0; i < count; i++) {
-        difference = fmax(difference, fabs((double)a[i] - (double)b[i]));
-        most = fmax(most, fabs((double)b[i]));
-        if (isnan(a[i]) || isnan(b[i])) return NAN;
-    }
-    return most > 0 ? difference / most : difference;
-}
-
 static double difference(void *state, int which)
 {
     chain_state *s = state;
@@ -152,8 +141,8 @@ static double difference(void *state, int which)
     rg_backward(sum);
     const float *gradient = rg_params_gradient(s->theta);
     const double loss = rg_item(sum), of_loss = fabs(s->numbers.loss - loss) / fabs(loss);
-    const double of_w = distance(s->numbers.w_gradient, gradient + rg_param_offset(s->w), s->setup.n);
-    const double of_b = distance(s->numbers.b_gradient, gradient + rg_param_offset(s->b), s->setup.n);
+    const double of_w = bench_distance(s->numbers.w_gradient, gradient + rg_param_offset(s->w), s->setup.n);
+    const double of_b = bench_distance(s->numbers.b_gradient, gradient + rg_param_offset(s->b), s->setup.n);
     rg_params_consume_gradient(s->theta);
     rg_tape_reset(s->tape);
     if (rg_failed(s->tape) || isnan(of_loss) || isnan(of_w) || isnan(of_b)) return NAN;
@@ -171,8 +160,8 @@ static const bench_family chain = {
 };
 
 #define CHAIN(n_)                                                                                                  \
-    { .name = "chain-1000-n" #n_, .about = "1,000 products and sums of " #n_ " elements in a row, f32", .unit = "ops/s", \
-      .units = 1000, .family = &chain, .setup = &(const chain_setup){ 1000, n_ } }
+    { .name = "chain-1000-n" #n_, .about = "1,000 products and sums of " #n_ " elements in a row, f32",            \
+      .unit = "ops/s", .units = 1000, .family = &chain, .setup = &(const chain_setup){ 1000, n_ } }
 
 static const bench_case cases[] = { CHAIN(1), CHAIN(16), CHAIN(1024) };
 

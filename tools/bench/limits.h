@@ -22,7 +22,7 @@ typedef struct {
     const float *targets;
 } mlp_batch;
 
-/* ---- Over BLAS, for layers of any size (limit_blas.c) -------------------------------------------------------- */
+/* ---- Over BLAS, for layers of any size (limit_blas.c) ---------------------------------------------------------- */
 
 /* A vector laid out as the library's theta: of each layer the weight [out, in] and the bias [out]. */
 typedef struct {
@@ -52,7 +52,7 @@ static inline void mlp_net_step(mlp_net *net, const mlp_batch *batch, bool in_pl
     net->step(net, batch, in_place);
 }
 
-/* ---- In plain loops, for 2-16-16-1 and batches of 1 or a multiple of 4 (limit_small.c) ------------------------------------------------------------- */
+/* ---- In plain loops, for 2-16-16-1 and batches of 1 or a multiple of 4 (limit_small.c) ------------------------- */
 
 enum { SMALL_IN = 2, SMALL_HIDDEN = 16 };
 

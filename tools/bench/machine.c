@@ -41,9 +41,15 @@ static void print_processor(FILE *out)
     fprintf(out, "Processor  %s\n", name);
 }
 
+#if defined(__clang__)
+#define COMPILER __VERSION__
+#else
+#define COMPILER "GCC " __VERSION__
+#endif
+
 void bench_print_machine(FILE *out, const bench_conditions *with, bool pinned)
 {
-    fprintf(out, "Retrograd  %s, compiled with %s\n", rg_version(), __VERSION__);
+    fprintf(out, "Retrograd  %s, compiled with %s\n", rg_version(), COMPILER);
     print_processor(out);
     fprintf(out, "BLAS       %s\n", rg_blas_name());
     fprintf(out, "SIMD       %s\n", rg_simd_name());

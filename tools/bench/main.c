@@ -19,9 +19,9 @@ typedef struct {
 static void help(FILE *out)
 {
     fputs("Usage: retrograd-bench [options]\n\n"
-          "Measures the library against hand-written C that does the same without a framework, over the same BLAS, in\n"
-          "the same run, one thread of it pinned to one processor. Each limit's gradients are checked against the\n"
-          "library's before it is timed. A ratio below 1 means that the library is slower than the limit.\n\n"
+          "Measures the library against hand-written C that does the same without a framework, over the\n"
+          "same BLAS, in the same run. Each limit's gradients are checked against the library's before\n"
+          "it is timed. A ratio below 1 means that the library is slower than the limit.\n\n"
           "  --list         show the cases and end\n"
           "  --case NAME    only this case, or those that a pattern such as 'mlp-*' names; may be repeated\n"
           "  --threads N    threads of the library (default 1)\n"
@@ -98,17 +98,23 @@ static bool do_case(const request *r, const bench_case *each)
     return true;
 }
 
+static void begin(const request *r)
+{
+    if (r->list) return;
+    bench_print_machine(r->json ? stderr : stdout, &r->with, bench_pin(r->with.threads));
+    if (!r->json) bench_print_heading();
+}
+
 static int run(const request *r)
 {
     const bench_table tables[] = { bench_mlp_cases(), bench_chain_cases() };
+    enum { TABLES = sizeof tables / sizeof tables[0] };
     int chosen = 0, failed = 0;
-    if (!r->list) bench_print_machine(r->json ? stderr : stdout, &r->with, bench_pin(r->with.threads));
-    if (!r->list && !r->json) bench_print_heading();
-    for (size_t t = 0; t < sizeof tables / sizeof tables[0]; t++)
+    for (int t = 0; t < TABLES; t++)
         for (int i = 0; i < tables[t].count; i++) {
             const bench_case *each = &tables[t].cases[i];
             if (!is_chosen(r, each)) continue;
-            chosen++;
+            if (chosen++ == 0) begin(r);
             if (r->list) printf("%-22s %s\n", each->name, each->about);
             else if (!do_case(r, each)) failed++;
         }

@@ -69,6 +69,17 @@ static double quantile(const double *numbers, int count, double fraction)
     return sorted[below] + (at - below) * (sorted[above] - sorted[below]);
 }
 
+double bench_distance(const float *a, const float *b, int64_t count)
+{
+    double difference = 0, most = 0;
+    for (int64_t i = 0; i < count; i++) {
+        difference = fmax(difference, fabs((double)a[i] - (double)b[i]));
+        most = fmax(most, fabs((double)b[i]));
+        if (isnan(a[i]) || isnan(b[i])) return NAN;
+    }
+    return most > 0 ? difference / most : difference;
+}
+
 static bool check(const subject *s, bench_result *result, char *message, size_t size)
 {
     for (int i = 0; i < s->limits; i++) {

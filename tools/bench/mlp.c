@@ -114,7 +114,7 @@ static bool ours(void *state, int64_t steps)
     return !rg_failed(s->tape);
 }
 
-/* ---- The limits ------------------------------------------------------------------------------------------------- */
+/* ---- The limits ------------------------------------------------------------------------------------------------ */
 
 enum { MATERIALISED, IN_PLACE, LOOPS };
 
@@ -152,18 +152,6 @@ static double limit_gradient(mlp_state *s, int which, float *gradient)
     return which == LOOPS ? s->small->loss : s->blas.loss;
 }
 
-/* The largest difference relative to the largest number. */
-static double distance(const float *a, const float *b, int64_t count)
-{
-    double difference = 0, most = 0;
-    for (int64_t i = 0; i < count; i++) {
-        difference = fmax(difference, fabs((double)a[i] - (double)b[i]));
-        most = fmax(most, fabs((double)b[i]));
-        if (isnan(a[i]) || isnan(b[i])) return NAN;
-    }
-    return most > 0 ? difference / most : difference;
-}
-
 /* Parameter by parameter, because a bias can be much smaller than a weight. */
 static double difference(void *state, int which)
 {
@@ -184,7 +172,8 @@ static double difference(void *state, int which)
     for (size_t i = 0; i < rg_params_size(s->theta); i++) {
         const rg_param param = rg_params_at(s->theta, i);
         const int64_t offset = rg_param_offset(param);
-        const double each = distance(gradient + offset, our_gradient + offset, rg_shape_count(rg_param_shape(param)));
+        const int64_t length = rg_shape_count(rg_param_shape(param));
+        const double each = bench_distance(gradient + offset, our_gradient + offset, length);
         worst = isnan(each) || each > worst ? each : worst;
     }
     rg_params_consume_gradient(s->theta);
@@ -200,7 +189,7 @@ static const char *message(const void *state)
     return rg_params_status(s->theta) ? rg_params_message(s->theta) : rg_message(s->tape);
 }
 
-/* ---- The cases ------------------------------------------------------------------------------------------------------ */
+/* ---- The cases ------------------------------------------------------------------------------------------------- */
 
 static const bench_family over_blas = {
     .limits = { "gradient, then update", "update in the product" },
@@ -215,7 +204,7 @@ static const bench_family small = {
     { .name = name_, .about = about_, .unit = "steps/s", .units = 1, .family = &family_,                           \
       .setup = &(const mlp_setup){ __VA_ARGS__ } }
 #define DIGITS(batch_)                                                                                             \
-    STEPS("mlp-784-128-10-b" #batch_, "ReLU, cross-entropy, SGD, f32, batch " #batch_, over_blas, .layers = 2,      \
+    STEPS("mlp-784-128-10-b" #batch_, "ReLU, cross-entropy, SGD, f32, batch " #batch_, over_blas, .layers = 2,     \
           .size = { 784, 128, 10 }, .batch = batch_, .classify = true)
 #define SMALL(batch_)                                                                                              \
     STEPS("mlp-2-16-16-1-b" #batch_, "tanh, mean squared error, SGD, f32, batch " #batch_, small, .layers = 3,      \

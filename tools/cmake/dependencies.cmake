@@ -43,7 +43,7 @@ macro(retrograd_find_blas)
             set(retrograd_blas_link ${RETROGRAD_CBLAS_LIBRARY})
         else()
             list(APPEND retrograd_missing
-                 "a CBLAS (Debian package libopenblas-serial-dev or libopenblas-pthread-dev)")
+                 "a CBLAS (Debian package libopenblas-pthread-dev or libopenblas-serial-dev)")
         endif()
     endif()
 endmacro()
