@@ -26,8 +26,9 @@ typedef struct {
 } rg_excerpt;
 
 /* Takes what t depends on. With `adjoints`, and if t is a single number, also what the gradients of t with
- * respect to its parameters depend on, or to its inputs if it depends on no parameter. Those that are not on
- * the tape are recorded, and forgotten again by rg_excerpt_end, which must be called in any case.
+ * respect to its parameters depend on, or to its inputs if it depends on no parameter. These are recorded anew,
+ * with values and names of equal nodes that are on the tape already, and forgotten again by rg_excerpt_end,
+ * which must be called in any case.
  * errors  RG_E_NULL, RG_E_TAPE, RG_E_GRADIENT and what else recording says: these stick to the tape.
  *         RG_E_MEMORY does not, unless recording ran out of it. */
 rg_status rg_excerpt_begin(rg_excerpt *excerpt, rg_tensor t, bool adjoints);
