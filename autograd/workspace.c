@@ -15,7 +15,7 @@ typedef struct {
 /* The smallest hole that fits, or more room at the end. Few holes are looked at: a plan takes linear time. */
 enum { HOLES_LOOKED_AT = 64 };
 
-static size_t allocate(space *s, size_t bytes)
+static size_t allocate(rg_builder *b, space *s, size_t bytes)
 {
     int best = -1;
     for (int i = 0; i < s->count && i < HOLES_LOOKED_AT; i++)
@@ -34,7 +34,7 @@ static size_t allocate(space *s, size_t bytes)
             s->holes[i] = s->holes[--s->count];
             break;
         }
-    s->end = offset + bytes;
+    if (!rg_size_add(offset, bytes, &s->end)) b->failed = true;
     return offset;
 }
 
@@ -113,17 +113,17 @@ bool rg_builder_layout(rg_builder *b)
     for (size_t step = 0; step < b->draft_count; step++) {
         const rg_draft *draft = &b->drafts[step];
         if (draft->op && b->values[draft->value].place == RG_IN_WORKSPACE)
-            buffers[draft->value].offset = allocate(&s, aligned(buffers[draft->value].bytes));
+            buffers[draft->value].offset = allocate(b, &s, aligned(buffers[draft->value].bytes));
         for (int i = 0; draft->group && i < draft->group->member_count; i++) {
             uint32_t value = draft->group->members[i].value, from = RG_NONE;
             if (b->values[value].place != RG_IN_WORKSPACE || !rg_value_stored(&b->values[value])) continue;
             if (b->request->optimise) from = dying_operand(b, draft, (int64_t)step, i, gone);
             if (from != RG_NONE) gone[from] = true;
-            buffers[value].offset = from != RG_NONE ? buffers[from].offset : allocate(&s, aligned(buffers[value].bytes));
+            buffers[value].offset = from != RG_NONE ? buffers[from].offset : allocate(b, &s, aligned(buffers[value].bytes));
         }
         for (uint32_t value = head[step]; value != RG_NONE; value = next[value])
             if (!gone[value] && !release(b, &s, buffers[value].offset, aligned(buffers[value].bytes))) return false;
     }
     b->plan->workspace_bytes = s.end;
-    return true;
+    return !b->failed;
 }
