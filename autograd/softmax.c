@@ -139,7 +139,9 @@ static rg_status cross_entropy_shape(rg_shape_call *call)
     return RG_OK;
 }
 
-/* ---- Derivatives ------------------------------------------------------------------------------------- */
+/* ---- Derivatives -------------------------------------------------------------------------------------
+ * One call records at a time: the order in which C evaluates two arguments is the compiler's choice, and the order
+ * of the nodes must not be. */
 
 static rg_tensor as_column(rg_tensor t)
 {
@@ -151,7 +153,8 @@ static rg_tensor as_column(rg_tensor t)
 static rg_tensor logsumexp_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
 {
     (void)k, (void)y;
-    return rg_mul(as_column(g), rg_softmax(in[0], -1));
+    rg_tensor probabilities = rg_softmax(in[0], -1);
+    return rg_mul(as_column(g), probabilities);
 }
 
 static rg_tensor softmax_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
@@ -163,7 +166,8 @@ static rg_tensor softmax_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor 
 static rg_tensor log_softmax_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
 {
     (void)k, (void)y;
-    return rg_sub(g, rg_mul(rg_softmax(in[0], -1), rg_sum_axes(g, RG_AXES(-1), true)));
+    rg_tensor probabilities = rg_softmax(in[0], -1);
+    return rg_sub(g, rg_mul(probabilities, rg_sum_axes(g, RG_AXES(-1), true)));
 }
 
 static rg_tensor cross_entropy_rows_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
@@ -171,7 +175,8 @@ static rg_tensor cross_entropy_rows_vjp(int k, const rg_tensor *in, rg_tensor y,
     (void)k, (void)y;
     rg_shape shape = rg_shape_of(in[0]);
     rg_tensor target = rg_one_hot(in[1], shape.size[shape.rank - 1], rg_dtype_of(in[0]));
-    return rg_mul(rg_sub(rg_softmax(in[0], -1), target), as_column(g));
+    rg_tensor error = rg_sub(rg_softmax(in[0], -1), target);
+    return rg_mul(error, as_column(g));
 }
 
 /* ---- The table's entries ------------------------------------------------------------------------------- */

@@ -142,7 +142,7 @@ bool rg_signature_add_edge(rg_tape *tape, uint32_t target)
     return rg_signature_add(tape, words, count);
 }
 
-static bool sign_node(rg_tape *tape, const rg_node *node)
+static bool write_signature(rg_tape *tape, const rg_node *node)
 {
     bool leaf = node->op->kind == RG_LEAF;
     uint64_t words[2 + RG_MAX_RANK] = {
@@ -161,6 +161,16 @@ static bool sign_node(rg_tape *tape, const rg_node *node)
         if (!rg_signature_add(tape, &word, 1)) return false;
     }
     return true;
+}
+
+/* All of a node's words or none: a node that is not on the tape must leave no trace of it. */
+static bool sign_node(rg_tape *tape, const rg_node *node)
+{
+    const size_t words = tape->signature_count, externals = tape->external_count;
+    if (write_signature(tape, node)) return true;
+    while (tape->external_count > externals) tape->nodes[tape->externals[--tape->external_count]].slot_segment = 0;
+    tape->signature_count = words;
+    return false;
 }
 
 void rg_segment_end(rg_tape *tape)

@@ -52,8 +52,10 @@ static rg_tensor permute_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor 
 {
     (void)k, (void)in;
     const rg_shape_attributes *order = rg_attributes_of(y);
-    if (order->rank == 2 && order->size[0] == 1 && rg_op_of(g) == &rg_op_matmul)
-        return rg_matmul(rg_transpose(rg_operand(g, 1)), rg_transpose(rg_operand(g, 0)));
+    if (order->rank == 2 && order->size[0] == 1 && rg_op_of(g) == &rg_op_matmul) {
+        rg_tensor left = rg_transpose(rg_operand(g, 1));
+        return rg_matmul(left, rg_transpose(rg_operand(g, 0)));
+    }
     rg_axes inverse = { .count = (int)order->rank };
     for (int i = 0; i < order->rank; i++) inverse.axis[order->size[i]] = i;
     return rg_permute(g, inverse);

@@ -387,13 +387,29 @@ static rg_tensor op_gradient(program *p)
 static rg_tensor op_ask(program *p)
 {
     rg_tensor some[3] = { any(p), any(p), any(p) };
-    switch (below(p, 4)) {
+    switch (below(p, 6)) {
     case 0: read_value(p, some[0]); break;
     case 1: read_value(p, rg_sum(some[0])); break;
     case 2: rg_eval(3, some); break;
+    case 3: rg_backward_seeded(some[0], leaf(p, rg_shape_of(some[0]))); break;
     default: rg_backward(rg_sum(rg_tanh(some[0]))); break;
     }
+    if (chance(p, 20)) rg_params_consume_gradient(p->theta);
     return rg_neg(some[1]);
+}
+
+/* An error, found while recording or while running, and forgotten. */
+static rg_tensor op_mistake(program *p)
+{
+    rg_tensor x = any_of_rank(p, 1), y = rg_tanh(x);
+    const int64_t rows = rg_shape_of(x).size[0];
+    switch (below(p, 3)) {
+    case 0: rg_slice(y, 0, rows, rows + 1); break;
+    case 1: rg_mul(y, leaf(p, RG_SHAPE(11, 13))); break;
+    default: rg_data(rg_neg(rg_gather_rows(y, rg_input(p->tape, RG_I64, RG_SHAPE(1), &rows)))); break;
+    }
+    rg_tape_clear_error(p->tape);
+    return y;
 }
 
 static rg_tensor op_without_gradient(program *p)
@@ -450,7 +466,7 @@ static program_op *const program_ops[] = {
     op_unary,  op_unary, op_unary,  op_unary, op_binary, op_binary, op_binary,   op_binary,           op_reduce,
     op_reduce, op_view,  op_view,   op_view,  op_matmul, op_concat, op_index,    op_loss,             op_repeated,
     op_ask,    op_ask,   op_matmul, op_view,  op_unary,  op_binary, op_gradient, op_without_gradient, op_family,
-    op_family, op_large, op_large,
+    op_family, op_large, op_large,  op_mistake,
 };
 
 /* ---- A whole program -------------------------------------------------------------------------------------------------------- */

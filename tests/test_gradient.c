@@ -291,38 +291,6 @@ static void dropout_drops_the_same_elements_of_the_adjoint(void **state)
     rg_tape_free(tape);
 }
 
-/* ---- The lecture's examples ------------------------------------------------------------------------------------------------------------ */
-
-static void the_worked_example_of_a_network_gives_zero_and_one(void **state)
-{
-    (void)state;
-    rg_tape *tape = rg_tape_new();
-    rg_tensor x = VECTOR(tape, 1, 0, 0), w1 = MATRIX(tape, 4, 3, 2, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0);
-    rg_tensor w2 = MATRIX(tape, 2, 4, -1, -1, -1, -1, 0, 0, 0, 0), b1 = VECTOR(tape, 1, 1, 1, 1), b2 = VECTOR(tape, -1, -1);
-    rg_tensor h = rg_relu(rg_sub(rg_matmul(w1, x), b1)), y = rg_relu(rg_sub(rg_matmul(w2, h), b2));
-    assert_exactly(h, 1, 0, 0, 0);
-    assert_exactly(y, 0, 1);
-    assert_fine(tape);
-    rg_tape_free(tape);
-}
-
-/* (y - s(w x - b))^2 */
-static void the_gradients_of_a_perceptron_are_those_of_the_formulas(void **state)
-{
-    (void)state;
-    const double x[] = { 0.5, -1.5, 2 }, w[] = { 0.25, 0.75, -0.5 }, b = 0.3, y = 1;
-    const double z = x[0] * w[0] + x[1] * w[1] + x[2] * w[2] - b, s = 1 / (1 + exp(-z)), slope = s * (1 - s);
-    rg_tape *tape = rg_tape_new();
-    rg_tensor weights = rg_input(tape, RG_F64, RG_SHAPE(3), w), bias = rg_scalar(tape, RG_F64, b);
-    rg_tensor output = rg_sigmoid(rg_sub(rg_matmul(weights, rg_input(tape, RG_F64, RG_SHAPE(3), x)), bias));
-    rg_tensor loss = rg_square(rg_sub(rg_scalar(tape, RG_F64, y), output)), wrt[] = { weights, bias }, out[2];
-    assert_int_equal(rg_grad(loss, wrt, 2, out), RG_OK);
-    assert_values(out[0], 2 * (s - y) * slope * x[0], 2 * (s - y) * slope * x[1], 2 * (s - y) * slope * x[2]);
-    assert_values(out[1], -2 * (s - y) * slope);
-    assert_fine(tape);
-    rg_tape_free(tape);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,8 +309,6 @@ int main(void)
         cmocka_unit_test(backward_from_a_cotangent_is_backward_from_their_product),
         cmocka_unit_test(kinks_and_ties_have_the_slopes_the_header_says),
         cmocka_unit_test(dropout_drops_the_same_elements_of_the_adjoint),
-        cmocka_unit_test(the_worked_example_of_a_network_gives_zero_and_one),
-        cmocka_unit_test(the_gradients_of_a_perceptron_are_those_of_the_formulas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@
 #include "naive_ops.h"
 #include "random_program.h"
 
-enum { STEPS = 4, SEEDS = 600 };
+enum { STEPS = 4, SEEDS = 400 };
 
 static uint64_t from_environment(const char *name, uint64_t otherwise)
 {
@@ -223,9 +223,14 @@ static void node_by_node_gives_the_numbers_of_plain_loops(void **state)
         program p;
         run_program(&p, seed, 0, m.tape, m.theta[0]);
         if (rg_failed(m.tape)) fail_msg("seed %llu: %s", (unsigned long long)seed, rg_message(m.tape));
-        for (uint32_t i = 0; i < rg_tape_get_stats(m.tape).nodes; i++)
-            check_node(seed, (rg_tensor){ m.tape, i, p.node[0].epoch });
-        if (rg_failed(m.tape)) fail_msg("seed %llu: %s", (unsigned long long)seed, rg_message(m.tape));
+        for (uint32_t i = 0; i < rg_tape_get_stats(m.tape).nodes; i++) {
+            rg_tensor t = { m.tape, i, p.node[0].epoch };
+            const void *data = rg_data(t);
+            if (data || rg_shape_count(rg_shape_of(t)) == 0) check_node(seed, t);
+            else if (rg_tape_status(m.tape) != RG_E_INDEX) /* that would be one of the program's mistakes */
+                fail_msg("seed %llu: %s", (unsigned long long)seed, rg_message(m.tape));
+            rg_tape_clear_error(m.tape);
+        }
         end_program(&p);
         machine_free(&m);
     }
