@@ -10,13 +10,19 @@ typedef struct {
 
 enum { TILE_LEAST = 64, TILE_MOST = 512, TILES_WANTED = 4, SMALL_PRODUCT = 1 << 18 };
 
+/* In floating point: the sizes of views of little memory may have a product that no integer holds. */
+static double multiplications(int64_t rows, const sizes *s)
+{
+    return (double)rows * (double)s->n * (double)s->k;
+}
+
 static sizes sizes_of(const rg_call *call)
 {
     const rg_shape *y = &call->layout[0].shape, *a = &call->layout[1].shape;
     sizes s = { y->size[y->rank - 2], y->size[y->rank - 1], a->size[a->rank - 1], 1, 0, 1 };
     for (int i = 0; i < y->rank - 2; i++) s.batch *= y->size[i];
     s.tile = s.m;
-    if (s.m * s.n * s.k >= SMALL_PRODUCT) {
+    if (multiplications(s.m, &s) >= SMALL_PRODUCT) {
         s.tile = ((s.m + TILES_WANTED - 1) / TILES_WANTED + 15) / 16 * 16;
         if (s.tile < TILE_LEAST) s.tile = TILE_LEAST;
         if (s.tile > TILE_MOST) s.tile = TILE_MOST;
@@ -35,7 +41,8 @@ static int64_t matmul_items(const rg_call *call)
 static int64_t matmul_work(const rg_call *call)
 {
     sizes s = sizes_of(call);
-    return s.tile * s.n * s.k / 8;
+    const double work = multiplications(s.tile, &s) / 8, most = 0x1p60;
+    return (int64_t)(work < most ? work : most);
 }
 
 /* Tiles of a batch lie behind one another only if each matrix is cut evenly. */

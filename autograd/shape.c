@@ -25,15 +25,16 @@ const char *rg_dtype_name(rg_dtype dtype)
 int64_t rg_shape_count(rg_shape shape)
 {
     int64_t count = 1;
+    bool empty = false;
     if (shape.rank < 0 || shape.rank > RG_MAX_RANK) return -1;
-    /* A zero size anywhere makes the count 0, but the other sizes must still be sizes. */
-    for (int i = 0; i < shape.rank; i++)
+    /* A zero size anywhere makes the count 0, but the others must still have a product: strides are made of it. */
+    for (int i = 0; i < shape.rank; i++) {
         if (shape.size[i] < 0) return -1;
-    for (int i = 0; i < shape.rank; i++)
-        if (shape.size[i] == 0) return 0;
-    for (int i = 0; i < shape.rank; i++)
-        if (__builtin_mul_overflow(count, shape.size[i], &count)) return -1;
-    return count <= INT64_MAX / 64 ? count : -1;
+        if (shape.size[i] == 0) empty = true;
+        else if (__builtin_mul_overflow(count, shape.size[i], &count)) return -1;
+    }
+    if (count > INT64_MAX / 64) return -1;
+    return empty ? 0 : count;
 }
 
 bool rg_shape_equal(rg_shape a, rg_shape b)
