@@ -59,9 +59,11 @@ void rg_params_fail(rg_params *params, rg_status status, const char *format, ...
     va_end(arguments);
 }
 
+/* There is always room for one: a parameter without elements has an address, too. */
 static bool grow_vectors(rg_params *params, size_t count)
 {
     size_t item = rg_dtype_size(params->dtype);
+    if (count == 0) count = 1;
     return rg_grow((void **)&params->data, &params->data_capacity, count, item) &&
            rg_grow((void **)&params->gradient, &params->gradient_capacity, count, item);
 }

@@ -91,6 +91,7 @@ static void parameters_without_elements_are_parameters(void **state)
         assert_shape(p, RG_SHAPE(0, 3));
         assert_int_equal(rg_backward(sum), RG_OK);
         assert_exactly(sum, 0);
+        assert_non_null(rg_data(p));
         assert_int_equal(rg_read(p, NULL, 0), RG_OK);
         rg_params_consume_gradient(theta);
         rg_tape_reset(tape);
