@@ -341,8 +341,8 @@ RG_API rg_tensor rg_one_minus(rg_tensor x);              /* 1 - x           vjp 
 /* 1 where true and 0 where false, in the operands' dtype. No gradient. */
 RG_API rg_tensor rg_greater(rg_tensor a, rg_tensor b);
 RG_API rg_tensor rg_equal(rg_tensor a, rg_tensor b);
-/* a where the mask is not 0, else b. Selects in the adjoint too, so that a NaN in the branch not
- * taken cannot leak. No gradient for the mask. */
+/* a where the mask is not 0, else b. The adjoint selects too: the branch not taken gets exact zeros. (An op behind
+ * it may still turn a zero into NaN, as sqrt does below 0: mask its operand as well.) No gradient for the mask. */
 RG_API rg_tensor rg_where(rg_tensor mask, rg_tensor a, rg_tensor b);
 
 /* x, and a wall to every gradient. */
