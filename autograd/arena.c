@@ -81,9 +81,8 @@ void rg_arena_free(rg_arena *arena)
     *arena = (rg_arena){ 0 };
 }
 
-bool rg_grow(void **items, size_t *capacity, size_t needed, size_t item)
+bool rg_grow_more(void **items, size_t *capacity, size_t needed, size_t item)
 {
-    if (needed <= *capacity) return true;
     size_t count = *capacity < 16 ? 16 : *capacity, bytes;
     while (count < needed)
         if (!rg_size_mul(count, 2, &count)) return false;

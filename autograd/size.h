@@ -27,6 +27,10 @@ static inline bool rg_size_align(size_t a, size_t alignment, size_t *aligned)
 
 /* Grows *items to hold at least `needed` of `item` bytes each, at least doubling. False when out of memory;
  * *items and *capacity are then unchanged. */
-bool rg_grow(void **items, size_t *capacity, size_t needed, size_t item);
+bool rg_grow_more(void **items, size_t *capacity, size_t needed, size_t item);
+static inline bool rg_grow(void **items, size_t *capacity, size_t needed, size_t item)
+{
+    return needed <= *capacity || rg_grow_more(items, capacity, needed, item);
+}
 
 #endif

@@ -93,15 +93,21 @@ rg_tensor rg_keep(rg_tensor t)
 
 /* ---- The signature -------------------------------------------------------------------------------- */
 
+/* Room for `count` more words, which are then written and counted; NULL when out of memory. */
+static uint64_t *reserve_words(rg_tape *tape, size_t count)
+{
+    if (rg_grow((void **)&tape->signature, &tape->signature_capacity, tape->signature_count + count,
+                sizeof *tape->signature))
+        return tape->signature + tape->signature_count;
+    rg_fail(tape, NULL, RG_E_MEMORY, "out of memory while recording");
+    return NULL;
+}
+
 bool rg_signature_add(rg_tape *tape, const uint64_t *words, size_t count)
 {
-    if (tape->signature_count + count > tape->signature_capacity &&
-        !rg_grow((void **)&tape->signature, &tape->signature_capacity, tape->signature_count + count,
-                 sizeof *tape->signature)) {
-        rg_fail(tape, NULL, RG_E_MEMORY, "out of memory while recording");
-        return false;
-    }
-    memcpy(tape->signature + tape->signature_count, words, count * sizeof *words);
+    uint64_t *at = reserve_words(tape, count);
+    if (!at) return false;
+    memcpy(at, words, count * sizeof *words);
     tape->signature_count += count;
     return true;
 }
@@ -111,65 +117,75 @@ static uint64_t head_word(rg_dtype dtype, int rank, uint8_t flags, size_t operan
     return (uint64_t)dtype | (uint64_t)rank << 8 | (uint64_t)flags << 16 | (uint64_t)operands << 32;
 }
 
-/* The word for an edge. The first reference to a node of an earlier segment describes it, so that the plan
- * may count on its dtype and shape; which node it is, is not structure. */
-bool rg_signature_add_edge(rg_tape *tape, uint32_t target)
+/* The most words that an edge takes. */
+enum { EDGE_WORDS = 2 + RG_MAX_RANK };
+
+/* The first reference to a node of an earlier segment describes it, so that the plan may count on its dtype and
+ * shape; which node it is, is not structure. Returns where the next word goes; NULL when out of memory. */
+static uint64_t *write_external(rg_tape *tape, uint64_t *at, uint32_t target)
 {
     rg_node *node = &tape->nodes[target];
-    if (target >= tape->segment_first) {
-        uint64_t word = target - tape->segment_first;
-        return rg_signature_add(tape, &word, 1);
+    if (node->slot_segment == tape->segment) {
+        *at++ = RG_EDGE_EXTERNAL | node->slot;
+        return at;
     }
-    bool seen = node->slot_segment == tape->segment;
-    if (!seen) {
-        if (!rg_grow((void **)&tape->externals, &tape->external_capacity, tape->external_count + 1,
-                     sizeof *tape->externals)) {
-            rg_fail(tape, NULL, RG_E_MEMORY, "out of memory while recording");
-            return false;
-        }
-        node->slot = (uint32_t)tape->external_count;
-        node->slot_segment = tape->segment;
-        tape->externals[tape->external_count++] = target;
-        if (node->flags & RG_NODE_NEEDS_GRADIENT) tape->segment_open_gradient = true;
+    if (!rg_grow((void **)&tape->externals, &tape->external_capacity, tape->external_count + 1,
+                 sizeof *tape->externals)) {
+        rg_fail(tape, NULL, RG_E_MEMORY, "out of memory while recording");
+        return NULL;
     }
-    uint64_t words[2 + RG_MAX_RANK] = { RG_EDGE_EXTERNAL | node->slot };
-    size_t count = 1;
-    if (!seen) {
-        uint8_t structure = node->flags & (RG_NODE_NEEDS_GRADIENT | RG_NODE_NO_GRADIENT);
-        words[count++] = head_word((rg_dtype)node->dtype, node->shape->rank, structure, node->op->kind == RG_LEAF);
-        for (int i = 0; i < node->shape->rank; i++) words[count++] = (uint64_t)node->shape->size[i];
-    }
-    return rg_signature_add(tape, words, count);
+    node->slot = (uint32_t)tape->external_count;
+    node->slot_segment = tape->segment;
+    tape->externals[tape->external_count++] = target;
+    if (node->flags & RG_NODE_NEEDS_GRADIENT) tape->segment_open_gradient = true;
+    const uint8_t structure = node->flags & (RG_NODE_NEEDS_GRADIENT | RG_NODE_NO_GRADIENT);
+    *at++ = RG_EDGE_EXTERNAL | node->slot;
+    *at++ = head_word((rg_dtype)node->dtype, node->shape->rank, structure, node->op->kind == RG_LEAF);
+    for (int i = 0; i < node->shape->rank; i++) *at++ = (uint64_t)node->shape->size[i];
+    return at;
+}
+
+static inline uint64_t *write_edge(rg_tape *tape, uint64_t *at, uint32_t target)
+{
+    if (target < tape->segment_first) return write_external(tape, at, target);
+    *at++ = target - tape->segment_first;
+    return at;
+}
+
+bool rg_signature_add_edge(rg_tape *tape, uint32_t target)
+{
+    uint64_t *at = reserve_words(tape, EDGE_WORDS);
+    if (!at || !(at = write_edge(tape, at, target))) return false;
+    tape->signature_count = (size_t)(at - tape->signature);
+    return true;
 }
 
 static bool write_signature(rg_tape *tape, const rg_node *node)
 {
-    bool leaf = node->op->kind == RG_LEAF;
-    uint64_t words[2 + RG_MAX_RANK] = {
-        (uint64_t)(uintptr_t)node->op,
-        head_word((rg_dtype)node->dtype, node->shape->rank, node->flags, node->operands),
-    };
-    size_t count = 2;
-    for (int i = 0; leaf && i < node->shape->rank; i++) words[count++] = (uint64_t)node->shape->size[i];
-    if (!rg_signature_add(tape, words, count)) return false;
+    const bool leaf = node->op->kind == RG_LEAF;
+    const size_t bytes = leaf ? 0 : node->op->attribute_size, words = (bytes + sizeof(uint64_t) - 1) / sizeof(uint64_t);
+    uint64_t *at = reserve_words(tape, 2 + RG_MAX_RANK + node->operands * EDGE_WORDS + words);
+    if (!at) return false;
+    *at++ = (uint64_t)(uintptr_t)node->op;
+    *at++ = head_word((rg_dtype)node->dtype, node->shape->rank, node->flags, node->operands);
+    for (int i = 0; leaf && i < node->shape->rank; i++) *at++ = (uint64_t)node->shape->size[i];
     for (uint32_t k = 0; k < node->operands; k++)
-        if (!rg_signature_add_edge(tape, rg_edges(tape, node)[k])) return false;
-    for (size_t done = 0; !leaf && done < node->op->attribute_size; done += sizeof(uint64_t)) {
-        uint64_t word = 0;
-        size_t left = node->op->attribute_size - done;
-        memcpy(&word, (const char *)node->attributes + done, left < sizeof word ? left : sizeof word);
-        if (!rg_signature_add(tape, &word, 1)) return false;
+        if (!(at = write_edge(tape, at, rg_edges(tape, node)[k]))) return false;
+    if (words) {
+        at[words - 1] = 0;
+        memcpy(at, node->attributes, bytes);
+        at += words;
     }
+    tape->signature_count = (size_t)(at - tape->signature);
     return true;
 }
 
 /* All of a node's words or none: a node that is not on the tape must leave no trace of it. */
 static bool sign_node(rg_tape *tape, const rg_node *node)
 {
-    const size_t words = tape->signature_count, externals = tape->external_count;
+    const size_t externals = tape->external_count;
     if (write_signature(tape, node)) return true;
     while (tape->external_count > externals) tape->nodes[tape->externals[--tape->external_count]].slot_segment = 0;
-    tape->signature_count = words;
     return false;
 }
 
@@ -249,7 +265,8 @@ static bool apply_shape_rule(rg_tape *tape, const char *site, rg_node *node, int
 {
     const rg_shape *shapes_inline[RG_MAX_OPERANDS], **shapes = shapes_inline;
     rg_dtype dtypes_inline[RG_MAX_OPERANDS], *dtypes = dtypes_inline;
-    char reason[RG_REASON_SIZE] = "";
+    char reason[RG_REASON_SIZE];
+    reason[0] = '\0';
     if (n > RG_MAX_OPERANDS) {
         shapes = rg_arena_take(&tape->records, (size_t)n * sizeof *shapes);
         dtypes = rg_arena_take(&tape->records, (size_t)n * sizeof *dtypes);
@@ -260,8 +277,14 @@ static bool apply_shape_rule(rg_tape *tape, const char *site, rg_node *node, int
         shapes[k] = operand->shape;
         dtypes[k] = (rg_dtype)operand->dtype;
     }
-    rg_shape_call call = { .operands = n, .in = shapes, .in_dtype = dtypes, .attributes = node->attributes,
-                           .reason = reason };
+    rg_shape_call call; /* field by field: clearing all the sizes would take longer than the rule */
+    call.operands = n;
+    call.in = shapes;
+    call.in_dtype = dtypes;
+    call.attributes = node->attributes;
+    call.dtype = RG_NO_DTYPE;
+    call.shape.rank = call.like = 0;
+    call.reason = reason;
     rg_status status = node->op->shape(&call);
     if (status == RG_OK && !call.like && rg_shape_count(call.shape) < 0) {
         status = RG_E_SHAPE;
