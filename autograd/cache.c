@@ -1,6 +1,7 @@
 /* cache.c: a small table from signatures to plans, in the order of use. */
 #include "cache.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -19,6 +20,7 @@ struct entry {
 
 struct rg_cache {
     size_t capacity, count, bytes;
+    uint64_t losses;
     size_t bucket_mask;
     entry **buckets;
     entry *newest, *oldest;
@@ -70,6 +72,7 @@ static void remove_oldest(rg_cache *cache)
     unlink_use(cache, gone);
     cache->bytes -= entry_bytes(gone);
     cache->count--;
+    cache->losses++;
     rg_arena_free(&gone->plan.arena);
     free(gone->signature);
     free(gone);
@@ -92,6 +95,19 @@ static bool seen_before(rg_cache *cache, XXH128_hash_t hash)
     return false;
 }
 
+void rg_cache_touch(rg_cache *cache, rg_plan *plan)
+{
+    entry *each = (entry *)(void *)((char *)plan - offsetof(entry, plan));
+    if (each == cache->newest) return;
+    unlink_use(cache, each);
+    link_newest(cache, each);
+}
+
+uint64_t rg_cache_losses(const rg_cache *cache)
+{
+    return cache->losses;
+}
+
 rg_sight rg_cache_find(rg_cache *cache, const uint64_t *signature, size_t words, rg_plan **plan)
 {
     const XXH128_hash_t hash = XXH3_128bits(signature, words * sizeof *signature);
@@ -99,9 +115,8 @@ rg_sight rg_cache_find(rg_cache *cache, const uint64_t *signature, size_t words,
         bool same = XXH128_isEqual(each->hash, hash) && each->words == words &&
                     memcmp(each->signature, signature, words * sizeof *signature) == 0;
         if (!same) continue;
-        unlink_use(cache, each);
-        link_newest(cache, each);
         *plan = &each->plan;
+        rg_cache_touch(cache, *plan);
         return RG_SIGHT_PLANNED;
     }
     return seen_before(cache, hash) ? RG_SIGHT_AGAIN : RG_SIGHT_FIRST;

@@ -4,8 +4,6 @@
 
 #include "plan.h"
 
-typedef struct rg_cache rg_cache;
-
 /* At most `capacity` plans; the least recently used goes first. */
 rg_cache *rg_cache_new(size_t capacity);
 void rg_cache_free(rg_cache *cache);
@@ -21,6 +19,11 @@ rg_sight rg_cache_find(rg_cache *cache, const uint64_t *signature, size_t words,
 /* Takes the plan's ownership (its arena) and returns where it now lives; NULL when out of memory, and the
  * plan is then still the caller's. */
 rg_plan *rg_cache_put(rg_cache *cache, const uint64_t *signature, size_t words, const rg_plan *plan);
+
+/* Makes a plan of the cache the most recently used. */
+void rg_cache_touch(rg_cache *cache, rg_plan *plan);
+/* How many plans have had to go: a plan that was found stays where it is while this number does. */
+uint64_t rg_cache_losses(const rg_cache *cache);
 
 size_t rg_cache_plans(const rg_cache *cache);
 size_t rg_cache_bytes(const rg_cache *cache);

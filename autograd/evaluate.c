@@ -45,16 +45,18 @@ bool rg_recompute(rg_tape *tape, const uint32_t *nodes, size_t count)
 /* Fills in a request whose plan is not known yet: records what it takes to answer. */
 typedef bool completion(rg_tape *tape, rg_request *request, const void *context);
 
-static bool run_new_plan(rg_tape *tape, const rg_request *request, const uint64_t *signature, size_t words)
+/* At second sight. The signature is that of the segment with the question, not with what answers it. */
+static bool run_new_plan(rg_tape *tape, const rg_request *request, size_t words, rg_plan **plan)
 {
-    rg_plan fresh = { .arena = { 0 } }, *plan = NULL;
-    if (rg_plan_build(tape, request, &fresh)) plan = rg_cache_put(tape->cache, signature, words, &fresh);
-    if (!plan) {
+    rg_plan fresh = { .arena = { 0 } };
+    const uint64_t *signature = tape->signature + tape->segment_word;
+    if (rg_plan_build(tape, request, &fresh)) *plan = rg_cache_put(tape->cache, signature, words, &fresh);
+    if (!*plan) {
         rg_arena_free(&fresh.arena);
         return out_of_memory(tape);
     }
     tape->stats.plans_built++;
-    return rg_plan_run(tape, request, plan);
+    return rg_plan_run(tape, request, *plan);
 }
 
 enum { ASK_VALUES = 1, ASK_BACKWARD = 2, ASK_SINKS = 3 };
@@ -82,34 +84,39 @@ static bool self_contained(const rg_tape *tape, size_t nodes, size_t externals)
     return tape->external_count == externals;
 }
 
+static bool run_known_plan(rg_tape *tape, const rg_request *request, rg_plan *plan)
+{
+    tape->stats.hits++;
+    return rg_plan_run(tape, request, plan);
+}
+
 /* The signature, complete with what is asked, finds the plan. At first sight the segment is run node by node,
- * at second sight it is planned. What the request's completion adds is part of the structure only if it has to be. */
-static bool run_request(rg_tape *tape, rg_request *request, completion *complete, const void *context)
+ * at second sight it is planned. What the request's completion adds is part of the structure only if it has to be.
+ * *plan is the plan in the cache that answered, if one did. */
+static bool run_request(rg_tape *tape, rg_request *request, completion *complete, const void *context, rg_plan **plan)
 {
     if (tape->eager) return (!complete || complete(tape, request, context)) && run_once(tape, &tape->transient, request);
-    rg_plan *plan = NULL;
-    rg_sight sight = rg_cache_find(tape->cache, tape->signature, tape->signature_count, &plan);
-    if (sight == RG_SIGHT_PLANNED) {
-        tape->stats.hits++;
-        return rg_plan_run(tape, request, plan);
+    if ((*plan = rg_known_answer(tape))) {
+        rg_cache_touch(tape->cache, *plan);
+        return run_known_plan(tape, request, *plan);
     }
-    const size_t words = tape->signature_count, nodes = tape->node_count, externals = tape->external_count;
-    uint64_t *signature = rg_arena_take(&tape->scratch, words * sizeof *signature);
-    if (!signature) return out_of_memory(tape);
-    memcpy(signature, tape->signature, words * sizeof *signature);
+    const size_t words = tape->signature_count - tape->segment_word;
+    rg_sight sight = rg_cache_find(tape->cache, tape->signature + tape->segment_word, words, plan);
+    if (sight == RG_SIGHT_PLANNED) return run_known_plan(tape, request, *plan);
+    const size_t nodes = tape->node_count, externals = tape->external_count;
     if (complete && !complete(tape, request, context)) return false;
     if (complete && !self_contained(tape, nodes, externals))
-        return sign_sinks(tape, request) && run_request(tape, request, NULL, NULL);
+        return sign_sinks(tape, request) && run_request(tape, request, NULL, NULL, plan);
     tape->stats.misses++;
     request->optimise = sight == RG_SIGHT_AGAIN;
-    return request->optimise ? run_new_plan(tape, request, signature, words) : run_once(tape, &tape->transient, request);
+    return request->optimise ? run_new_plan(tape, request, words, plan) : run_once(tape, &tape->transient, request);
 }
 
 /* Every ask ends here, so that what follows it begins a new segment. */
-static void end_ask(rg_tape *tape)
+static void end_ask(rg_tape *tape, rg_plan *plan)
 {
     rg_arena_rewind(&tape->scratch);
-    rg_segment_end(tape);
+    rg_segment_end(tape, plan);
     note_peak(tape);
 }
 
@@ -138,8 +145,9 @@ static bool evaluate(rg_tape *tape, int n, const rg_tensor *tensors)
     for (size_t i = 0; signed_off && i < count; i++) signed_off = rg_signature_add_edge(tape, wanted[i]);
     rg_request request = { .first = (uint32_t)tape->segment_first, .end = (uint32_t)tape->node_count,
                            .wanted = wanted, .wanted_count = count };
-    bool done = signed_off && run_request(tape, &request, NULL, NULL);
-    end_ask(tape);
+    rg_plan *plan = NULL;
+    bool done = signed_off && run_request(tape, &request, NULL, NULL, &plan);
+    end_ask(tape, plan);
     return done;
 }
 
@@ -227,7 +235,7 @@ static void end_backward(rg_tape *tape)
 /* The gradient flows through nodes of earlier segments, so the segment's own structure does not tell the
  * plan: the adjoints are recorded, and the signature goes over them too. A loss of an earlier segment is computed
  * first, because it is kept, and what its adjoints need with it. */
-static bool backward_recorded(rg_tape *tape, rg_tensor y, rg_tensor seed, bool accumulate)
+static bool backward_recorded(rg_tape *tape, rg_tensor y, rg_tensor seed, bool accumulate, rg_plan **plan)
 {
     rg_sink *sinks;
     size_t count;
@@ -237,7 +245,7 @@ static bool backward_recorded(rg_tape *tape, rg_tensor y, rg_tensor seed, bool a
     rg_request request = { .first = (uint32_t)tape->segment_first, .end = (uint32_t)tape->node_count, .wanted = &y.node,
                            .wanted_count = within, .sinks = sinks, .sink_count = count, .accumulate = accumulate };
     return sign_sinks(tape, &request) && (!within || rg_signature_add_edge(tape, y.node)) &&
-           run_request(tape, &request, NULL, NULL);
+           run_request(tape, &request, NULL, NULL, plan);
 }
 
 typedef struct {
@@ -261,13 +269,13 @@ static bool record_adjoints(rg_tape *tape, rg_request *request, const void *cont
 
 /* The segment holds all that the gradient flows through: its signature and the question determine the
  * adjoints, so a known trace does not record them again. */
-static bool backward_known(rg_tape *tape, rg_tensor y, rg_tensor seed, bool accumulate)
+static bool backward_known(rg_tape *tape, rg_tensor y, rg_tensor seed, bool accumulate, rg_plan **plan)
 {
     const bool seeded = !rg_is_null(seed);
     const question asked = { y, seed, accumulate };
     rg_request request = { .first = (uint32_t)tape->segment_first, .end = (uint32_t)tape->node_count };
     return sign_ask(tape, ASK_BACKWARD, accumulate, seeded ? 2 : 1) && rg_signature_add_edge(tape, y.node) &&
-           (!seeded || rg_signature_add_edge(tape, seed.node)) && run_request(tape, &request, record_adjoints, &asked);
+           (!seeded || rg_signature_add_edge(tape, seed.node)) && run_request(tape, &request, record_adjoints, &asked, plan);
 }
 
 static rg_status backward(const char *site, rg_tensor y, rg_tensor seed, bool seeded)
@@ -281,13 +289,14 @@ static rg_status backward(const char *site, rg_tensor y, rg_tensor seed, bool se
         bool single = rg_shape_count(*node->shape) == 1;
         bool within = y.node >= tape->segment_first && (!seeded || (seed.tape == tape && seed.node >= tape->segment_first));
         bool accumulate = begin_backward(tape);
+        rg_plan *plan = NULL;
         if (within && !tape->segment_open_gradient && (single || seeded)) {
-            backward_known(tape, y, seed, accumulate);
+            backward_known(tape, y, seed, accumulate, &plan);
         } else {
             rg_tensor start = rg_seed_for(site, "backward", y, seed);
-            if (!rg_is_null(start)) backward_recorded(tape, y, start, accumulate);
+            if (!rg_is_null(start)) backward_recorded(tape, y, start, accumulate, &plan);
         }
-        end_ask(tape);
+        end_ask(tape, plan);
         end_backward(tape);
     }
     rg_set_site(tape, previous);

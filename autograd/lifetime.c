@@ -64,7 +64,9 @@ void rg_tape_free(rg_tape *tape)
     free(tape->signature);
     free(tape->externals);
     free(tape->workspace);
+    free(tape->answers);
     rg_arena_free(&tape->records);
+    rg_arena_free(&tape->names);
     rg_arena_free(&tape->values);
     rg_arena_free(&tape->scratch);
     rg_arena_free(&tape->transient);
@@ -78,13 +80,11 @@ void rg_tape_reset(rg_tape *tape)
     if (!tape) return;
     tape->epoch++;
     if (tape->epoch == 0) tape->epoch = 1;
-    tape->node_count = tape->edge_count = 0;
     tape->binding_count = 0;
     tape->scope = 0;
-    rg_arena_rewind(&tape->records);
+    rg_arena_rewind(&tape->names);
     rg_arena_rewind(&tape->values);
-    rg_segment_end(tape);
-    tape->segment = 1;
+    rg_trace_begin(tape);
 }
 
 bool rg_failed(const rg_tape *tape)
@@ -185,7 +185,8 @@ rg_tape_stats rg_tape_get_stats(const rg_tape *tape)
     stats.plan_bytes = rg_cache_bytes(tape->cache);
     stats.workspace_bytes = tape->workspace_bytes;
     stats.tape_bytes = tape->node_capacity * sizeof *tape->nodes + tape->edge_capacity * sizeof *tape->edges +
-                       tape->signature_capacity * sizeof *tape->signature + tape->records.bytes + tape->values.bytes +
+                       tape->signature_capacity * sizeof *tape->signature + tape->answer_capacity * sizeof *tape->answers +
+                       tape->records.bytes + tape->names.bytes + tape->values.bytes +
                        tape->scratch.bytes + tape->transient.bytes + tape->inner_transient.bytes;
     uint64_t now = stats.plan_bytes + stats.workspace_bytes + stats.tape_bytes;
     if (now > stats.peak_bytes) stats.peak_bytes = now;

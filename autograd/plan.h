@@ -96,7 +96,7 @@ typedef struct {
     uint32_t buffer;
 } rg_output;
 
-typedef struct {
+struct rg_plan {
     rg_arena arena;            /* everything below lies here */
     rg_source *sources;
     rg_output *outputs;
@@ -110,7 +110,7 @@ typedef struct {
     size_t workspace_bytes;
     uint64_t workspace_generation; /* of the workspace that the other pointers point into */
     void **source_pointers, **output_pointers; /* of the run at hand */
-} rg_plan;
+};
 
 /* What is wanted of the nodes first <= i < end. */
 typedef struct {

@@ -1,4 +1,4 @@
-/* tape.c: recording. Appends nodes, checks handles, and writes the signature of the trace. */
+/* tape.c: recording. Checks handles, and appends nodes or finds them where the last trace left them. */
 #include "tape.h"
 
 #include <string.h>
@@ -74,7 +74,7 @@ rg_tensor rg_name(rg_tensor t, const char *name)
     if (!node) return t;
     if (!name) return rg_fail(t.tape, NULL, RG_E_NULL, "name: no name");
     size_t bytes = strlen(name) + 1;
-    char *copy = rg_arena_take(&t.tape->records, bytes);
+    char *copy = rg_arena_take(&t.tape->names, bytes);
     if (!copy) return rg_fail(t.tape, NULL, RG_E_MEMORY, "name: out of memory");
     memcpy(copy, name, bytes);
     node->name = copy;
@@ -91,115 +91,6 @@ rg_tensor rg_keep(rg_tensor t)
     return t;
 }
 
-/* ---- The signature -------------------------------------------------------------------------------- */
-
-/* Room for `count` more words, which are then written and counted; NULL when out of memory. */
-static uint64_t *reserve_words(rg_tape *tape, size_t count)
-{
-    if (rg_grow((void **)&tape->signature, &tape->signature_capacity, tape->signature_count + count,
-                sizeof *tape->signature))
-        return tape->signature + tape->signature_count;
-    rg_fail(tape, NULL, RG_E_MEMORY, "out of memory while recording");
-    return NULL;
-}
-
-bool rg_signature_add(rg_tape *tape, const uint64_t *words, size_t count)
-{
-    uint64_t *at = reserve_words(tape, count);
-    if (!at) return false;
-    memcpy(at, words, count * sizeof *words);
-    tape->signature_count += count;
-    return true;
-}
-
-static uint64_t head_word(rg_dtype dtype, int rank, uint8_t flags, size_t operands)
-{
-    return (uint64_t)dtype | (uint64_t)rank << 8 | (uint64_t)flags << 16 | (uint64_t)operands << 32;
-}
-
-/* The most words that an edge takes. */
-enum { EDGE_WORDS = 2 + RG_MAX_RANK };
-
-/* The first reference to a node of an earlier segment describes it, so that the plan may count on its dtype and
- * shape; which node it is, is not structure. Returns where the next word goes; NULL when out of memory. */
-static uint64_t *write_external(rg_tape *tape, uint64_t *at, uint32_t target)
-{
-    rg_node *node = &tape->nodes[target];
-    if (node->slot_segment == tape->segment) {
-        *at++ = RG_EDGE_EXTERNAL | node->slot;
-        return at;
-    }
-    if (!rg_grow((void **)&tape->externals, &tape->external_capacity, tape->external_count + 1,
-                 sizeof *tape->externals)) {
-        rg_fail(tape, NULL, RG_E_MEMORY, "out of memory while recording");
-        return NULL;
-    }
-    node->slot = (uint32_t)tape->external_count;
-    node->slot_segment = tape->segment;
-    tape->externals[tape->external_count++] = target;
-    if (node->flags & RG_NODE_NEEDS_GRADIENT) tape->segment_open_gradient = true;
-    const uint8_t structure = node->flags & (RG_NODE_NEEDS_GRADIENT | RG_NODE_NO_GRADIENT);
-    *at++ = RG_EDGE_EXTERNAL | node->slot;
-    *at++ = head_word((rg_dtype)node->dtype, node->shape->rank, structure, node->op->kind == RG_LEAF);
-    for (int i = 0; i < node->shape->rank; i++) *at++ = (uint64_t)node->shape->size[i];
-    return at;
-}
-
-static inline uint64_t *write_edge(rg_tape *tape, uint64_t *at, uint32_t target)
-{
-    if (target < tape->segment_first) return write_external(tape, at, target);
-    *at++ = target - tape->segment_first;
-    return at;
-}
-
-bool rg_signature_add_edge(rg_tape *tape, uint32_t target)
-{
-    uint64_t *at = reserve_words(tape, EDGE_WORDS);
-    if (!at || !(at = write_edge(tape, at, target))) return false;
-    tape->signature_count = (size_t)(at - tape->signature);
-    return true;
-}
-
-static bool write_signature(rg_tape *tape, const rg_node *node)
-{
-    const bool leaf = node->op->kind == RG_LEAF;
-    const size_t bytes = leaf ? 0 : node->op->attribute_size, words = (bytes + sizeof(uint64_t) - 1) / sizeof(uint64_t);
-    uint64_t *at = reserve_words(tape, 2 + RG_MAX_RANK + node->operands * EDGE_WORDS + words);
-    if (!at) return false;
-    *at++ = (uint64_t)(uintptr_t)node->op;
-    *at++ = head_word((rg_dtype)node->dtype, node->shape->rank, node->flags, node->operands);
-    for (int i = 0; leaf && i < node->shape->rank; i++) *at++ = (uint64_t)node->shape->size[i];
-    for (uint32_t k = 0; k < node->operands; k++)
-        if (!(at = write_edge(tape, at, rg_edges(tape, node)[k]))) return false;
-    if (words) {
-        at[words - 1] = 0;
-        memcpy(at, node->attributes, bytes);
-        at += words;
-    }
-    tape->signature_count = (size_t)(at - tape->signature);
-    return true;
-}
-
-/* All of a node's words or none: a node that is not on the tape must leave no trace of it. */
-static bool sign_node(rg_tape *tape, const rg_node *node)
-{
-    const size_t externals = tape->external_count;
-    if (write_signature(tape, node)) return true;
-    while (tape->external_count > externals) tape->nodes[tape->externals[--tape->external_count]].slot_segment = 0;
-    return false;
-}
-
-void rg_segment_end(rg_tape *tape)
-{
-    tape->segment_first = tape->node_count;
-    tape->segment++;
-    tape->segment_open_gradient = false;
-    tape->signature_count = 0;
-    tape->external_count = 0;
-}
-
-/* ---- Appending a node ------------------------------------------------------------------------------ */
-
 static rg_tensor out_of_memory(rg_tape *tape, const char *site, const rg_op *op)
 {
     return rg_fail(tape, site, RG_E_MEMORY, "%s: out of memory while recording", op->name);
@@ -210,13 +101,64 @@ static rg_node *append(rg_tape *tape, const rg_op *op, const char *site, uint8_t
     if (tape->node_count >= UINT32_MAX - 1 ||
         !rg_grow((void **)&tape->nodes, &tape->node_capacity, tape->node_count + 1, sizeof *tape->nodes))
         return NULL;
-    if (tape->no_grad) flags |= RG_NODE_NO_GRADIENT;
+    rg_trace_part(tape);
     rg_node *node = &tape->nodes[tape->node_count];
     *node = (rg_node){ .op = op, .site = site ? site : tape->site, .scope = tape->scope,
-                       .first_edge = (uint32_t)tape->edge_count, .flags = flags | tape->recording_flags,
+                       .first_edge = (uint32_t)tape->edge_count, .flags = flags,
                        .forward = tape->recording_forward };
     return node;
 }
+
+/* ---- Finding a node where the last trace left it ---------------------------------------------------- */
+
+/* What a node is, beside op, operands and attributes. Whether it needs a gradient follows from its operands. */
+static uint8_t state_flags(const rg_tape *tape)
+{
+    return (uint8_t)((tape->no_grad ? RG_NODE_NO_GRADIENT : 0) | tape->recording_flags);
+}
+
+static bool repeats_op(const rg_tape *tape, const rg_op *op, const void *attributes, int n, const rg_tensor *in)
+{
+    if (tape->node_count >= tape->last_nodes) return false;
+    const rg_node *node = &tape->nodes[tape->node_count];
+    const uint8_t state = node->flags & (RG_NODE_NO_GRADIENT | RG_NODE_ADJOINT);
+    if (node->op != op || node->operands != (uint32_t)n || node->first_word != tape->signature_count ||
+        state != state_flags(tape))
+        return false;
+    const uint32_t *edges = rg_edges(tape, node);
+    for (int k = 0; k < n; k++)
+        if (in[k].node != edges[k] || in[k].tape != tape || in[k].epoch != tape->epoch) return false;
+    return op->attribute_size == 0 || (attributes && memcmp(attributes, node->attributes, op->attribute_size) == 0);
+}
+
+static bool repeats_leaf(const rg_tape *tape, const rg_op *op, rg_dtype dtype, const rg_shape *shape, uint8_t flags)
+{
+    if (tape->node_count >= tape->last_nodes) return false;
+    const rg_node *node = &tape->nodes[tape->node_count];
+    return node->op == op && node->dtype == (uint8_t)dtype && node->first_word == tape->signature_count &&
+           (node->flags & ~RG_NODE_KEEP) == flags && rg_shape_equal(*node->shape, *shape);
+}
+
+/* All but what it is. */
+static rg_tensor repeat(rg_tape *tape, const char *site, void *data)
+{
+    rg_node *node = &tape->nodes[tape->node_count];
+    const uint32_t *edges = rg_edges(tape, node);
+    for (uint32_t k = 0; k < node->operands; k++)
+        if (edges[k] < tape->segment_first && !rg_note_external(tape, edges[k])) return (rg_tensor){ 0 };
+    node->site = site ? site : tape->site;
+    node->data = data;
+    node->name = NULL;
+    node->scope = tape->scope;
+    node->slot_segment = 0;
+    node->forward = tape->recording_forward;
+    node->flags &= (uint8_t)~RG_NODE_KEEP;
+    tape->signature_count += node->words;
+    tape->edge_count += node->operands;
+    return rg_handle(tape, tape->node_count++);
+}
+
+/* ---- Appending a node ------------------------------------------------------------------------------ */
 
 static const rg_shape *shape_copy(rg_tape *tape, const rg_shape *shape)
 {
@@ -229,6 +171,12 @@ rg_tensor rg_record_leaf(rg_tape *tape, const char *site, const rg_op *op, rg_dt
                          const void *attributes, size_t attribute_bytes, void *data, uint8_t flags)
 {
     if (!tape || tape->error.status) return (rg_tensor){ 0 };
+    flags |= state_flags(tape);
+    if (flags & RG_NODE_NO_GRADIENT) flags &= (uint8_t)~RG_NODE_NEEDS_GRADIENT;
+    if (repeats_leaf(tape, op, dtype, &shape, flags)) {
+        if (attribute_bytes) memcpy((void *)(uintptr_t)tape->nodes[tape->node_count].attributes, attributes, attribute_bytes);
+        return repeat(tape, site, data);
+    }
     rg_node *node = append(tape, op, site, flags);
     if (!node || !(node->shape = shape_copy(tape, &shape))) return out_of_memory(tape, site, op);
     if (attribute_bytes) {
@@ -239,8 +187,7 @@ rg_tensor rg_record_leaf(rg_tape *tape, const char *site, const rg_op *op, rg_dt
     }
     node->data = data;
     node->dtype = (uint8_t)dtype;
-    if (node->flags & RG_NODE_NO_GRADIENT) node->flags &= (uint8_t)~RG_NODE_NEEDS_GRADIENT;
-    if (!sign_node(tape, node)) return (rg_tensor){ 0 };
+    if (!rg_signature_add_node(tape, node)) return (rg_tensor){ 0 };
     return rg_handle(tape, tape->node_count++);
 }
 
@@ -306,7 +253,8 @@ static bool apply_shape_rule(rg_tape *tape, const char *site, rg_node *node, int
 rg_tensor rg_record(rg_tape *tape, const char *site, const rg_op *op, const void *attributes, int n,
                     const rg_tensor *in)
 {
-    rg_node *node = append(tape, op, site, 0);
+    if (repeats_op(tape, op, attributes, n, in)) return repeat(tape, site, NULL);
+    rg_node *node = append(tape, op, site, state_flags(tape));
     if (!node || !rg_grow((void **)&tape->edges, &tape->edge_capacity, tape->edge_count + (size_t)n,
                           sizeof *tape->edges))
         return out_of_memory(tape, site, op);
@@ -324,7 +272,7 @@ rg_tensor rg_record(rg_tape *tape, const char *site, const rg_op *op, const void
         bool declared_zero = k < 32 && op->no_gradient >> k & 1u;
         if (carries && !declared_zero && !(node->flags & RG_NODE_NO_GRADIENT)) node->flags |= RG_NODE_NEEDS_GRADIENT;
     }
-    if (!sign_node(tape, node)) return (rg_tensor){ 0 };
+    if (!rg_signature_add_node(tape, node)) return (rg_tensor){ 0 };
     tape->edge_count += (size_t)n;
     return rg_handle(tape, tape->node_count++);
 }
@@ -362,7 +310,9 @@ rg_tensor rg_apply_at(const char *site, const rg_op *op, const void *attributes,
         rg_tape *tape = n > 0 && in ? in[0].tape : NULL;
         return rg_fail(tape, site, RG_E_NULL, "apply: no op or no operands");
     }
-    rg_tape *tape = rg_operands_checked(site, op->name, n, in);
+    rg_tape *tape = n > 0 ? in[0].tape : NULL;
+    if (tape && !tape->error.status && repeats_op(tape, op, attributes, n, in)) return repeat(tape, site, NULL);
+    tape = rg_operands_checked(site, op->name, n, in);
     if (!tape) return (rg_tensor){ 0 };
     const char *mistake = mistake_of(op);
     if (mistake) return rg_fail_op(tape, site, RG_E_ARGUMENT, op->name, mistake, n, in);

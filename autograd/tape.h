@@ -4,7 +4,11 @@
  * recorded since the last time (the segment) are planned and run, and the next segment begins. While
  * recording, the tape also writes the segment's signature: op, attributes, dtype, shape and edges of each
  * node, and what is to be kept; never values, names, pointers to data or source lines. Two segments with
- * equal signatures are the same program. */
+ * equal signatures are the same program.
+ *
+ * A training step records the same trace again and again. So a reset leaves the last trace where it lies, and as
+ * long as what is recorded is what was recorded then, it is only compared: shape rules are not asked, nothing is
+ * copied, and the signature is already written. Where the two part, recording goes on as if there had been none. */
 #ifndef RETROGRAD_TAPE_H
 #define RETROGRAD_TAPE_H
 
@@ -35,6 +39,7 @@ typedef struct {
     uint32_t slot;              /* as an external of the segment whose number is slot_segment */
     uint32_t slot_segment;
     uint32_t forward;           /* of an adjoint node: the node whose vjp recorded it */
+    uint32_t first_word, words; /* of the signature */
     uint8_t dtype;
     uint8_t flags;
 } rg_node;
@@ -61,6 +66,14 @@ typedef struct {
 
 typedef struct rg_cache rg_cache;
 typedef struct rg_pool rg_pool;
+typedef struct rg_plan rg_plan;
+
+/* The end of a segment, and the plan that answered it, as long as the cache has lost none since. */
+typedef struct {
+    size_t words, nodes;
+    rg_plan *plan;              /* NULL: none, or run node by node */
+    uint64_t losses;            /* of the cache */
+} rg_answer;
 
 struct rg_tape {
     rg_error error;
@@ -81,14 +94,20 @@ struct rg_tape {
     size_t binding_count, binding_capacity;
 
     size_t segment_first;       /* its first node */
+    size_t segment_word;        /* of the signature, its first */
     uint32_t segment;           /* its number since the last reset, from 1 */
     bool segment_open_gradient; /* refers to an earlier node through which a gradient would flow */
-    uint64_t *signature;
+    uint64_t *signature;        /* of the whole trace */
     size_t signature_count, signature_capacity;
+    size_t last_nodes, last_words; /* how long the last trace was, while this one repeats it; else 0 */
+    bool leftovers;             /* behind this trace lie records of one that it does not repeat */
+    rg_answer *answers;         /* of this trace's segments, then of the last one's */
+    size_t answer_count, last_answers, answer_capacity;
     uint32_t *externals;        /* nodes of earlier segments that this one refers to */
     size_t external_count, external_capacity;
 
-    rg_arena records;           /* shapes, attributes, names */
+    rg_arena records;           /* shapes and attributes */
+    rg_arena names;
     rg_arena values;            /* data handed out or kept */
     rg_arena scratch;           /* of the call at hand */
     rg_arena transient;         /* of a plan that runs once */
@@ -133,11 +152,23 @@ rg_tensor rg_record(rg_tape *tape, const char *site, const rg_op *op, const void
 rg_tensor rg_record_leaf(rg_tape *tape, const char *site, const rg_op *op, rg_dtype dtype, rg_shape shape,
                          const void *attributes, size_t attribute_bytes, void *data, uint8_t flags);
 
+/* ---- The signature (signature.c) ---- */
+
 /* Adds a reference to a node: by its place in the segment, or as an external. */
 bool rg_signature_add_edge(rg_tape *tape, uint32_t target);
 bool rg_signature_add(rg_tape *tape, const uint64_t *words, size_t count);
-/* Ends the segment: what is recorded from now on belongs to the next. */
-void rg_segment_end(rg_tape *tape);
+/* Adds all of a node's words or, out of memory, none: a node that is not on the tape must leave no trace of it. */
+bool rg_signature_add_node(rg_tape *tape, rg_node *node);
+/* Gives a node of an earlier segment its number as an external of this one. */
+bool rg_note_external(rg_tape *tape, uint32_t target);
+/* Ends the segment, which this plan has answered: what is recorded from now on belongs to the next. */
+void rg_segment_end(rg_tape *tape, rg_plan *plan);
+/* The plan that answered the same segment of the last trace; NULL if this trace is another, or it is gone. */
+rg_plan *rg_known_answer(const rg_tape *tape);
+/* From here on the trace is not the last one, whose nodes and words may be overwritten. */
+void rg_trace_part(rg_tape *tape);
+/* Begins a trace. */
+void rg_trace_begin(rg_tape *tape);
 
 /* The tape fails with: site: op: reason: operands with their shapes. */
 rg_tensor rg_fail_op(rg_tape *tape, const char *site, rg_status status, const char *op, const char *reason, int n,
