@@ -546,6 +546,7 @@ struct rg_op {
     rg_shape_rule *shape;
     rg_kernel *f32, *f64;     /* NULL where the dtype is not supported */
     rg_kernel *f32_simd[2], *f64_simd[2]; /* optional: the same for AVX2 and AVX-512 */
+    const struct rg_op_steps *steps; /* of the library's own elementwise ops; NULL */
     rg_kernel *any;           /* optional: for operands of any dtype (by element size) */
     int64_t (*items)(const rg_call *call);
     int64_t (*item_work)(const rg_call *call); /* optional: operations an item costs, to share out work */

@@ -6,11 +6,12 @@
 
 #define RG_BEFORE (-1) /* the "step" at which sources are defined */
 
-/* Numbers in one buffer, written by one step. Its number is also its buffer's. */
+/* Numbers side by side, written by one step. */
 typedef struct {
     rg_place place;
-    uint32_t index;            /* of its source or output */
+    uint32_t index;            /* of its source, output or sink */
     size_t bytes;
+    size_t offset;             /* in the workspace */
     int64_t defined, last_use; /* steps; last_use < defined: never read */
     int micro;                 /* computed by this member of its step's group; -1: by the kernel, or a source */
 } rg_value;
@@ -67,6 +68,20 @@ typedef struct {
     uint32_t node;
 } rg_draft;
 
+/* A pointer that a step will need. */
+typedef struct {
+    uint32_t value;
+    int64_t offset;            /* in bytes */
+    void **pointer;
+} rg_argument;
+
+/* A broadcast or strided operand of a small step, copied so that it lies like the result. */
+typedef struct {
+    rg_placement from, copy;
+} rg_small_copy;
+
+enum { RG_SMALL_COPIES = 8 };
+
 typedef struct {
     rg_tape *tape;
     const rg_request *request;
@@ -82,6 +97,10 @@ typedef struct {
     rg_draft *drafts;
     size_t draft_count, draft_capacity;
     uint32_t *source_of;       /* source numbers of nodes, then of externals; RG_NONE */
+    rg_argument *arguments;
+    size_t argument_count;
+    rg_small_copy copies[RG_SMALL_COPIES]; /* the latest */
+    size_t copy_count;
     bool failed;
 } rg_builder;
 
@@ -96,16 +115,21 @@ uint32_t rg_builder_value(rg_builder *b, rg_place place, uint32_t index, size_t 
 void rg_builder_use(rg_builder *b, uint32_t value, int64_t step);
 rg_draft *rg_builder_draft(rg_builder *b);
 
+/* A step with a kernel; returns its value. (plan.c) */
+uint32_t rg_builder_kernel(rg_builder *b, const rg_op *op, const void *attributes, int n, const rg_placement *in,
+                           const rg_layout *out, uint32_t node);
 /* Places an elementwise op: joins it to a group if it may be, else begins one. Returns its value. (group.c) */
 uint32_t rg_builder_elementwise(rg_builder *b, const rg_op *op, const void *attributes, int n,
                                 const rg_placement *in, const rg_layout *out, uint32_t node);
-/* The finished group of a step. (group.c) */
-rg_group *rg_builder_finish_group(rg_builder *b, const rg_draft *draft);
+/* The finished group of a step; its slots number the pointers from `pointers` on, of which there are enough. (group.c) */
+rg_group *rg_builder_finish_group(rg_builder *b, const rg_draft *draft, void **pointers);
+/* The most pointers that a group needs. */
+size_t rg_group_pointers(const rg_members *members);
 /* Lays out the values that live in the workspace. (workspace.c) */
 bool rg_builder_layout(rg_builder *b);
-/* A number for a pointer to `offset` elements into the value. */
-uint32_t rg_builder_argument(rg_builder *b, uint32_t value, int64_t offset, rg_dtype dtype);
-/* Whether the value has a buffer: it does not if it only lives in a group's registers. */
+/* Has *pointer point to `offset` elements into the value, whenever the plan runs. */
+void rg_builder_argument(rg_builder *b, void **pointer, uint32_t value, int64_t offset, rg_dtype dtype);
+/* Whether the value is anywhere in memory: it is not if it only lives in a group's registers. */
 bool rg_value_stored(const rg_value *value);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "elementary.h"
 #include "ops.h"
+#include "step.h"
 
 #define EXP(x) _Generic((x), float: rg_exp_f32, double: rg_exp_f64)(x)
 #define LOG(x) _Generic((x), float: rg_log_f32, double: rg_log_f64)(x)
@@ -19,58 +20,74 @@
 
 /* ---- What a row is made of ------------------------------------------------------------------------- */
 
-#define LOOP_0(name, type, suffix, target, formula)                                                                \
-    target static void name##_##suffix(const rg_call *call, int64_t begin, int64_t end)                            \
+/* The operands' elements under the names that a formula uses. */
+#define READ_0(type)
+#define READ_1(type) const type a = x[0][i];
+#define READ_2(type) const type a = x[0][i], b = x[1][i];
+#define READ_3(type) const type a = x[0][i], b = x[1][i], c = x[2][i];
+#define POINTERS_0(type) NULL
+#define POINTERS_1(type) step->in[0]
+#define POINTERS_2(type) step->in[0], step->in[1]
+#define POINTERS_3(type) step->in[0], step->in[1], step->in[2]
+#define NO_NUMBER(type)
+#define NUMBER(type) const type p = (type)(*(const double *)step->attributes);
+
+/* The loop as a step, and the kernel that makes a step of the items of a call. */
+#define LOOP(name, type, suffix, target, operands, ATTRIBUTES, formula)                                            \
+    target static const rg_step *name##_step_##suffix(const rg_step *step)                                         \
     {                                                                                                              \
-        const type p = (type)(*(const double *)call->attributes);                                                  \
-        type *y = call->out;                                                                                       \
-        for (int64_t i = begin; i < end; i++) y[i] = formula;                                                      \
-    }
-#define LOOP_1(name, type, suffix, target, formula)                                                                \
-    target static void name##_##suffix(const rg_call *call, int64_t begin, int64_t end)                            \
-    {                                                                                                              \
-        const type *x = call->in[0];                                                                               \
-        type *y = call->out;                                                                                       \
+        ATTRIBUTES(type)                                                                                           \
+        const type *const x[] = { POINTERS_##operands(type) };                                                     \
+        const int64_t n = step->count;                                                                             \
+        type *y = step->out;                                                                                       \
+        (void)x;                                                                                                   \
         RG_INDEPENDENT                                                                                             \
-        for (int64_t i = begin; i < end; i++) {                                                                    \
-            const type a = x[i];                                                                                   \
+        for (int64_t i = 0; i < n; i++) {                                                                          \
+            READ_##operands(type)                                                                                  \
             y[i] = formula;                                                                                        \
         }                                                                                                          \
-    }
-#define LOOP_1P(name, type, suffix, target, formula)                                                               \
-    target static void name##_##suffix(const rg_call *call, int64_t begin, int64_t end)                            \
+        return RG_NEXT_STEP(step);                                                                                 \
+    }                                                                                                              \
+    static void name##_##suffix(const rg_call *call, int64_t begin, int64_t end)                                   \
     {                                                                                                              \
-        const type p = (type)(*(const double *)call->attributes);                                                  \
-        const type *x = call->in[0];                                                                               \
-        type *y = call->out;                                                                                       \
-        RG_INDEPENDENT                                                                                             \
-        for (int64_t i = begin; i < end; i++) {                                                                    \
-            const type a = x[i];                                                                                   \
-            y[i] = formula;                                                                                        \
-        }                                                                                                          \
+        rg_step steps[2];                                                                                          \
+        for (int k = 0; k < operands; k++) steps->in[k] = (type *)(uintptr_t)call->in[k] + begin;                  \
+        steps->out = (type *)call->out + begin;                                                                    \
+        steps->attributes = call->attributes;                                                                      \
+        steps->count = end - begin;                                                                                \
+        steps[1].kernel = rg_step_stop;                                                                            \
+        name##_step_##suffix(steps);                                                                               \
     }
-#define LOOP_2(name, type, suffix, target, formula)                                                                \
-    target static void name##_##suffix(const rg_call *call, int64_t begin, int64_t end)                            \
+
+/* One element: scalar programs are made of these. */
+#define ONE_ELEMENT(name, type, suffix, operands, ATTRIBUTES, formula)                                             \
+    static const rg_step *name##_one_##suffix(const rg_step *step)                                                 \
     {                                                                                                              \
-        const type *x1 = call->in[0], *x2 = call->in[1];                                                           \
-        type *y = call->out;                                                                                       \
-        RG_INDEPENDENT                                                                                             \
-        for (int64_t i = begin; i < end; i++) {                                                                    \
-            const type a = x1[i], b = x2[i];                                                                       \
-            y[i] = formula;                                                                                        \
-        }                                                                                                          \
+        enum { i = 0 };                                                                                            \
+        ATTRIBUTES(type)                                                                                           \
+        const type *const x[] = { POINTERS_##operands(type) };                                                     \
+        (void)x;                                                                                                   \
+        READ_##operands(type)                                                                                      \
+        *(type *)step->out = formula;                                                                              \
+        return RG_NEXT_STEP(step);                                                                                 \
     }
-#define LOOP_3(name, type, suffix, target, formula)                                                                \
-    target static void name##_##suffix(const rg_call *call, int64_t begin, int64_t end)                            \
-    {                                                                                                              \
-        const type *x1 = call->in[0], *x2 = call->in[1], *x3 = call->in[2];                                        \
-        type *y = call->out;                                                                                       \
-        RG_INDEPENDENT                                                                                             \
-        for (int64_t i = begin; i < end; i++) {                                                                    \
-            const type a = x1[i], b = x2[i], c = x3[i];                                                            \
-            y[i] = formula;                                                                                        \
-        }                                                                                                          \
-    }
+
+/* All the kernels of a row. */
+#define KERNELS(id, operands, ATTRIBUTES, formula)                                                                 \
+    LOOP(id, float, f32, RG_TARGET_PORTABLE, operands, ATTRIBUTES, formula)                                        \
+    LOOP(id, double, f64, RG_TARGET_PORTABLE, operands, ATTRIBUTES, formula)                                       \
+    LOOP(id, float, f32_avx2, RG_TARGET_AVX2, operands, ATTRIBUTES, formula)                                       \
+    LOOP(id, double, f64_avx2, RG_TARGET_AVX2, operands, ATTRIBUTES, formula)                                      \
+    LOOP(id, float, f32_avx512, RG_TARGET_AVX512, operands, ATTRIBUTES, formula)                                   \
+    LOOP(id, double, f64_avx512, RG_TARGET_AVX512, operands, ATTRIBUTES, formula)                                  \
+    ONE_ELEMENT(id, float, f32, operands, ATTRIBUTES, formula)                                                     \
+    ONE_ELEMENT(id, double, f64, operands, ATTRIBUTES, formula)                                                    \
+    static const rg_op_steps id##_steps = {                                                                        \
+        .one = { id##_one_f32, id##_one_f64 },                                                                     \
+        .many = { { id##_step_f32, id##_step_f32_avx2, id##_step_f32_avx512 },                                     \
+                  { id##_step_f64, id##_step_f64_avx2, id##_step_f64_avx512 } },                                   \
+    };
+#define ROW_KERNELS(id) RG_KERNELS(id), .steps = &id##_steps
 
 #define DERIVATIVE(name, expression)                                                                               \
     static rg_tensor name##_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)                              \
@@ -118,11 +135,11 @@
     };
 
 #define UNARY(id, formula, derivative, low_1, high_1, low_2, high_2, text)                                         \
-    RG_EACH_KERNEL(LOOP_1, id, formula)                                                                            \
+    KERNELS(id, 1, NO_NUMBER, formula)                                                                          \
     DERIVATIVE(id, derivative)                                                                                     \
     SAMPLES_1(id, NULL, low_1, high_1, low_2, high_2, END)                                                         \
     const rg_op rg_op_##id = { .name = #id, .doc = text, .arity = 1, .shape = rg_shape_same,                       \
-                                 RG_KERNELS(id), .vjp = id##_vjp, .samples = id##_samples };                       \
+                                 ROW_KERNELS(id), .vjp = id##_vjp, .samples = id##_samples };                       \
     rg_tensor rg_##id##_at(const char *site, rg_tensor x)                                                          \
     {                                                                                                              \
         return rg_apply_at(site, &rg_op_##id, NULL, 1, &x);                                                        \
@@ -130,13 +147,13 @@
 
 /* One operand and a number that belongs to the structure, with four numbers to sample it with. */
 #define UNARY_WITH(id, parameter, formula, derivative, p_0, p_1, p_2, p_3, low_, high_, text)                      \
-    RG_EACH_KERNEL(LOOP_1P, id, formula)                                                                           \
+    KERNELS(id, 1, NUMBER, formula)                                                                          \
     DERIVATIVE(id, derivative)                                                                                     \
     static const double id##_numbers[] = { p_0, p_1, p_2, p_3 };                                                   \
     SAMPLES_1(id, id##_numbers, low_, high_, low_, high_, ONE(S(3, 4), low_, high_, id##_numbers + 1),             \
               ONE(S(3, 4), low_, high_, id##_numbers + 2), ONE(S(3, 4), low_, high_, id##_numbers + 3), END)       \
     const rg_op rg_op_##id = { .name = #id, .doc = text, .arity = 1, .attribute_size = sizeof(double),             \
-                                 .shape = rg_shape_same, RG_KERNELS(id), .vjp = id##_vjp,                          \
+                                 .shape = rg_shape_same, ROW_KERNELS(id), .vjp = id##_vjp,                          \
                                  .samples = id##_samples, .describe = describe_number };                           \
     rg_tensor rg_##id##_at(const char *site, rg_tensor x, double parameter)                                        \
     {                                                                                                              \
@@ -146,11 +163,11 @@
 #define BINARY(id, formula, derivative_a, derivative_b, zero_mask, low_a, high_a, low_b, high_b, text)             \
     BINARY_ON_GRID(id, formula, derivative_a, derivative_b, zero_mask, low_a, high_a, low_b, high_b, 0, text)
 #define BINARY_ON_GRID(id, formula, derivative_a, derivative_b, zero_mask, low_a, high_a, low_b, high_b, step, text) \
-    RG_EACH_KERNEL(LOOP_2, id, formula)                                                                            \
+    KERNELS(id, 2, NO_NUMBER, formula)                                                                          \
     DERIVATIVE(id, k == 0 ? derivative_a : derivative_b)                                                           \
     SAMPLES_2(id, low_a, high_a, low_b, high_b, step)                                                              \
     const rg_op rg_op_##id = { .name = #id, .doc = text, .arity = 2, .shape = rg_shape_broadcast,                  \
-                                 RG_KERNELS(id), .vjp = id##_vjp, .no_gradient = zero_mask,                        \
+                                 ROW_KERNELS(id), .vjp = id##_vjp, .no_gradient = zero_mask,                        \
                                  .samples = id##_samples };                                                        \
     rg_tensor rg_##id##_at(const char *site, rg_tensor a, rg_tensor b)                                             \
     {                                                                                                              \
@@ -163,7 +180,7 @@
                              { .shape = shape_b }, { .shape = shape_c } } }
 /* The range is that of operand a. */
 #define TERNARY(id, formula, derivative_a, derivative_b, derivative_c, zero_mask, low_, high_, step_, text)        \
-    RG_EACH_KERNEL(LOOP_3, id, formula)                                                                            \
+    KERNELS(id, 3, NO_NUMBER, formula)                                                                          \
     DERIVATIVE(id, k == 0 ? derivative_a : k == 1 ? derivative_b : derivative_c)                                   \
     static const rg_sample id##_samples[] = {                                                                      \
         THREE(S(3, 4), S(3, 4), S(3, 4), low_, high_, step_),                                                      \
@@ -178,7 +195,7 @@
         END,                                                                                                       \
     };                                                                                                             \
     const rg_op rg_op_##id = { .name = #id, .doc = text, .arity = 3, .shape = rg_shape_broadcast,                  \
-                                 RG_KERNELS(id), .vjp = id##_vjp, .no_gradient = zero_mask,                        \
+                                 ROW_KERNELS(id), .vjp = id##_vjp, .no_gradient = zero_mask,                        \
                                  .samples = id##_samples };                                                        \
     rg_tensor rg_##id##_at(const char *site, rg_tensor a, rg_tensor b, rg_tensor c)                                \
     {                                                                                                              \
@@ -274,9 +291,9 @@ static rg_status full_shape(rg_shape_call *call)
     return RG_OK;
 }
 
-RG_EACH_KERNEL(LOOP_0, full, p)
+KERNELS(full, 0, NUMBER, p)
 const rg_op rg_op_full = { .name = "full", .doc = "a fixed number everywhere", .arity = 0, .shape = full_shape,
-                           .attribute_size = sizeof(full_attributes), RG_KERNELS(full), .describe = describe_number };
+                           .attribute_size = sizeof(full_attributes), ROW_KERNELS(full), .describe = describe_number };
 
 rg_tensor rg_full_at(const char *site, rg_tape *tape, rg_dtype dtype, rg_shape shape, double value)
 {

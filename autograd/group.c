@@ -2,6 +2,7 @@
  * then: written by an earlier step, or by that very step at the same elements. A step takes members after its
  * kernel (a matrix product with bias and activation), or has no kernel and only members. */
 #include "builder.h"
+#include "ops.h"
 #include "simd.h"
 
 #include <string.h>
@@ -99,11 +100,52 @@ static int64_t begin_group(rg_builder *b, const rg_layout *out, int64_t count, u
     return (int64_t)b->draft_count - 1;
 }
 
+/* ---- Small ones: steps of their own, for between steps of a few numbers there is nothing to save ---------------- */
+
+enum { SMALL_BYTES = 4096 };
+
+static bool same_placement(const rg_placement *a, const rg_placement *b)
+{
+    return a->value == b->value && a->offset == b->offset && rg_shape_equal(a->layout.shape, b->layout.shape) &&
+           memcmp(a->layout.stride, b->layout.stride, (size_t)a->layout.shape.rank * sizeof a->layout.stride[0]) == 0;
+}
+
+/* The operand, copied if it does not lie like the result. */
+static rg_placement laid_out(rg_builder *b, const rg_placement *in, const rg_layout *out, uint32_t node)
+{
+    rg_placement spread = *in;
+    rg_layout_broadcast(&in->layout, &out->shape, &spread.layout);
+    if (rg_layout_is_contiguous(&spread.layout)) return spread;
+    for (size_t i = 0; i < b->copy_count && i < RG_SMALL_COPIES; i++)
+        if (same_placement(&b->copies[i].from, &spread)) return b->copies[i].copy;
+    rg_small_copy *entry = &b->copies[b->copy_count++ % RG_SMALL_COPIES];
+    rg_placement *from = rg_builder_take(b, 1, sizeof *from);
+    if (!from) return spread;
+    *from = entry->from = entry->copy = spread;
+    rg_layout_contiguous(&entry->copy.layout);
+    entry->copy.offset = 0;
+    entry->copy.value = rg_builder_kernel(b, &rg_op_contiguous, NULL, 1, from, &entry->copy.layout, node);
+    return entry->copy;
+}
+
+static uint32_t small_step(rg_builder *b, const rg_op *op, const void *attributes, int n, const rg_placement *in,
+                           const rg_layout *out, uint32_t node)
+{
+    rg_placement *operands = rg_builder_take(b, (size_t)n + 1, sizeof *operands);
+    for (int k = 0; k < n && !b->failed; k++)
+        operands[k] = op->uniform >> k & 1u ? in[k] : laid_out(b, &in[k], out, node);
+    return b->failed ? RG_NONE : rg_builder_kernel(b, op, attributes, n, operands, out, node);
+}
+
+/* ---- Large ones ------------------------------------------------------------------------------------------------- */
+
 uint32_t rg_builder_elementwise(rg_builder *b, const rg_op *op, const void *attributes, int n,
                                 const rg_placement *in, const rg_layout *out, uint32_t node)
 {
     rg_group_read reads[RG_GROUP_OPERANDS];
     const int64_t count = rg_shape_count(out->shape);
+    if (count <= SMALL_BYTES / (int64_t)rg_dtype_size(out->dtype))
+        return small_step(b, op, attributes, n, in, out, node);
     for (int k = 0; k < n; k++) reads[k] = read_of(&in[k], out, op->uniform >> k & 1u);
     int64_t step = step_to_join(b, reads, n, out, count);
     if (step == RG_BEFORE) step = begin_group(b, out, count, node);
@@ -145,14 +187,15 @@ static uint32_t take_register(registers *r)
 }
 
 /* Slots for the reads. What is copied into a register stays there for the whole tile. */
-static rg_slot *place_reads(rg_builder *b, const rg_members *members, rg_group *group, registers *r)
+static rg_slot *place_reads(rg_builder *b, const rg_members *members, rg_group *group, registers *r, void **pointers)
 {
     rg_slot *slots = rg_builder_take(b, (size_t)members->read_count + 1, sizeof *slots);
     group->load = rg_arena_take(&b->plan->arena, ((size_t)members->read_count + 1) * sizeof *group->load);
     if (!slots || !group->load) return NULL;
     for (int i = 0; i < members->read_count; i++) {
         const rg_group_read *read = &members->reads[i];
-        uint32_t argument = rg_builder_argument(b, read->value, read->offset, read->layout.dtype);
+        const uint32_t argument = (uint32_t)i;
+        rg_builder_argument(b, &pointers[i], read->value, read->offset, read->layout.dtype);
         if (read->kind == RG_READ_DIRECT || read->kind == RG_READ_WHOLE) {
             slots[i] = (rg_slot){ read->kind == RG_READ_WHOLE ? RG_SLOT_WHOLE : RG_SLOT_ARGUMENT, argument };
             continue;
@@ -174,7 +217,12 @@ static int *last_readers(rg_builder *b, const rg_members *members)
     return last;
 }
 
-rg_group *rg_builder_finish_group(rg_builder *b, const rg_draft *draft)
+size_t rg_group_pointers(const rg_members *members)
+{
+    return (size_t)(members->read_count + members->member_count);
+}
+
+rg_group *rg_builder_finish_group(rg_builder *b, const rg_draft *draft, void **pointers)
 {
     const rg_members *members = draft->group;
     rg_group *group = rg_arena_take_zeroed(&b->plan->arena, sizeof *group);
@@ -183,16 +231,19 @@ rg_group *rg_builder_finish_group(rg_builder *b, const rg_draft *draft)
     group->count = draft->count;
     group->dtype = draft->out.dtype;
     group->micro = rg_arena_take(&b->plan->arena, (size_t)members->member_count * sizeof *group->micro);
-    rg_slot *reads = place_reads(b, members, group, &r);
+    rg_slot *reads = place_reads(b, members, group, &r, pointers);
     rg_slot *results = rg_builder_take(b, (size_t)members->member_count, sizeof *results);
     int *last = last_readers(b, members);
     if (!group->micro || !reads || !results || !last) return NULL;
 
+    group->threaded = true;
     for (int i = 0; i < members->member_count; i++) {
         const rg_member *member = &members->members[i];
         rg_micro *micro = &group->micro[group->micros++];
-        *micro = (rg_micro){ .kernel = rg_op_kernel(member->op, group->dtype, b->tape->simd),
+        *micro = (rg_micro){ .step = rg_op_step(member->op, group->dtype, b->tape->simd, INT64_MAX),
+                             .kernel = rg_op_kernel(member->op, group->dtype, b->tape->simd),
                              .attributes = member->attributes, .operands = member->operands };
+        group->threaded = group->threaded && micro->step && member->operands <= RG_STEP_OPERANDS;
         for (int k = 0; k < member->operands; k++)
             micro->in[k] = member->in[k].from_member ? results[member->in[k].index] : reads[member->in[k].index];
         /* Registers whose last reader this is are free for its own result: kernels go element by element. */
@@ -201,10 +252,12 @@ rg_group *rg_builder_finish_group(rg_builder *b, const rg_draft *draft)
             if (in->from_member && last[in->index] == i && results[in->index].kind == RG_SLOT_REGISTER)
                 r.taken[results[in->index].index] = false;
         }
-        if (rg_value_stored(&b->values[member->value]))
-            results[i] = (rg_slot){ RG_SLOT_ARGUMENT, rg_builder_argument(b, member->value, 0, group->dtype) };
-        else
+        if (rg_value_stored(&b->values[member->value])) {
+            results[i] = (rg_slot){ RG_SLOT_ARGUMENT, (uint32_t)(members->read_count + i) };
+            rg_builder_argument(b, &pointers[results[i].index], member->value, 0, group->dtype);
+        } else {
             results[i] = (rg_slot){ RG_SLOT_REGISTER, take_register(&r) };
+        }
         micro->out = results[i];
     }
     group->registers = r.high;

@@ -201,8 +201,7 @@ static uint32_t named_node(const rg_builder *b, uint32_t i)
     return node->forward >= b->request->first ? node->forward - b->request->first : RG_NONE;
 }
 
-/* A step with a kernel. */
-static uint32_t add_kernel(rg_builder *b, const rg_op *op, const void *attributes, int n, const rg_placement *in,
+uint32_t rg_builder_kernel(rg_builder *b, const rg_op *op, const void *attributes, int n, const rg_placement *in,
                            const rg_layout *out, uint32_t node)
 {
     rg_draft *draft = rg_builder_draft(b);
@@ -219,8 +218,9 @@ static uint32_t add_kernel(rg_builder *b, const rg_op *op, const void *attribute
     for (int k = 0; k < n; k++) layouts[1 + k] = in[k].layout;
     rg_call call = { .layout = layouts, .attributes = attributes, .operands = n };
     draft = &b->drafts[step];
-    draft->items = op->items ? op->items(&call) : 1;
-    draft->item_elements = op->item_elements ? op->item_elements(&call) : op->items ? 0 : draft->count;
+    const bool by_element = op->kind == RG_ELEMENTWISE;
+    draft->items = by_element ? draft->count : op->items ? op->items(&call) : 1;
+    draft->item_elements = op->item_elements ? op->item_elements(&call) : by_element ? 1 : op->items ? 0 : draft->count;
     draft->item_work = op->item_work ? op->item_work(&call) : draft->items > 0 ? draft->count / draft->items : 1;
     return draft->value;
 }
@@ -234,7 +234,7 @@ static void make_contiguous(rg_builder *b, rg_placement *placement, uint32_t nod
     *in = *placement;
     rg_layout_contiguous(&placement->layout);
     placement->offset = 0;
-    placement->value = add_kernel(b, &rg_op_contiguous, NULL, 1, in, &placement->layout, node);
+    placement->value = rg_builder_kernel(b, &rg_op_contiguous, NULL, 1, in, &placement->layout, node);
 }
 
 static void place_view(rg_builder *b, uint32_t i, const rg_node *node)
@@ -267,8 +267,8 @@ static void place_computed(rg_builder *b, uint32_t i, const rg_node *node)
     if (b->failed) return;
     layout_of(node, &placement->layout);
     placement->offset = 0;
-    placement->value = (elementwise ? rg_builder_elementwise : add_kernel)(b, op, attributes, n, in,
-                                                                          &placement->layout, named_node(b, i));
+    placement->value = (elementwise ? rg_builder_elementwise : rg_builder_kernel)(
+        b, op, attributes, n, in, &placement->layout, named_node(b, i));
 }
 
 /* ---- What is handed out ------------------------------------------------------------------------------------------------ */
@@ -291,7 +291,7 @@ static void put(rg_builder *b, uint32_t node, rg_place place, uint32_t index)
         if (!in) return;
         *in = from;
         rg_layout_contiguous(&from.layout);
-        from.value = add_kernel(b, &rg_op_contiguous, NULL, 1, in, &from.layout, RG_NONE);
+        from.value = rg_builder_kernel(b, &rg_op_contiguous, NULL, 1, in, &from.layout, RG_NONE);
     }
     if (b->failed) return;
     b->values[from.value].place = place;
@@ -308,18 +308,18 @@ static void hand_out(rg_builder *b, uint32_t node)
 }
 
 /* gradient = gradient + adjoint, as an ordinary addition: the bits are those of two separate passes. */
-static void add_to_gradient(rg_builder *b, uint32_t source, uint32_t adjoint)
+static void add_to_gradient(rg_builder *b, uint32_t sink, uint32_t adjoint)
 {
     rg_placement in[2] = { *placement_of(b, adjoint), *placement_of(b, adjoint) };
     rg_layout_contiguous(&in[0].layout);
     in[0].offset = 0;
-    in[0].value = rg_builder_value(b, RG_IN_GRADIENT, source, layout_bytes(&in[0].layout), RG_BEFORE, -1);
+    in[0].value = rg_builder_value(b, RG_IN_GRADIENT, sink, layout_bytes(&in[0].layout), RG_BEFORE, -1);
     rg_layout out = in[0].layout;
     if (b->failed) return;
     uint32_t sum = rg_builder_elementwise(b, &rg_op_add, NULL, 2, in, &out, RG_NONE);
     if (b->failed) return;
     b->values[sum].place = RG_IN_GRADIENT;
-    b->values[sum].index = source;
+    b->values[sum].index = sink;
 }
 
 static uint32_t source_of_leaf(rg_builder *b, uint32_t leaf)
@@ -339,10 +339,10 @@ static void place_all(rg_builder *b)
         else place_computed(b, i, node);
     }
     for (size_t i = 0; i < request->sink_count && !b->failed; i++) {
-        uint32_t source = source_of_leaf(b, request->sinks[i].leaf);
-        b->plan->sinks[b->plan->sink_count++] = source;
-        if (request->accumulate) add_to_gradient(b, source, request->sinks[i].adjoint);
-        else put(b, request->sinks[i].adjoint, RG_IN_GRADIENT, source);
+        b->plan->sinks[i] = source_of_leaf(b, request->sinks[i].leaf);
+        b->plan->sink_count++;
+        if (request->accumulate) add_to_gradient(b, (uint32_t)i, request->sinks[i].adjoint);
+        else put(b, request->sinks[i].adjoint, RG_IN_GRADIENT, (uint32_t)i);
     }
     for (size_t i = 0; i < request->wanted_count && !b->failed; i++)
         if (request->wanted[i] >= request->first) hand_out(b, request->wanted[i]);
@@ -355,58 +355,116 @@ static void place_all(rg_builder *b)
 
 /* ---- From drafts to steps ------------------------------------------------------------------------------------------------ */
 
-uint32_t rg_builder_argument(rg_builder *b, uint32_t value, int64_t offset, rg_dtype dtype)
+void rg_builder_argument(rg_builder *b, void **pointer, uint32_t value, int64_t offset, rg_dtype dtype)
 {
-    rg_plan *plan = b->plan;
-    plan->arguments[plan->argument_count] = (rg_argument){ value, offset * (int64_t)rg_dtype_size(dtype) };
-    if (b->values[value].place != RG_IN_WORKSPACE) plan->moving[plan->moving_count++] = (uint32_t)plan->argument_count;
-    return (uint32_t)plan->argument_count++;
+    b->arguments[b->argument_count++] = (rg_argument){ value, offset * (int64_t)rg_dtype_size(dtype), pointer };
 }
 
-/* An upper bound of the pointers that all steps need. */
-static size_t count_arguments(const rg_builder *b)
+/* An upper bound of the pointers that a step needs. */
+static size_t count_pointers(const rg_draft *draft)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < b->draft_count; i++) {
-        const rg_draft *draft = &b->drafts[i];
-        count += 1 + (size_t)draft->operands;
-        if (draft->group) count += (size_t)(draft->group->read_count + draft->group->member_count);
-    }
-    return count;
+    return 1 + (size_t)draft->operands + (draft->group ? rg_group_pointers(draft->group) : 0);
 }
 
 enum { TASK_WORK = 1 << 15, CHUNK_ELEMENTS = 1 << 13 };
 
 /* How the items are shared out: tasks of about TASK_WORK operations, chunks that stay in the cache until the
  * group has read them. Neither depends on the number of threads, and no result on either. */
-static void share_out(const rg_draft *draft, rg_step *step)
+static void share_out(const rg_draft *draft, rg_work *work)
 {
-    int64_t members = draft->group ? draft->group->member_count : 0, elements = draft->item_elements;
-    int64_t work = draft->item_work + members * (elements > 0 ? elements : 1);
-    step->items_per_task = TASK_WORK / (work > 0 ? work : 1);
-    if (step->items_per_task < 1) step->items_per_task = 1;
-    step->items_per_chunk = draft->group && draft->op ? CHUNK_ELEMENTS / (elements > 0 ? elements : 1) : INT64_MAX;
-    if (step->items_per_chunk < 1) step->items_per_chunk = 1;
+    const int64_t members = draft->group ? draft->group->member_count : 0, elements = draft->item_elements;
+    const int64_t cost = draft->item_work + members * (elements > 0 ? elements : 1);
+    work->items_per_task = TASK_WORK / (cost > 0 ? cost : 1);
+    work->items_per_chunk = draft->group && draft->op ? CHUNK_ELEMENTS / (elements > 0 ? elements : 1) : INT64_MAX;
+    if (work->items_per_task < 1) work->items_per_task = 1;
+    if (work->items_per_chunk < 1) work->items_per_chunk = 1;
 }
 
-static bool finish_step(rg_builder *b, const rg_draft *draft, rg_step *step)
+static bool finish_work(rg_builder *b, const rg_draft *draft, rg_step *step, void **pointers)
 {
-    rg_plan *plan = b->plan;
-    *step = (rg_step){ .items = draft->items, .item_elements = draft->item_elements, .node = draft->node };
-    share_out(draft, step);
+    rg_work *work = rg_arena_take_zeroed(&b->plan->arena, sizeof *work);
+    rg_layout *layouts = rg_arena_take(&b->plan->arena, ((size_t)draft->operands + 1) * sizeof *layouts);
+    if (!work || !layouts) return false;
+    *step = (rg_step){ .kernel = rg_step_stop, .work = work };
+    *work = (rg_work){ .items = draft->items, .item_elements = draft->item_elements, .node = draft->node };
+    share_out(draft, work);
     if (draft->op) {
-        rg_layout *layouts = rg_arena_take(&plan->arena, ((size_t)draft->operands + 1) * sizeof *layouts);
-        if (!layouts) return false;
         layouts[0] = draft->out;
-        step->first_argument = rg_builder_argument(b, draft->value, 0, draft->out.dtype);
+        rg_builder_argument(b, &work->call.out, draft->value, 0, draft->out.dtype);
         for (int k = 0; k < draft->operands; k++) {
             layouts[1 + k] = draft->in[k].layout;
-            rg_builder_argument(b, draft->in[k].value, draft->in[k].offset, draft->in[k].layout.dtype);
+            rg_builder_argument(b, &pointers[k], draft->in[k].value, draft->in[k].offset, draft->in[k].layout.dtype);
         }
-        step->kernel = rg_op_kernel(draft->op, draft->out.dtype, b->tape->simd);
-        step->call = (rg_call){ .layout = layouts, .attributes = draft->attributes, .operands = draft->operands };
+        work->kernel = rg_op_kernel(draft->op, draft->out.dtype, b->tape->simd);
+        work->call = (rg_call){ .in = (const void *const *)pointers, .layout = layouts, .attributes = draft->attributes,
+                                .operands = draft->operands, .fault = b->plan->fault };
     }
-    if (draft->group && !(step->group = rg_builder_finish_group(b, draft))) return false;
+    work->pointers = pointers + draft->operands;
+    return !draft->group || (work->group = rg_builder_finish_group(b, draft, work->pointers));
+}
+
+/* A small elementwise step needs no more than its pointers. */
+static bool finish_step(rg_builder *b, const rg_draft *draft, rg_step *step, void **pointers)
+{
+    const bool small = draft->op && draft->op->kind == RG_ELEMENTWISE && draft->operands <= RG_STEP_OPERANDS;
+    rg_step_kernel *kernel = small ? rg_op_step(draft->op, draft->out.dtype, b->tape->simd, draft->count) : NULL;
+    if (!kernel || draft->count == 0) return finish_work(b, draft, step, pointers);
+    *step = (rg_step){ .kernel = kernel, .attributes = draft->attributes, .count = draft->count };
+    rg_builder_argument(b, &step->out, draft->value, 0, draft->out.dtype);
+    for (int k = 0; k < draft->operands; k++)
+        rg_builder_argument(b, &step->in[k], draft->in[k].value, draft->in[k].offset, draft->in[k].layout.dtype);
+    return true;
+}
+
+/* The drafts' steps, with a stop after every so many and at the end. */
+static bool finish_steps(rg_builder *b, void **pointers)
+{
+    rg_plan *plan = b->plan;
+    const size_t stops = b->draft_count / RG_STEPS_WITHOUT_STOP + 1;
+    plan->step_count = b->draft_count;
+    plan->steps = rg_arena_take(&plan->arena, (plan->step_count + stops) * sizeof *plan->steps);
+    rg_step *step = plan->steps;
+    if (!step) return false;
+    for (size_t i = 0; i < b->draft_count; i++) {
+        if (i % RG_STEPS_WITHOUT_STOP == RG_STEPS_WITHOUT_STOP - 1) *step++ = (rg_step){ .kernel = rg_step_stop };
+        if (!finish_step(b, &b->drafts[i], step++, pointers)) return false;
+        pointers += count_pointers(&b->drafts[i]);
+    }
+    plan->last = step;
+    *plan->last = (rg_step){ .kernel = rg_step_stop };
+    return true;
+}
+
+static size_t region_of(const rg_plan *plan, const rg_value *value)
+{
+    const size_t first[] = { [RG_IN_SOURCE] = 0, [RG_IN_OUTPUT] = plan->source_count,
+                             [RG_IN_GRADIENT] = plan->source_count + plan->output_count,
+                             [RG_IN_WORKSPACE] = plan->source_count + plan->output_count + plan->sink_count };
+    return first[value->place] + (value->place == RG_IN_WORKSPACE ? 0 : value->index);
+}
+
+/* The arguments in the order of their regions: counted first, then put in their places. */
+static bool finish_patches(rg_builder *b)
+{
+    rg_plan *plan = b->plan;
+    const size_t regions = plan->source_count + plan->output_count + plan->sink_count + 1;
+    plan->regions = rg_arena_take_zeroed(&plan->arena, (regions + 1) * sizeof *plan->regions);
+    plan->patches = rg_arena_take(&plan->arena, b->argument_count * sizeof *plan->patches);
+    size_t *next = rg_builder_take(b, regions + 1, sizeof *next);
+    if (!plan->regions || !plan->patches || !next) return false;
+    for (size_t i = 0; i < b->argument_count; i++)
+        plan->regions[region_of(plan, &b->values[b->arguments[i].value]) + 1].first_patch++;
+    for (size_t r = 0; r < regions; r++) {
+        plan->regions[r + 1].first_patch += plan->regions[r].first_patch;
+        next[r] = plan->regions[r].first_patch;
+    }
+    for (size_t i = 0; i < b->argument_count; i++) {
+        const rg_argument *argument = &b->arguments[i];
+        const rg_value *value = &b->values[argument->value];
+        const size_t in_region = value->place == RG_IN_WORKSPACE ? value->offset : 0;
+        plan->patches[next[region_of(plan, value)]++] = (rg_patch){ argument->pointer,
+                                                                    in_region + (size_t)argument->offset };
+    }
     return true;
 }
 
@@ -414,30 +472,18 @@ static bool finish(rg_builder *b)
 {
     rg_plan *plan = b->plan;
     rg_arena *arena = &plan->arena;
-    size_t arguments = count_arguments(b);
-    plan->buffer_count = b->value_count;
-    plan->step_count = b->draft_count;
-    plan->buffers = rg_arena_take_zeroed(arena, plan->buffer_count * sizeof *plan->buffers);
-    plan->arguments = rg_arena_take(arena, arguments * sizeof *plan->arguments);
-    plan->moving = rg_arena_take(arena, arguments * sizeof *plan->moving);
-    plan->pointers = rg_arena_take_zeroed(arena, arguments * sizeof *plan->pointers);
-    plan->steps = rg_arena_take(arena, plan->step_count * sizeof *plan->steps);
+    size_t pointer_count = 0;
+    for (size_t i = 0; i < b->draft_count; i++) pointer_count += count_pointers(&b->drafts[i]);
+    b->arguments = rg_builder_take(b, pointer_count, sizeof *b->arguments);
+    void **pointers = rg_arena_take_zeroed(arena, pointer_count * sizeof *pointers);
     plan->outputs = rg_arena_take(arena, plan->output_count * sizeof *plan->outputs);
-    plan->source_pointers = rg_arena_take(arena, plan->source_count * sizeof(void *));
-    plan->output_pointers = rg_arena_take(arena, plan->output_count * sizeof(void *));
-    if (!plan->buffers || !plan->arguments || !plan->moving || !plan->pointers || !plan->steps || !plan->outputs ||
-        !plan->source_pointers || !plan->output_pointers)
-        return false;
-    for (size_t i = 0; i < b->value_count; i++)
-        plan->buffers[i] = (rg_buffer){ .place = b->values[i].place, .index = b->values[i].index,
-                                        .bytes = b->values[i].bytes };
-    for (size_t i = 0; i < b->value_count; i++)
-        if (b->values[i].place == RG_IN_OUTPUT) plan->outputs[b->values[i].index].buffer = (uint32_t)i;
+    plan->fault = rg_arena_take(arena, sizeof *plan->fault);
+    if (b->failed || !pointers || !plan->outputs || !plan->fault) return false;
     for (uint32_t i = 0; i < b->count; i++)
         if (b->output_of[i] != RG_NONE) plan->outputs[b->output_of[i]].node = i;
-    for (size_t i = 0; i < b->draft_count; i++)
-        if (!finish_step(b, &b->drafts[i], &plan->steps[i])) return false;
-    return !b->failed && rg_builder_layout(b);
+    for (size_t i = 0; i < b->value_count; i++)
+        if (b->values[i].place == RG_IN_OUTPUT) plan->outputs[b->values[i].index].bytes = b->values[i].bytes;
+    return finish_steps(b, pointers) && !b->failed && rg_builder_layout(b) && finish_patches(b);
 }
 
 bool rg_plan_build(rg_tape *tape, const rg_request *request, rg_plan *plan)

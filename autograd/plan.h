@@ -8,6 +8,7 @@
 
 #include "gradient.h"
 #include "shape.h"
+#include "step.h"
 #include "tape.h"
 
 #define RG_NONE UINT32_MAX
@@ -18,26 +19,27 @@ enum {
     RG_GROUP_OPERANDS = RG_MAX_OPERANDS
 };
 
-/* ---- Buffers: where numbers are while a plan runs ------------------------------------------------------- */
+/* ---- Where numbers are while a plan runs -------------------------------------------------------------- */
 
 typedef enum {
     RG_IN_SOURCE,              /* a leaf, or a value of an earlier segment */
-    RG_IN_WORKSPACE,
     RG_IN_OUTPUT,              /* handed out: in the tape's memory for values */
-    RG_IN_GRADIENT             /* the gradient of the parameter that is source number `index` */
+    RG_IN_GRADIENT,            /* the gradient of a parameter */
+    RG_IN_WORKSPACE,
+    RG_PLACES
 } rg_place;
 
+/* A pointer of a step, as a distance from the beginning of a region: a source, an output, a gradient or the
+ * workspace. It is set when its region has moved since the last run. */
 typedef struct {
-    rg_place place;
-    uint32_t index;            /* of the source or output */
-    size_t bytes, offset;      /* offset: in the workspace */
-} rg_buffer;
+    void **pointer;
+    size_t offset;
+} rg_patch;
 
-/* One pointer that a step needs. */
 typedef struct {
-    uint32_t buffer;
-    int64_t offset;            /* in bytes */
-} rg_argument;
+    char *base;
+    size_t first_patch;        /* of the plan's patches; they end where those of the next region begin */
+} rg_region;
 
 /* ---- Steps ------------------------------------------------------------------------------------------------ */
 
@@ -60,6 +62,7 @@ typedef struct {
 } rg_load;
 
 typedef struct {
+    rg_step_kernel *step;      /* NULL: the kernel */
     rg_kernel *kernel;
     const void *attributes;
     int operands;
@@ -71,20 +74,22 @@ typedef struct {
     int64_t count;
     rg_dtype dtype;
     int loads, micros, registers;
+    bool threaded;             /* all members are steps */
     rg_load *load;
     rg_micro *micro;
 } rg_group;
 
-typedef struct {
+/* A kernel with its call and, if there is more than should be done in one go, how its items are cut up. */
+struct rg_work {
     rg_kernel *kernel;         /* NULL: only the group */
-    rg_call call;              /* out and in are set when the plan is bound */
-    uint32_t first_argument;   /* the result, then the operands */
+    rg_call call;              /* its pointers are patched */
     int64_t items;             /* of the kernel, or elements of the group */
     int64_t item_elements;     /* of the result that one item writes */
     int64_t items_per_task, items_per_chunk;
     rg_group *group;           /* after each chunk of items, over their elements; or NULL */
+    void **pointers;           /* what the group's slots number */
     uint32_t node;             /* relative to the segment: whose line a message names; or RG_NONE */
-} rg_step;
+};
 
 typedef struct {
     bool external;
@@ -92,8 +97,8 @@ typedef struct {
 } rg_source;
 
 typedef struct {
-    uint32_t node;             /* relative to the segment; RG_NONE for what a plan computes unnamed */
-    uint32_t buffer;
+    uint32_t node;             /* relative to the segment */
+    size_t bytes;
 } rg_output;
 
 struct rg_plan {
@@ -101,15 +106,13 @@ struct rg_plan {
     rg_source *sources;
     rg_output *outputs;
     uint32_t *sinks;           /* source numbers of the parameters whose gradients are written */
-    rg_buffer *buffers;
-    rg_argument *arguments;
-    void **pointers;           /* one for each argument */
-    uint32_t *moving;          /* arguments that are not in the workspace: set at each run */
-    rg_step *steps;
-    size_t source_count, output_count, sink_count, buffer_count, argument_count, moving_count, step_count;
+    size_t source_count, output_count, sink_count;
+    rg_region *regions;        /* one for each source, output and sink, in this order, the workspace, and an end */
+    rg_patch *patches;         /* by region */
+    rg_step *steps, *last;     /* the last one a stop without work */
+    size_t step_count;         /* without stops */
     size_t workspace_bytes;
-    uint64_t workspace_generation; /* of the workspace that the other pointers point into */
-    void **source_pointers, **output_pointers; /* of the run at hand */
+    int64_t *fault;            /* the first position of a step's index that is out of range; else INT64_MAX */
 };
 
 /* What is wanted of the nodes first <= i < end. */

@@ -20,73 +20,103 @@ static void *slot_pointer(const rg_slot *slot, void *const *pointers, register_f
     return slot->kind == RG_SLOT_WHOLE ? base : base + (size_t)at * item;
 }
 
+static void load_registers(const rg_group *group, void *const *pointers, register_file *registers, int64_t at, int64_t n,
+                           bool first)
+{
+    for (int i = 0; i < group->loads; i++) {
+        const rg_load *load = &group->load[i];
+        if (!load->one_number || first)
+            rg_layout_gather(&load->layout, pointers[load->argument], at, n, registers->bytes[load->into]);
+    }
+}
+
+/* One after another, for members that are not steps. */
+static void run_members(const rg_group *group, void *const *pointers, register_file *registers, int64_t at, int64_t n)
+{
+    const size_t item = rg_dtype_size(group->dtype);
+    for (int i = 0; i < group->micros; i++) {
+        const rg_micro *micro = &group->micro[i];
+        const void *in[RG_GROUP_OPERANDS];
+        for (int k = 0; k < micro->operands; k++)
+            in[k] = slot_pointer(&micro->in[k], pointers, registers, at, item);
+        const rg_call call = { .out = slot_pointer(&micro->out, pointers, registers, at, item), .in = in,
+                               .attributes = micro->attributes, .base = at, .operands = micro->operands };
+        micro->kernel(&call, 0, n);
+    }
+}
+
+static void run_threaded(const rg_group *group, void *const *pointers, register_file *registers, int64_t at, int64_t n)
+{
+    const size_t item = rg_dtype_size(group->dtype);
+    rg_step steps[RG_GROUP_REGISTERS + 1], *step = steps;
+    for (int i = 0; i < group->micros; i++, step++) {
+        const rg_micro *micro = &group->micro[i];
+        step->kernel = micro->step;
+        step->attributes = micro->attributes;
+        step->count = n;
+        step->out = slot_pointer(&micro->out, pointers, registers, at, item);
+        for (int k = 0; k < micro->operands; k++)
+            step->in[k] = slot_pointer(&micro->in[k], pointers, registers, at, item);
+    }
+    step->kernel = rg_step_stop;
+    steps->kernel(steps);
+}
+
 /* Elements begin <= i < end of every member of the group. */
 static void run_group(const rg_group *group, void *const *pointers, int64_t begin, int64_t end)
 {
     _Alignas(RG_ALIGNMENT) register_file registers;
-    const size_t item = rg_dtype_size(group->dtype);
-    const int64_t tile = (int64_t)(RG_TILE_BYTES / item);
+    const int64_t tile = RG_TILE_BYTES / (int64_t)rg_dtype_size(group->dtype);
     for (int64_t at = begin; at < end; at += tile) {
         const int64_t n = end - at < tile ? end - at : tile;
-        for (int i = 0; i < group->loads; i++) {
-            const rg_load *load = &group->load[i];
-            if (load->one_number && at > begin) continue;
-            rg_layout_gather(&load->layout, pointers[load->argument], at,
-                             load->one_number ? (end - begin < tile ? end - begin : tile) : n, registers.bytes[load->into]);
-        }
-        for (int i = 0; i < group->micros; i++) {
-            const rg_micro *micro = &group->micro[i];
-            const void *in[RG_GROUP_OPERANDS];
-            for (int k = 0; k < micro->operands; k++)
-                in[k] = slot_pointer(&micro->in[k], pointers, &registers, at, item);
-            const rg_call call = { .out = slot_pointer(&micro->out, pointers, &registers, at, item), .in = in,
-                                   .attributes = micro->attributes, .base = at, .operands = micro->operands };
-            micro->kernel(&call, 0, n);
-        }
+        load_registers(group, pointers, &registers, at, n, at == begin);
+        (group->threaded ? run_threaded : run_members)(group, pointers, &registers, at, n);
     }
 }
 
 /* ---- Steps -------------------------------------------------------------------------------------------------------- */
 
-typedef struct {
-    const rg_step *step;
-    void *const *pointers;
-} step_job;
-
-static void run_items(const rg_step *step, void *const *pointers, int64_t begin, int64_t end)
+const rg_step *rg_step_stop(const rg_step *step)
 {
-    if (!step->kernel) {
-        run_group(step->group, pointers, begin, end);
+    return step;
+}
+
+static void run_items(const rg_work *work, int64_t begin, int64_t end)
+{
+    if (!work->kernel) {
+        run_group(work->group, work->pointers, begin, end);
         return;
     }
     for (int64_t at = begin, stop; at < end; at = stop) {
-        stop = end - at <= step->items_per_chunk ? end : at + step->items_per_chunk;
-        step->kernel(&step->call, at, stop);
-        if (!step->group) continue;
-        int64_t last = stop * step->item_elements;
-        run_group(step->group, pointers, at * step->item_elements, last < step->group->count ? last : step->group->count);
+        stop = end - at <= work->items_per_chunk ? end : at + work->items_per_chunk;
+        work->kernel(&work->call, at, stop);
+        if (!work->group) continue;
+        const int64_t last = stop * work->item_elements, count = work->group->count;
+        run_group(work->group, work->pointers, at * work->item_elements, last < count ? last : count);
     }
 }
 
 static void run_task(void *context, int64_t task)
 {
-    const step_job *job = context;
-    const int64_t begin = task * job->step->items_per_task, left = job->step->items - begin;
-    run_items(job->step, job->pointers, begin,
-              left < job->step->items_per_task ? job->step->items : begin + job->step->items_per_task);
+    const rg_work *work = context;
+    const int64_t begin = task * work->items_per_task, left = work->items - begin;
+    run_items(work, begin, left < work->items_per_task ? work->items : begin + work->items_per_task);
 }
 
 /* Below this many tasks the waking of another thread costs more than it brings. */
 enum { TASKS_WORTH_THREADS = 4 };
 
-static void run_step(rg_tape *tape, const rg_step *step, void *const *pointers)
+static void run_work(rg_tape *tape, rg_work *work)
 {
-    const int64_t tasks = (step->items + step->items_per_task - 1) / step->items_per_task;
-    step_job job = { step, pointers };
-    bool shared = tape->threads > 1 && tasks >= TASKS_WORTH_THREADS;
+    if (work->items <= work->items_per_task) {
+        if (work->items > 0) run_items(work, 0, work->items);
+        return;
+    }
+    const int64_t tasks = (work->items + work->items_per_task - 1) / work->items_per_task;
+    const bool shared = tape->threads > 1 && tasks >= TASKS_WORTH_THREADS;
     if (shared && !tape->pool) tape->pool = rg_pool_new(tape->threads);
-    if (shared && tape->pool) rg_pool_run(tape->pool, tasks, run_task, &job);
-    else if (step->items > 0) run_items(step, pointers, 0, step->items);
+    if (shared && tape->pool) rg_pool_run(tape->pool, tasks, run_task, work);
+    else run_items(work, 0, work->items);
 }
 
 /* ---- An index out of range --------------------------------------------------------------------------------------------- */
@@ -99,13 +129,13 @@ void rg_kernel_fault(const rg_call *call, int64_t position)
     while (position < known && !atomic_compare_exchange_weak(first, &known, position)) {}
 }
 
-static void report_fault(rg_tape *tape, const rg_request *request, const rg_step *step, int64_t position)
+static void report_fault(rg_tape *tape, const rg_request *request, const rg_work *work, int64_t position)
 {
-    const rg_call *call = &step->call;
+    const rg_call *call = &work->call;
     char reason[RG_REASON_SIZE] = "an index is out of range";
     rg_tensor in[RG_MAX_OPERANDS];
     int n = 0;
-    const rg_node *node = step->node == RG_NONE ? NULL : &tape->nodes[request->first + step->node];
+    const rg_node *node = work->node == RG_NONE ? NULL : &tape->nodes[request->first + work->node];
     for (int k = 0; k < call->operands; k++) {
         rg_dtype dtype = call->layout[1 + k].dtype;
         if (dtype != RG_I32 && dtype != RG_I64) continue;
@@ -140,13 +170,24 @@ static bool recompute_missing(rg_tape *tape, const rg_request *request, const rg
     return count == 0 || rg_recompute(tape, missing, count);
 }
 
+static inline void move_region(rg_plan *plan, size_t region, void *base)
+{
+    const rg_region *moved = &plan->regions[region];
+    if (moved->base == base) return;
+    for (size_t i = moved[0].first_patch; i < moved[1].first_patch; i++)
+        *plan->patches[i].pointer = (char *)base + plan->patches[i].offset;
+    plan->regions[region].base = base;
+}
+
 static bool find_sources(rg_tape *tape, const rg_request *request, rg_plan *plan)
 {
     if (!recompute_missing(tape, request, plan)) return false;
     for (size_t i = 0; i < plan->source_count; i++) {
         const rg_node *node = source_node(tape, request, &plan->sources[i]);
-        plan->source_pointers[i] = node->data;
-        if (node->op != &rg_op_parameter) continue;
+        if (node->op != &rg_op_parameter) {
+            move_region(plan, i, node->data);
+            continue;
+        }
         const rg_parameter_leaf *leaf = node->attributes;
         if (leaf->version != rg_params_version(leaf->param.store)) {
             char text[160];
@@ -155,7 +196,7 @@ static bool find_sources(rg_tape *tape, const rg_request *request, rg_plan *plan
                     text, rg_site_short(node->site));
             return false;
         }
-        plan->source_pointers[i] = rg_param_pointer(leaf->param);
+        move_region(plan, i, rg_param_pointer(leaf->param));
     }
     return true;
 }
@@ -170,40 +211,26 @@ static bool grow_workspace(rg_tape *tape, size_t bytes)
     free(tape->workspace);
     tape->workspace = larger;
     tape->workspace_bytes = rounded;
-    tape->workspace_generation++;
     return true;
 }
 
 static bool find_outputs(rg_tape *tape, rg_plan *plan)
 {
     for (size_t i = 0; i < plan->output_count; i++) {
-        size_t bytes = plan->buffers[plan->outputs[i].buffer].bytes;
-        if (!(plan->output_pointers[i] = rg_arena_take(&tape->values, bytes ? bytes : 1))) return false;
+        const size_t bytes = plan->outputs[i].bytes;
+        void *output = rg_arena_take(&tape->values, bytes ? bytes : 1);
+        if (!output) return false;
+        move_region(plan, plan->source_count + i, output);
     }
-    return grow_workspace(tape, plan->workspace_bytes);
+    if (!grow_workspace(tape, plan->workspace_bytes)) return false;
+    move_region(plan, plan->source_count + plan->output_count + plan->sink_count, tape->workspace);
+    return true;
 }
 
-static rg_param parameter_of(rg_tape *tape, const rg_request *request, const rg_plan *plan, uint32_t source)
+static rg_param sink_of(rg_tape *tape, const rg_request *request, const rg_plan *plan, size_t sink)
 {
-    const rg_parameter_leaf *leaf = source_node(tape, request, &plan->sources[source])->attributes;
+    const rg_parameter_leaf *leaf = source_node(tape, request, &plan->sources[plan->sinks[sink]])->attributes;
     return leaf->param;
-}
-
-static char *buffer_base(rg_tape *tape, const rg_request *request, const rg_plan *plan, const rg_buffer *buffer)
-{
-    switch (buffer->place) {
-    case RG_IN_SOURCE: return plan->source_pointers[buffer->index];
-    case RG_IN_OUTPUT: return plan->output_pointers[buffer->index];
-    case RG_IN_GRADIENT: return rg_param_gradient_pointer(parameter_of(tape, request, plan, buffer->index));
-    case RG_IN_WORKSPACE: break;
-    }
-    return (char *)tape->workspace + buffer->offset;
-}
-
-static void set_pointer(rg_tape *tape, const rg_request *request, rg_plan *plan, size_t argument)
-{
-    const rg_argument *each = &plan->arguments[argument];
-    plan->pointers[argument] = buffer_base(tape, request, plan, &plan->buffers[each->buffer]) + each->offset;
 }
 
 static bool bind(rg_tape *tape, const rg_request *request, rg_plan *plan)
@@ -214,36 +241,25 @@ static bool bind(rg_tape *tape, const rg_request *request, rg_plan *plan)
                 plan->workspace_bytes);
         return false;
     }
-    bool moved = plan->workspace_generation != tape->workspace_generation + 1;
-    if (moved)
-        for (size_t i = 0; i < plan->argument_count; i++) set_pointer(tape, request, plan, i);
-    else
-        for (size_t i = 0; i < plan->moving_count; i++) set_pointer(tape, request, plan, plan->moving[i]);
-    plan->workspace_generation = tape->workspace_generation + 1;
+    const size_t first = plan->source_count + plan->output_count;
+    for (size_t i = 0; i < plan->sink_count; i++)
+        move_region(plan, first + i, rg_param_gradient_pointer(sink_of(tape, request, plan, i)));
     return true;
 }
 
 bool rg_plan_run(rg_tape *tape, const rg_request *request, rg_plan *plan)
 {
     if (!bind(tape, request, plan)) return false;
-    int64_t fault = INT64_MAX;
-    for (size_t i = 0; i < plan->step_count; i++) {
-        rg_step *step = &plan->steps[i];
-        if (step->kernel) {
-            step->call.out = plan->pointers[step->first_argument];
-            step->call.in = (const void *const *)&plan->pointers[step->first_argument + 1];
-            step->call.fault = &fault;
-        }
-        run_step(tape, step, plan->pointers);
-        if (fault != INT64_MAX) {
-            report_fault(tape, request, step, fault);
-            return false;
-        }
+    *plan->fault = INT64_MAX;
+    for (const rg_step *step = plan->steps; (step = step->kernel(step)) < plan->last; step++) {
+        if (step->work) run_work(tape, step->work);
+        if (*plan->fault == INT64_MAX) continue;
+        report_fault(tape, request, step->work, *plan->fault);
+        return false;
     }
     for (size_t i = 0; i < plan->output_count; i++)
-        tape->nodes[request->first + plan->outputs[i].node].data = plan->output_pointers[i];
-    for (size_t i = 0; i < plan->sink_count; i++)
-        rg_param_mark_written(parameter_of(tape, request, plan, plan->sinks[i]));
+        tape->nodes[request->first + plan->outputs[i].node].data = plan->regions[plan->source_count + i].base;
+    for (size_t i = 0; i < plan->sink_count; i++) rg_param_mark_written(sink_of(tape, request, plan, i));
     tape->stats.steps += plan->step_count;
     return true;
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "step.h"
+
 static const char *const level_names[] = { "portable", "avx2", "avx512" };
 
 int rg_simd_level(void)
@@ -33,4 +35,10 @@ rg_kernel *rg_op_kernel(const rg_op *op, rg_dtype dtype, int simd)
         if (levels[i - 1]) return levels[i - 1];
     rg_kernel *portable = dtype == RG_F32 ? op->f32 : op->f64;
     return portable ? portable : op->any;
+}
+
+rg_step_kernel *rg_op_step(const rg_op *op, rg_dtype dtype, int simd, int64_t count)
+{
+    if (!op->steps || (dtype != RG_F32 && dtype != RG_F64)) return NULL;
+    return count == 1 ? op->steps->one[dtype == RG_F64] : op->steps->many[dtype == RG_F64][simd];
 }

@@ -91,6 +91,59 @@ rg_tensor rg_keep(rg_tensor t)
     return t;
 }
 
+/* ---- Finding a node where the last trace left it ---------------------------------------------------- */
+
+/* What a node is, beside op, operands and attributes. Whether it needs a gradient follows from its operands. */
+static uint8_t state_flags(const rg_tape *tape)
+{
+    return (uint8_t)((tape->no_grad ? RG_NODE_NO_GRADIENT : 0) | tape->recording_flags);
+}
+
+/* Here most of a known trace's recording is done: on the way through there are no calls. */
+static inline bool repeats_op(const rg_tape *tape, const rg_op *op, const void *attributes, int n, const rg_tensor *in)
+{
+    if (tape->node_count >= tape->last_nodes) return false;
+    const rg_node *node = &tape->nodes[tape->node_count];
+    if (node->op != op || node->operands != (uint32_t)n || node->first_word != tape->signature_count ||
+        (node->flags & (RG_NODE_NO_GRADIENT | RG_NODE_ADJOINT)) != state_flags(tape))
+        return false;
+    const uint32_t *edges = rg_edges(tape, node);
+    for (int k = 0; k < n; k++)
+        if (in[k].node != edges[k] || in[k].tape != tape || in[k].epoch != tape->epoch) return false;
+    return op->attribute_size == 0 || (attributes && memcmp(attributes, node->attributes, op->attribute_size) == 0);
+}
+
+static bool repeats_leaf(const rg_tape *tape, const rg_op *op, rg_dtype dtype, const rg_shape *shape, uint8_t flags)
+{
+    if (tape->node_count >= tape->last_nodes) return false;
+    const rg_node *node = &tape->nodes[tape->node_count];
+    return node->op == op && node->dtype == (uint8_t)dtype && node->first_word == tape->signature_count &&
+           (node->flags & ~RG_NODE_KEEP) == flags && rg_shape_equal(*node->shape, *shape);
+}
+
+/* All but what the node is. */
+static inline rg_tensor repeat(rg_tape *tape, const char *site, void *data)
+{
+    const size_t number = tape->node_count;
+    rg_node *node = &tape->nodes[number];
+    const uint32_t *edges = rg_edges(tape, node), operands = node->operands;
+    for (uint32_t k = 0; k < operands; k++)
+        if (edges[k] < tape->segment_first && !rg_note_external(tape, edges[k])) return (rg_tensor){ 0 };
+    node->site = site ? site : tape->site;
+    node->data = data;
+    node->name = NULL;
+    node->scope = tape->scope;
+    node->slot_segment = 0;
+    node->forward = tape->recording_forward;
+    node->flags &= (uint8_t)~RG_NODE_KEEP;
+    tape->signature_count += node->words;
+    tape->edge_count += operands;
+    tape->node_count = number + 1;
+    return rg_handle(tape, number);
+}
+
+/* ---- Appending a node ------------------------------------------------------------------------------ */
+
 static rg_tensor out_of_memory(rg_tape *tape, const char *site, const rg_op *op)
 {
     return rg_fail(tape, site, RG_E_MEMORY, "%s: out of memory while recording", op->name);
@@ -108,57 +161,6 @@ static rg_node *append(rg_tape *tape, const rg_op *op, const char *site, uint8_t
                        .forward = tape->recording_forward };
     return node;
 }
-
-/* ---- Finding a node where the last trace left it ---------------------------------------------------- */
-
-/* What a node is, beside op, operands and attributes. Whether it needs a gradient follows from its operands. */
-static uint8_t state_flags(const rg_tape *tape)
-{
-    return (uint8_t)((tape->no_grad ? RG_NODE_NO_GRADIENT : 0) | tape->recording_flags);
-}
-
-static bool repeats_op(const rg_tape *tape, const rg_op *op, const void *attributes, int n, const rg_tensor *in)
-{
-    if (tape->node_count >= tape->last_nodes) return false;
-    const rg_node *node = &tape->nodes[tape->node_count];
-    const uint8_t state = node->flags & (RG_NODE_NO_GRADIENT | RG_NODE_ADJOINT);
-    if (node->op != op || node->operands != (uint32_t)n || node->first_word != tape->signature_count ||
-        state != state_flags(tape))
-        return false;
-    const uint32_t *edges = rg_edges(tape, node);
-    for (int k = 0; k < n; k++)
-        if (in[k].node != edges[k] || in[k].tape != tape || in[k].epoch != tape->epoch) return false;
-    return op->attribute_size == 0 || (attributes && memcmp(attributes, node->attributes, op->attribute_size) == 0);
-}
-
-static bool repeats_leaf(const rg_tape *tape, const rg_op *op, rg_dtype dtype, const rg_shape *shape, uint8_t flags)
-{
-    if (tape->node_count >= tape->last_nodes) return false;
-    const rg_node *node = &tape->nodes[tape->node_count];
-    return node->op == op && node->dtype == (uint8_t)dtype && node->first_word == tape->signature_count &&
-           (node->flags & ~RG_NODE_KEEP) == flags && rg_shape_equal(*node->shape, *shape);
-}
-
-/* All but what it is. */
-static rg_tensor repeat(rg_tape *tape, const char *site, void *data)
-{
-    rg_node *node = &tape->nodes[tape->node_count];
-    const uint32_t *edges = rg_edges(tape, node);
-    for (uint32_t k = 0; k < node->operands; k++)
-        if (edges[k] < tape->segment_first && !rg_note_external(tape, edges[k])) return (rg_tensor){ 0 };
-    node->site = site ? site : tape->site;
-    node->data = data;
-    node->name = NULL;
-    node->scope = tape->scope;
-    node->slot_segment = 0;
-    node->forward = tape->recording_forward;
-    node->flags &= (uint8_t)~RG_NODE_KEEP;
-    tape->signature_count += node->words;
-    tape->edge_count += node->operands;
-    return rg_handle(tape, tape->node_count++);
-}
-
-/* ---- Appending a node ------------------------------------------------------------------------------ */
 
 static const rg_shape *shape_copy(rg_tape *tape, const rg_shape *shape)
 {
@@ -253,7 +255,7 @@ static bool apply_shape_rule(rg_tape *tape, const char *site, rg_node *node, int
 rg_tensor rg_record(rg_tape *tape, const char *site, const rg_op *op, const void *attributes, int n,
                     const rg_tensor *in)
 {
-    if (repeats_op(tape, op, attributes, n, in)) return repeat(tape, site, NULL);
+    if (n == 0 && repeats_op(tape, op, attributes, n, in)) return repeat(tape, site, NULL);
     rg_node *node = append(tape, op, site, state_flags(tape));
     if (!node || !rg_grow((void **)&tape->edges, &tape->edge_capacity, tape->edge_count + (size_t)n,
                           sizeof *tape->edges))
@@ -304,15 +306,14 @@ static const char *mistake_of(const rg_op *op)
     return op->shape ? NULL : "the op has no shape rule";
 }
 
-rg_tensor rg_apply_at(const char *site, const rg_op *op, const void *attributes, int n, const rg_tensor *in)
+/* What has to be asked only once. */
+static __attribute__((noinline)) rg_tensor apply_anew(const char *site, const rg_op *op, const void *attributes, int n, const rg_tensor *in)
 {
     if (!op || !op->name || (n > 0 && !in)) {
         rg_tape *tape = n > 0 && in ? in[0].tape : NULL;
         return rg_fail(tape, site, RG_E_NULL, "apply: no op or no operands");
     }
-    rg_tape *tape = n > 0 ? in[0].tape : NULL;
-    if (tape && !tape->error.status && repeats_op(tape, op, attributes, n, in)) return repeat(tape, site, NULL);
-    tape = rg_operands_checked(site, op->name, n, in);
+    rg_tape *tape = rg_operands_checked(site, op->name, n, in);
     if (!tape) return (rg_tensor){ 0 };
     const char *mistake = mistake_of(op);
     if (mistake) return rg_fail_op(tape, site, RG_E_ARGUMENT, op->name, mistake, n, in);
@@ -321,4 +322,11 @@ rg_tensor rg_apply_at(const char *site, const rg_op *op, const void *attributes,
     if (op->attribute_size && !attributes)
         return rg_fail(tape, site, RG_E_NULL, "%s: takes attributes, and there are none", op->name);
     return rg_record(tape, site, op, attributes, n, in);
+}
+
+rg_tensor rg_apply_at(const char *site, const rg_op *op, const void *attributes, int n, const rg_tensor *in)
+{
+    rg_tape *tape = op && in && n > 0 ? in[0].tape : NULL;
+    if (tape && !tape->error.status && repeats_op(tape, op, attributes, n, in)) return repeat(tape, site, NULL);
+    return apply_anew(site, op, attributes, n, in);
 }

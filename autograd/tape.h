@@ -118,7 +118,6 @@ struct rg_tape {
     int threads, simd;          /* simd: 0 portable, 1 AVX2, 2 AVX-512 */
     void *workspace;
     size_t workspace_bytes;
-    uint64_t workspace_generation;
     rg_tape_stats stats;
 };
 

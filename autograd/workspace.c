@@ -53,10 +53,23 @@ static bool release(rg_builder *b, space *s, size_t offset, size_t bytes)
     return true;
 }
 
+/* Tiny values lie close together, behind all others; the others in cache lines of their own, so that no vector lies
+ * across two of them. */
+enum { TINY = 16 };
+
 static size_t aligned(size_t bytes)
 {
     size_t rounded;
-    return rg_size_align(bytes ? bytes : 1, RG_ALIGNMENT, &rounded) ? rounded : SIZE_MAX / 4;
+    return rg_size_align(bytes ? bytes : 1, bytes <= TINY ? TINY : RG_ALIGNMENT, &rounded) ? rounded : SIZE_MAX / 4;
+}
+
+typedef struct {
+    space large, tiny;
+} spaces;
+
+static space *space_for(spaces *s, const rg_value *value)
+{
+    return value->bytes <= TINY ? &s->tiny : &s->large;
 }
 
 static bool read_by_kernel(const rg_draft *draft, uint32_t value)
@@ -103,27 +116,53 @@ static bool list_deaths(rg_builder *b, uint32_t **head, uint32_t **next)
     return true;
 }
 
+/* Likewise for the kernel of an elementwise op. */
+static uint32_t dying_input(const rg_builder *b, const rg_draft *draft, int64_t step, const bool *gone)
+{
+    if (!b->request->optimise || draft->op->kind != RG_ELEMENTWISE || draft->group) return RG_NONE;
+    for (int k = 0; k < draft->operands; k++) {
+        const rg_placement *in = &draft->in[k];
+        const rg_value *value = &b->values[in->value];
+        bool dying = value->place == RG_IN_WORKSPACE && value->last_use == step && !gone[in->value];
+        bool alike = in->offset == 0 && value->bytes == b->values[draft->value].bytes && !(draft->op->uniform >> k & 1u);
+        for (int other = 0; other < draft->operands; other++)
+            alike = alike && (draft->in[other].value != in->value ||
+                              (draft->in[other].offset == 0 && !(draft->op->uniform >> other & 1u)));
+        if (dying && alike) return in->value;
+    }
+    return RG_NONE;
+}
+
+static void place_result(rg_builder *b, spaces *s, bool *gone, uint32_t value, uint32_t over)
+{
+    rg_value *result = &b->values[value];
+    if (over != RG_NONE) gone[over] = true;
+    result->offset = over != RG_NONE ? b->values[over].offset
+                                     : allocate(b, space_for(s, result), aligned(result->bytes));
+}
+
 bool rg_builder_layout(rg_builder *b)
 {
-    rg_buffer *buffers = b->plan->buffers;
     uint32_t *head, *next;
-    space s = { 0 };
+    spaces s = { .large = { .end = 0 } };
     bool *gone = rg_builder_take(b, b->value_count + 1, sizeof *gone); /* its memory has a new owner */
     if (!gone || !list_deaths(b, &head, &next)) return false;
     for (size_t step = 0; step < b->draft_count; step++) {
         const rg_draft *draft = &b->drafts[step];
         if (draft->op && b->values[draft->value].place == RG_IN_WORKSPACE)
-            buffers[draft->value].offset = allocate(b, &s, aligned(buffers[draft->value].bytes));
+            place_result(b, &s, gone, draft->value, dying_input(b, draft, (int64_t)step, gone));
         for (int i = 0; draft->group && i < draft->group->member_count; i++) {
             uint32_t value = draft->group->members[i].value, from = RG_NONE;
             if (b->values[value].place != RG_IN_WORKSPACE || !rg_value_stored(&b->values[value])) continue;
             if (b->request->optimise) from = dying_operand(b, draft, (int64_t)step, i, gone);
-            if (from != RG_NONE) gone[from] = true;
-            buffers[value].offset = from != RG_NONE ? buffers[from].offset : allocate(b, &s, aligned(buffers[value].bytes));
+            place_result(b, &s, gone, value, from);
         }
         for (uint32_t value = head[step]; value != RG_NONE; value = next[value])
-            if (!gone[value] && !release(b, &s, buffers[value].offset, aligned(buffers[value].bytes))) return false;
+            if (!gone[value] && !release(b, space_for(&s, &b->values[value]), b->values[value].offset,
+                                         aligned(b->values[value].bytes)))
+                return false;
     }
-    b->plan->workspace_bytes = s.end;
-    return !b->failed;
+    for (size_t i = 0; i < b->value_count; i++)
+        if (b->values[i].bytes <= TINY && !rg_size_add(b->values[i].offset, s.large.end, &b->values[i].offset)) return false;
+    return rg_size_add(s.large.end, s.tiny.end, &b->plan->workspace_bytes) && !b->failed;
 }

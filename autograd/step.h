@@ -1,0 +1,43 @@
+/* step.h: a small step of a plan, and how one step passes on to the next. Internal.
+ *
+ * A plan of small steps spends its time between them. So a step fills one cache line, holds its kernel and all its
+ * pointers, and each kernel ends by calling the next step's, as its last deed: the compiler makes a jump of it, and
+ * the processor learns for each kernel by itself which one follows, where a loop would offer it a single place to
+ * guess from. That is threaded code [Bell 1973; Ertl and Gregg 2003]. */
+#ifndef RETROGRAD_STEP_H
+#define RETROGRAD_STEP_H
+
+#include "autograd.h"
+
+typedef struct rg_work rg_work;
+typedef struct rg_step rg_step;
+/* Does its step and those that follow it; returns the one that it could not do: see rg_step_stop. */
+typedef const rg_step *rg_step_kernel(const rg_step *step);
+
+enum { RG_STEP_OPERANDS = 3 };
+
+struct rg_step {
+    rg_step_kernel *kernel;
+    void *out;
+    void *in[RG_STEP_OPERANDS];
+    const void *attributes;
+    int64_t count;             /* of elements, side by side at each pointer */
+    rg_work *work;             /* of a step at which the kernels stop */
+};
+
+#define RG_NEXT_STEP(step) (step)[1].kernel((step) + 1)
+
+/* Gives the step back: it is work of another kind, or the end. Should a compiler not make jumps of the calls, they
+ * nest; so there is one of these at least every so many steps. */
+rg_step_kernel rg_step_stop;
+enum { RG_STEPS_WITHOUT_STOP = 1024 };
+
+/* The kernels of an elementwise op in this form. */
+typedef struct rg_op_steps {
+    rg_step_kernel *one[2];     /* for a single element, the count is not looked at; f32, f64 */
+    rg_step_kernel *many[2][3]; /* by level of vector instructions */
+} rg_op_steps;
+/* The op's for so many elements, or NULL. */
+rg_step_kernel *rg_op_step(const rg_op *op, rg_dtype dtype, int simd, int64_t count);
+
+#endif
