@@ -504,14 +504,25 @@ static void end_program(program *p)
     free(p->output);
 }
 
+/* Where a program goes another way than its seed says: from op number `at` on, with choices of another seed, or, if
+ * `choices` is 0, nowhere. */
+typedef struct {
+    int at;
+    uint64_t choices;
+} variation;
+
+enum { NEVER = -1 };
+
 /* Records and runs the program on the tape; all that it read is in p->output. The tape is not reset. */
-static void run_program(program *p, uint64_t seed, uint64_t step, rg_tape *tape, rg_params *theta)
+static void run_varied_program(program *p, uint64_t seed, uint64_t step, variation other, rg_tape *tape, rg_params *theta)
 {
     *p = (program){ .tape = tape, .theta = theta, .dtype = program_dtype(seed), .choices = seed,
                     .numbers = seed * UINT64_C(0x2545F4914F6CDD1D) + step };
     fill_parameters(p);
     const int length = 3 + below(p, chance(p, 20) ? 60 : 20);
     for (int i = 0; i < length && p->count < PROGRAM_NODES - 1 && !rg_failed(tape); i++) {
+        if (i == other.at && other.choices == 0) break;
+        if (i == other.at) p->choices = other.choices;
         rg_tensor t = program_ops[below(p, (int)(sizeof program_ops / sizeof program_ops[0]))](p);
         if (rg_is_null(t)) continue;
         if (chance(p, 10)) rg_keep(t);
@@ -522,6 +533,11 @@ static void run_program(program *p, uint64_t seed, uint64_t step, rg_tape *tape,
     for (int i = 0; i < p->count; i++)
         if (all || chance(p, 25)) read_value(p, p->node[i]);
     keep_for_comparison(p, rg_params_gradient(theta), (size_t)rg_params_count(theta) * rg_dtype_size(p->dtype));
+}
+
+static void run_program(program *p, uint64_t seed, uint64_t step, rg_tape *tape, rg_params *theta)
+{
+    run_varied_program(p, seed, step, (variation){ .at = NEVER }, tape, theta);
 }
 
 #endif
