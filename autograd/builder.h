@@ -121,6 +121,9 @@ uint32_t rg_builder_kernel(rg_builder *b, const rg_op *op, const void *attribute
 /* Places an elementwise op: joins it to a group if it may be, else begins one. Returns its value. (group.c) */
 uint32_t rg_builder_elementwise(rg_builder *b, const rg_op *op, const void *attributes, int n,
                                 const rg_placement *in, const rg_layout *out, uint32_t node);
+/* Places an update of theta, in[0], by its gradient, in[1]: with the step that computes the gradient, if theta is not
+ * read after that; else by itself. (group.c) */
+uint32_t rg_builder_update(rg_builder *b, const rg_op *op, const rg_placement *in, const rg_layout *theta);
 /* The finished group of a step; its slots number the pointers from `pointers` on, of which there are enough. (group.c) */
 rg_group *rg_builder_finish_group(rg_builder *b, const rg_draft *draft, void **pointers);
 /* The most pointers that a group needs. */

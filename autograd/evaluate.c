@@ -59,7 +59,7 @@ static bool run_new_plan(rg_tape *tape, const rg_request *request, size_t words,
     return rg_plan_run(tape, request, *plan);
 }
 
-enum { ASK_VALUES = 1, ASK_BACKWARD = 2, ASK_SINKS = 3 };
+enum { ASK_VALUES = 1, ASK_BACKWARD = 2, ASK_SINKS = 3, ASK_UPDATE = 4 };
 
 static bool sign_ask(rg_tape *tape, uint64_t kind, bool accumulate, size_t count)
 {
@@ -269,46 +269,71 @@ static bool record_adjoints(rg_tape *tape, rg_request *request, const void *cont
 
 /* The segment holds all that the gradient flows through: its signature and the question determine the
  * adjoints, so a known trace does not record them again. */
-static bool backward_known(rg_tape *tape, rg_tensor y, rg_tensor seed, bool accumulate, rg_plan **plan)
+static bool backward_known(rg_tape *tape, rg_tensor y, rg_tensor seed, bool accumulate, const rg_update *update,
+                           rg_plan **plan)
 {
     const bool seeded = !rg_is_null(seed);
     const question asked = { y, seed, accumulate };
-    rg_request request = { .first = (uint32_t)tape->segment_first, .end = (uint32_t)tape->node_count };
-    return sign_ask(tape, ASK_BACKWARD, accumulate, seeded ? 2 : 1) && rg_signature_add_edge(tape, y.node) &&
+    const uint64_t op = (uint64_t)(uintptr_t)(update ? update->op : NULL);
+    rg_request request = { .first = (uint32_t)tape->segment_first, .end = (uint32_t)tape->node_count, .update = update };
+    return sign_ask(tape, update ? ASK_UPDATE : ASK_BACKWARD, accumulate, seeded ? 2 : 1) &&
+           (!update || rg_signature_add(tape, &op, 1)) && rg_signature_add_edge(tape, y.node) &&
            (!seeded || rg_signature_add_edge(tape, seed.node)) && run_request(tape, &request, record_adjoints, &asked, plan);
 }
 
-static rg_status backward(const char *site, rg_tensor y, rg_tensor seed, bool seeded)
+/* The gradients of one store alone, which nothing waits for, can be used up as they are computed. */
+static bool can_update(const rg_tape *tape, const rg_update *update, bool accumulate)
+{
+    return update && !accumulate && tape->binding_count == 1 && tape->bindings[0].store == update->store;
+}
+
+static void backward_checked(const char *site, rg_tensor y, rg_tensor seed, bool seeded, const rg_update *update,
+                             bool *updated)
 {
     rg_tape *tape = y.tape;
+    const bool single = rg_shape_count(rg_shape_of(y)) == 1;
+    const bool within = y.node >= tape->segment_first && (!seeded || (seed.tape == tape && seed.node >= tape->segment_first));
+    const bool known = within && !tape->segment_open_gradient && (single || seeded), accumulate = begin_backward(tape);
+    rg_plan *plan = NULL;
+    if (known) {
+        *updated = can_update(tape, update, accumulate);
+        backward_known(tape, y, seed, accumulate, *updated ? update : NULL, &plan);
+    } else {
+        rg_tensor start = rg_seed_for(site, "backward", y, seed);
+        if (!rg_is_null(start)) backward_recorded(tape, y, start, accumulate, &plan);
+    }
+    end_ask(tape, plan);
+    end_backward(tape);
+    if (*updated) rg_params_end_update(update->store, tape->error.status == RG_OK);
+}
+
+static rg_status backward(const char *site, rg_tensor y, rg_tensor seed, bool seeded, const rg_update *update,
+                          bool *updated)
+{
+    rg_tape *tape = y.tape;
+    *updated = false;
     if (!tape) return RG_E_NULL;
     const char *previous = rg_set_site(tape, site ? site : tape->site);
     const rg_node *node = rg_node_checked(site, "backward", y);
     if (node && seeded && rg_is_null(seed)) rg_fail(tape, site, RG_E_NULL, "backward: the cotangent is the null tensor");
-    if (node && !tape->error.status) {
-        bool single = rg_shape_count(*node->shape) == 1;
-        bool within = y.node >= tape->segment_first && (!seeded || (seed.tape == tape && seed.node >= tape->segment_first));
-        bool accumulate = begin_backward(tape);
-        rg_plan *plan = NULL;
-        if (within && !tape->segment_open_gradient && (single || seeded)) {
-            backward_known(tape, y, seed, accumulate, &plan);
-        } else {
-            rg_tensor start = rg_seed_for(site, "backward", y, seed);
-            if (!rg_is_null(start)) backward_recorded(tape, y, start, accumulate, &plan);
-        }
-        end_ask(tape, plan);
-        end_backward(tape);
-    }
+    if (node && !tape->error.status) backward_checked(site, y, seed, seeded, update, updated);
     rg_set_site(tape, previous);
     return tape->error.status;
 }
 
 rg_status rg_backward_at(const char *site, rg_tensor loss)
 {
-    return backward(site, loss, (rg_tensor){ 0 }, false);
+    bool updated;
+    return backward(site, loss, (rg_tensor){ 0 }, false, NULL, &updated);
 }
 
 rg_status rg_backward_seeded_at(const char *site, rg_tensor y, rg_tensor seed)
 {
-    return backward(site, y, seed, true);
+    bool updated;
+    return backward(site, y, seed, true, NULL, &updated);
+}
+
+rg_status rg_backward_update(const char *site, rg_tensor loss, const rg_update *update, bool *updated)
+{
+    return backward(site, loss, (rg_tensor){ 0 }, false, update, updated);
 }

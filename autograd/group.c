@@ -139,15 +139,16 @@ static uint32_t small_step(rg_builder *b, const rg_op *op, const void *attribute
 
 /* ---- Large ones ------------------------------------------------------------------------------------------------- */
 
-uint32_t rg_builder_elementwise(rg_builder *b, const rg_op *op, const void *attributes, int n,
-                                const rg_placement *in, const rg_layout *out, uint32_t node)
+static bool is_small(int64_t count, rg_dtype dtype)
 {
-    rg_group_read reads[RG_GROUP_OPERANDS];
+    return count <= SMALL_BYTES / (int64_t)rg_dtype_size(dtype);
+}
+
+/* Adds a member to a step; RG_BEFORE: to a new one. */
+static uint32_t add_member(rg_builder *b, int64_t step, const rg_op *op, const void *attributes, int n,
+                           const rg_group_read *reads, const rg_layout *out, uint32_t node)
+{
     const int64_t count = rg_shape_count(out->shape);
-    if (count <= SMALL_BYTES / (int64_t)rg_dtype_size(out->dtype))
-        return small_step(b, op, attributes, n, in, out, node);
-    for (int k = 0; k < n; k++) reads[k] = read_of(&in[k], out, op->uniform >> k & 1u);
-    int64_t step = step_to_join(b, reads, n, out, count);
     if (step == RG_BEFORE) step = begin_group(b, out, count, node);
     if (b->failed) return RG_NONE;
     rg_draft *draft = &b->drafts[step];
@@ -156,7 +157,6 @@ uint32_t rg_builder_elementwise(rg_builder *b, const rg_op *op, const void *attr
     if (!group || !rg_builder_grow(b, (void **)&group->members, group->member_count, &group->member_capacity,
                                    sizeof *group->members))
         return RG_NONE;
-
     rg_member member = { .op = op, .attributes = attributes, .operands = n };
     for (int k = 0; k < n; k++) {
         const rg_value *value = &b->values[reads[k].value];
@@ -168,6 +168,28 @@ uint32_t rg_builder_elementwise(rg_builder *b, const rg_op *op, const void *attr
                                     group->member_count);
     group->members[group->member_count++] = member;
     return member.value;
+}
+
+uint32_t rg_builder_elementwise(rg_builder *b, const rg_op *op, const void *attributes, int n,
+                                const rg_placement *in, const rg_layout *out, uint32_t node)
+{
+    rg_group_read reads[RG_GROUP_OPERANDS];
+    const int64_t count = rg_shape_count(out->shape);
+    if (is_small(count, out->dtype)) return small_step(b, op, attributes, n, in, out, node);
+    for (int k = 0; k < n; k++) reads[k] = read_of(&in[k], out, op->uniform >> k & 1u);
+    return add_member(b, step_to_join(b, reads, n, out, count), op, attributes, n, reads, out, node);
+}
+
+uint32_t rg_builder_update(rg_builder *b, const rg_op *op, const rg_placement *in, const rg_layout *theta)
+{
+    enum { OPERANDS = 3 };
+    rg_group_read reads[OPERANDS];
+    const int64_t count = rg_shape_count(theta->shape), step = b->values[in[1].value].defined;
+    if (is_small(count, theta->dtype)) return small_step(b, op, NULL, OPERANDS, in, theta, RG_NONE);
+    for (int k = 0; k < OPERANDS; k++) reads[k] = read_of(&in[k], theta, op->uniform >> k & 1u);
+    const bool joins = b->request->optimise && step != RG_BEFORE && b->values[in[0].value].last_use < step &&
+                       may_join(b, step, reads, OPERANDS, theta, count);
+    return add_member(b, joins ? step : RG_BEFORE, op, NULL, OPERANDS, reads, theta, RG_NONE);
 }
 
 /* ---- Finishing: who is stored, who gets a register ----------------------------------------------------------- */

@@ -4,6 +4,7 @@
 
 #include "cache.h"
 #include "gemm.h"
+#include "plan.h"
 #include "pool.h"
 #include "simd.h"
 #include "tape.h"
@@ -37,7 +38,7 @@ rg_tape *rg_tape_new_with(rg_tape_options options)
     tape->segment = 1;
     tape->training = true;
     tape->eager = options.eager || environment_true("RG_EAGER");
-    tape->threads = thread_count(options.threads);
+    tape->engine.threads = thread_count(options.threads);
     tape->simd = rg_simd_level();
     rg_gemm_prepare();
     tape->cache = rg_cache_new(options.plans > 0 ? (size_t)options.plans : DEFAULT_PLANS);
@@ -54,7 +55,7 @@ rg_tape *rg_tape_new_with(rg_tape_options options)
 void rg_tape_free(rg_tape *tape)
 {
     if (!tape) return;
-    rg_pool_free(tape->pool);
+    rg_engine_free(&tape->engine);
     rg_cache_free(tape->cache);
     for (size_t i = 0; i < tape->binding_capacity; i++) free(tape->bindings[i].leaf);
     free(tape->bindings);
@@ -63,7 +64,6 @@ void rg_tape_free(rg_tape *tape)
     free(tape->scopes);
     free(tape->signature);
     free(tape->externals);
-    free(tape->workspace);
     free(tape->answers);
     rg_arena_free(&tape->records);
     rg_arena_free(&tape->names);
@@ -183,7 +183,7 @@ rg_tape_stats rg_tape_get_stats(const rg_tape *tape)
     rg_tape_stats stats = tape->stats;
     stats.plans_cached = rg_cache_plans(tape->cache);
     stats.plan_bytes = rg_cache_bytes(tape->cache);
-    stats.workspace_bytes = tape->workspace_bytes;
+    stats.workspace_bytes = tape->engine.workspace_bytes;
     stats.tape_bytes = tape->node_capacity * sizeof *tape->nodes + tape->edge_capacity * sizeof *tape->edges +
                        tape->signature_capacity * sizeof *tape->signature + tape->answer_capacity * sizeof *tape->answers +
                        tape->records.bytes + tape->names.bytes + tape->values.bytes +
@@ -191,6 +191,6 @@ rg_tape_stats rg_tape_get_stats(const rg_tape *tape)
     uint64_t now = stats.plan_bytes + stats.workspace_bytes + stats.tape_bytes;
     if (now > stats.peak_bytes) stats.peak_bytes = now;
     stats.nodes = tape->node_count;
-    stats.threads = tape->threads;
+    stats.threads = tape->engine.threads;
     return stats;
 }

@@ -215,6 +215,13 @@ void rg_params_end_backward(rg_params *params, bool succeeded)
     params->consumed = !succeeded;
 }
 
+void rg_params_end_update(rg_params *params, bool succeeded)
+{
+    params->ready = false;
+    params->consumed = true;
+    if (succeeded) params->version++;
+}
+
 void rg_params_fill_unwritten(rg_params *params)
 {
     size_t item = rg_dtype_size(params->dtype);

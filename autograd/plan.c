@@ -328,6 +328,33 @@ static uint32_t source_of_leaf(rg_builder *b, uint32_t leaf)
     return source_number(b, external, external ? b->tape->nodes[leaf].slot : leaf - b->request->first);
 }
 
+/* theta = op(theta, adjoint, numbers), in place. */
+static void add_update(rg_builder *b, uint32_t leaf, uint32_t adjoint)
+{
+    rg_placement in[3] = { *placement_of(b, leaf), *placement_of(b, adjoint), *placement_of(b, leaf) };
+    in[2].value = rg_builder_value(b, RG_IN_NUMBERS, 0, 0, RG_BEFORE, -1);
+    if (b->failed) return;
+    const rg_layout theta = in[0].layout;
+    const uint32_t moved = rg_builder_update(b, b->request->update->op, in, &theta);
+    if (b->failed) return;
+    b->values[moved].place = RG_IN_SOURCE;
+    b->values[moved].index = source_of_leaf(b, leaf);
+}
+
+static void place_sink(rg_builder *b, size_t i)
+{
+    const rg_sink *sink = &b->request->sinks[i];
+    if (b->request->update) {
+        add_update(b, sink->leaf, sink->adjoint);
+        return;
+    }
+    b->plan->sinks[i] = source_of_leaf(b, sink->leaf);
+    b->plan->sink_count++;
+    if (b->request->accumulate) add_to_gradient(b, (uint32_t)i, sink->adjoint);
+    else put(b, sink->adjoint, RG_IN_GRADIENT, (uint32_t)i);
+}
+
+/* Gradients come last: an update moves theta, and nothing may read it after that. */
 static void place_all(rg_builder *b)
 {
     const rg_request *request = b->request;
@@ -338,12 +365,6 @@ static void place_all(rg_builder *b)
         else if (node->op->kind == RG_VIEW) place_view(b, i, node);
         else place_computed(b, i, node);
     }
-    for (size_t i = 0; i < request->sink_count && !b->failed; i++) {
-        b->plan->sinks[i] = source_of_leaf(b, request->sinks[i].leaf);
-        b->plan->sink_count++;
-        if (request->accumulate) add_to_gradient(b, (uint32_t)i, request->sinks[i].adjoint);
-        else put(b, request->sinks[i].adjoint, RG_IN_GRADIENT, (uint32_t)i);
-    }
     for (size_t i = 0; i < request->wanted_count && !b->failed; i++)
         if (request->wanted[i] >= request->first) hand_out(b, request->wanted[i]);
     for (uint32_t i = 0; i < b->count && !b->failed; i++) {
@@ -351,6 +372,7 @@ static void place_all(rg_builder *b)
         bool every = !request->optimise && node->op->kind != RG_VIEW;
         if (b->needed[i] && (keeps(b, node) || every)) hand_out(b, request->first + i);
     }
+    for (size_t i = 0; i < request->sink_count && !b->failed; i++) place_sink(b, i);
 }
 
 /* ---- From drafts to steps ------------------------------------------------------------------------------------------------ */
@@ -437,17 +459,15 @@ static bool finish_steps(rg_builder *b, void **pointers)
 
 static size_t region_of(const rg_plan *plan, const rg_value *value)
 {
-    const size_t first[] = { [RG_IN_SOURCE] = 0, [RG_IN_OUTPUT] = plan->source_count,
-                             [RG_IN_GRADIENT] = plan->source_count + plan->output_count,
-                             [RG_IN_WORKSPACE] = plan->source_count + plan->output_count + plan->sink_count };
-    return first[value->place] + (value->place == RG_IN_WORKSPACE ? 0 : value->index);
+    const bool several = value->place != RG_IN_WORKSPACE && value->place != RG_IN_NUMBERS;
+    return rg_plan_region(plan, value->place, several ? value->index : 0);
 }
 
 /* The arguments in the order of their regions: counted first, then put in their places. */
 static bool finish_patches(rg_builder *b)
 {
     rg_plan *plan = b->plan;
-    const size_t regions = plan->source_count + plan->output_count + plan->sink_count + 1;
+    const size_t regions = rg_plan_region(plan, RG_IN_NUMBERS, 0) + 1;
     plan->regions = rg_arena_take_zeroed(&plan->arena, (regions + 1) * sizeof *plan->regions);
     plan->patches = rg_arena_take(&plan->arena, b->argument_count * sizeof *plan->patches);
     size_t *next = rg_builder_take(b, regions + 1, sizeof *next);

@@ -26,7 +26,7 @@ typedef enum {
     RG_IN_OUTPUT,              /* handed out: in the tape's memory for values */
     RG_IN_GRADIENT,            /* the gradient of a parameter */
     RG_IN_WORKSPACE,
-    RG_PLACES
+    RG_IN_NUMBERS              /* what an update reads beside theta and its gradient */
 } rg_place;
 
 /* A pointer of a step, as a distance from the beginning of a region: a source, an output, a gradient or the
@@ -107,13 +107,20 @@ struct rg_plan {
     rg_output *outputs;
     uint32_t *sinks;           /* source numbers of the parameters whose gradients are written */
     size_t source_count, output_count, sink_count;
-    rg_region *regions;        /* one for each source, output and sink, in this order, the workspace, and an end */
+    rg_region *regions;        /* one for each source, output and sink, in this order, the workspace, numbers, and an end */
     rg_patch *patches;         /* by region */
     rg_step *steps, *last;     /* the last one a stop without work */
     size_t step_count;         /* without stops */
     size_t workspace_bytes;
     int64_t *fault;            /* the first position of a step's index that is out of range; else INT64_MAX */
 };
+
+/* What becomes of the gradients of a store's parameters, if they are not to be kept. */
+typedef struct {
+    const rg_op *op;           /* elementwise: theta, its gradient and the numbers (uniform) -> theta */
+    const void *numbers;
+    rg_params *store;
+} rg_update;
 
 /* What is wanted of the nodes first <= i < end. */
 typedef struct {
@@ -123,6 +130,7 @@ typedef struct {
     const rg_sink *sinks;      /* adjoints to be put, or added, into gradients */
     size_t sink_count;
     bool accumulate;           /* add to the gradients instead of writing them */
+    const rg_update *update;   /* or: to be applied to them, instead of writing them; or NULL */
     bool optimise;             /* merge, join and reuse; else node by node */
 } rg_request;
 
@@ -130,5 +138,19 @@ typedef struct {
 bool rg_plan_build(rg_tape *tape, const rg_request *request, rg_plan *plan);
 /* Runs it on the tape as it stands. False once the tape has failed. */
 bool rg_plan_run(rg_tape *tape, const rg_request *request, rg_plan *plan);
+
+/* ---- The parts of running one (run.c) ---- */
+
+/* The number of the region of that place, and of that index where there are several. */
+size_t rg_plan_region(const rg_plan *plan, rg_place place, size_t index);
+/* Sets all pointers into the region, if it has moved. */
+void rg_plan_move(rg_plan *plan, size_t region, void *base);
+/* Room for the plan's workspace; false when out of memory. */
+bool rg_engine_reserve(rg_engine *engine, const rg_plan *plan);
+void rg_engine_free(rg_engine *engine);
+/* Does all steps. NULL, or the work that found an index out of range, at position *plan->fault. */
+const rg_work *rg_plan_do(rg_engine *engine, rg_plan *plan);
+/* Which index was out of range, in words. */
+void rg_fault_reason(const rg_work *work, int64_t position, char *text, size_t size);
 
 #endif

@@ -106,16 +106,16 @@ static void run_task(void *context, int64_t task)
 /* Below this many tasks the waking of another thread costs more than it brings. */
 enum { TASKS_WORTH_THREADS = 4 };
 
-static void run_work(rg_tape *tape, rg_work *work)
+static void run_work(rg_engine *engine, rg_work *work)
 {
     if (work->items <= work->items_per_task) {
         if (work->items > 0) run_items(work, 0, work->items);
         return;
     }
     const int64_t tasks = (work->items + work->items_per_task - 1) / work->items_per_task;
-    const bool shared = tape->threads > 1 && tasks >= TASKS_WORTH_THREADS;
-    if (shared && !tape->pool) tape->pool = rg_pool_new(tape->threads);
-    if (shared && tape->pool) rg_pool_run(tape->pool, tasks, run_task, work);
+    const bool shared = engine->threads > 1 && tasks >= TASKS_WORTH_THREADS;
+    if (shared && !engine->pool) engine->pool = rg_pool_new(engine->threads);
+    if (shared && engine->pool) rg_pool_run(engine->pool, tasks, run_task, work);
     else run_items(work, 0, work->items);
 }
 
@@ -129,23 +129,59 @@ void rg_kernel_fault(const rg_call *call, int64_t position)
     while (position < known && !atomic_compare_exchange_weak(first, &known, position)) {}
 }
 
-static void report_fault(rg_tape *tape, const rg_request *request, const rg_work *work, int64_t position)
+void rg_fault_reason(const rg_work *work, int64_t position, char *text, size_t size)
 {
     const rg_call *call = &work->call;
-    char reason[RG_REASON_SIZE] = "an index is out of range";
-    rg_tensor in[RG_MAX_OPERANDS];
-    int n = 0;
-    const rg_node *node = work->node == RG_NONE ? NULL : &tape->nodes[request->first + work->node];
+    snprintf(text, size, "an index is out of range");
     for (int k = 0; k < call->operands; k++) {
         rg_dtype dtype = call->layout[1 + k].dtype;
         if (dtype != RG_I32 && dtype != RG_I64) continue;
         int64_t index = dtype == RG_I64 ? ((const int64_t *)call->in[k])[position] : ((const int32_t *)call->in[k])[position];
-        snprintf(reason, sizeof reason, "index %lld at position %lld is out of range", (long long)index,
-                 (long long)position);
+        snprintf(text, size, "index %lld at position %lld is out of range", (long long)index, (long long)position);
     }
+}
+
+static void report_fault(rg_tape *tape, const rg_request *request, const rg_work *work, int64_t position)
+{
+    char reason[RG_REASON_SIZE];
+    rg_tensor in[RG_MAX_OPERANDS];
+    int n = 0;
+    const rg_node *node = work->node == RG_NONE ? NULL : &tape->nodes[request->first + work->node];
+    rg_fault_reason(work, position, reason, sizeof reason);
     for (uint32_t k = 0; node && k < node->operands && k < RG_MAX_OPERANDS; k++)
         in[n++] = rg_handle(tape, rg_edges(tape, node)[k]);
     rg_fail_op(tape, node ? node->site : NULL, RG_E_INDEX, node ? node->op->name : "index", reason, n, in);
+}
+
+/* ---- Engines ---------------------------------------------------------------------------------------------------------------- */
+
+bool rg_engine_reserve(rg_engine *engine, const rg_plan *plan)
+{
+    if (plan->workspace_bytes <= engine->workspace_bytes) return true;
+    size_t rounded;
+    if (!rg_size_align(plan->workspace_bytes, 4096, &rounded)) return false;
+    void *larger = aligned_alloc(4096, rounded);
+    if (!larger) return false;
+    free(engine->workspace);
+    engine->workspace = larger;
+    engine->workspace_bytes = rounded;
+    return true;
+}
+
+void rg_engine_free(rg_engine *engine)
+{
+    rg_pool_free(engine->pool);
+    free(engine->workspace);
+}
+
+const rg_work *rg_plan_do(rg_engine *engine, rg_plan *plan)
+{
+    *plan->fault = INT64_MAX;
+    for (const rg_step *step = plan->steps; (step = step->kernel(step)) < plan->last; step++) {
+        if (step->work) run_work(engine, step->work);
+        if (*plan->fault != INT64_MAX) return step->work;
+    }
+    return NULL;
 }
 
 /* ---- Setting pointers ------------------------------------------------------------------------------------------------------ */
@@ -170,7 +206,15 @@ static bool recompute_missing(rg_tape *tape, const rg_request *request, const rg
     return count == 0 || rg_recompute(tape, missing, count);
 }
 
-static inline void move_region(rg_plan *plan, size_t region, void *base)
+size_t rg_plan_region(const rg_plan *plan, rg_place place, size_t index)
+{
+    const size_t gradients = plan->source_count + plan->output_count, workspace = gradients + plan->sink_count;
+    const size_t first[] = { [RG_IN_SOURCE] = 0, [RG_IN_OUTPUT] = plan->source_count, [RG_IN_GRADIENT] = gradients,
+                             [RG_IN_WORKSPACE] = workspace, [RG_IN_NUMBERS] = workspace + 1 };
+    return first[place] + index;
+}
+
+void rg_plan_move(rg_plan *plan, size_t region, void *base)
 {
     const rg_region *moved = &plan->regions[region];
     if (moved->base == base) return;
@@ -185,7 +229,7 @@ static bool find_sources(rg_tape *tape, const rg_request *request, rg_plan *plan
     for (size_t i = 0; i < plan->source_count; i++) {
         const rg_node *node = source_node(tape, request, &plan->sources[i]);
         if (node->op != &rg_op_parameter) {
-            move_region(plan, i, node->data);
+            rg_plan_move(plan, i, node->data);
             continue;
         }
         const rg_parameter_leaf *leaf = node->attributes;
@@ -196,21 +240,8 @@ static bool find_sources(rg_tape *tape, const rg_request *request, rg_plan *plan
                     text, rg_site_short(node->site));
             return false;
         }
-        move_region(plan, i, rg_param_pointer(leaf->param));
+        rg_plan_move(plan, i, rg_param_pointer(leaf->param));
     }
-    return true;
-}
-
-static bool grow_workspace(rg_tape *tape, size_t bytes)
-{
-    if (bytes <= tape->workspace_bytes) return true;
-    size_t rounded;
-    if (!rg_size_align(bytes, 4096, &rounded)) return false;
-    void *larger = aligned_alloc(4096, rounded);
-    if (!larger) return false;
-    free(tape->workspace);
-    tape->workspace = larger;
-    tape->workspace_bytes = rounded;
     return true;
 }
 
@@ -220,10 +251,10 @@ static bool find_outputs(rg_tape *tape, rg_plan *plan)
         const size_t bytes = plan->outputs[i].bytes;
         void *output = rg_arena_take(&tape->values, bytes ? bytes : 1);
         if (!output) return false;
-        move_region(plan, plan->source_count + i, output);
+        rg_plan_move(plan, rg_plan_region(plan, RG_IN_OUTPUT, i), output);
     }
-    if (!grow_workspace(tape, plan->workspace_bytes)) return false;
-    move_region(plan, plan->source_count + plan->output_count + plan->sink_count, tape->workspace);
+    if (!rg_engine_reserve(&tape->engine, plan)) return false;
+    rg_plan_move(plan, rg_plan_region(plan, RG_IN_WORKSPACE, 0), tape->engine.workspace);
     return true;
 }
 
@@ -241,24 +272,20 @@ static bool bind(rg_tape *tape, const rg_request *request, rg_plan *plan)
                 plan->workspace_bytes);
         return false;
     }
-    const size_t first = plan->source_count + plan->output_count;
     for (size_t i = 0; i < plan->sink_count; i++)
-        move_region(plan, first + i, rg_param_gradient_pointer(sink_of(tape, request, plan, i)));
+        rg_plan_move(plan, rg_plan_region(plan, RG_IN_GRADIENT, i), rg_param_gradient_pointer(sink_of(tape, request, plan, i)));
+    if (request->update)
+        rg_plan_move(plan, rg_plan_region(plan, RG_IN_NUMBERS, 0), (void *)(uintptr_t)request->update->numbers);
     return true;
 }
 
 bool rg_plan_run(rg_tape *tape, const rg_request *request, rg_plan *plan)
 {
     if (!bind(tape, request, plan)) return false;
-    *plan->fault = INT64_MAX;
-    for (const rg_step *step = plan->steps; (step = step->kernel(step)) < plan->last; step++) {
-        if (step->work) run_work(tape, step->work);
-        if (*plan->fault == INT64_MAX) continue;
-        report_fault(tape, request, step->work, *plan->fault);
-        return false;
-    }
+    const rg_work *faulty = rg_plan_do(&tape->engine, plan);
+    if (faulty) return report_fault(tape, request, faulty, *plan->fault), false;
     for (size_t i = 0; i < plan->output_count; i++)
-        tape->nodes[request->first + plan->outputs[i].node].data = plan->regions[plan->source_count + i].base;
+        tape->nodes[request->first + plan->outputs[i].node].data = plan->regions[rg_plan_region(plan, RG_IN_OUTPUT, i)].base;
     for (size_t i = 0; i < plan->sink_count; i++) rg_param_mark_written(sink_of(tape, request, plan, i));
     tape->stats.steps += plan->step_count;
     return true;

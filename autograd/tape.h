@@ -75,6 +75,14 @@ typedef struct {
     uint64_t losses;            /* of the cache */
 } rg_answer;
 
+/* What plans run on. */
+typedef struct {
+    int threads;
+    rg_pool *pool;              /* NULL until it is needed */
+    void *workspace;
+    size_t workspace_bytes;
+} rg_engine;
+
 struct rg_tape {
     rg_error error;
     uint32_t epoch;
@@ -114,10 +122,8 @@ struct rg_tape {
     rg_arena inner_transient;   /* of one that computes again what another needs */
     rg_arena scope_names;
     rg_cache *cache;
-    rg_pool *pool;
-    int threads, simd;          /* simd: 0 portable, 1 AVX2, 2 AVX-512 */
-    void *workspace;
-    size_t workspace_bytes;
+    rg_engine engine;
+    int simd;                   /* 0 portable, 1 AVX2, 2 AVX-512 */
     rg_tape_stats stats;
 };
 
@@ -190,6 +196,8 @@ void rg_param_mark_written(rg_param param);
 /* Starts from zero if the gradient has been consumed; whether it then holds anything to add to. */
 bool rg_params_begin_backward(rg_params *params);
 void rg_params_end_backward(rg_params *params, bool succeeded);
+/* As that, of a pass that has moved theta instead of writing gradients. */
+void rg_params_end_update(rg_params *params, bool succeeded);
 /* Zeroes the gradients of parameters that no backward pass has reached. */
 void rg_params_fill_unwritten(rg_params *params);
 

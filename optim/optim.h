@@ -7,8 +7,7 @@
  *     rg_opt_clip_norm(opt, 1.0);
  *     for (...) {
  *         ...
- *         rg_backward(loss);
- *         rg_opt_step(opt);
+ *         rg_opt_minimise(opt, loss);    // or rg_backward(loss), as often as you like, and rg_opt_step(opt)
  *     }
  *     rg_opt_free(opt);
  *
@@ -83,6 +82,12 @@ RG_API void rg_opt_free(rg_opt *opt);
  *         tape has failed. RG_E_STATE theta has grown since the optimiser was made; this sticks to the store as
  *         well. On an error nothing changes. */
 RG_API rg_status rg_opt_step(rg_opt *opt);
+/* rg_backward(loss) and rg_opt_step(opt) in one, with the same bits. Plain gradient descent, without momentum, decay or
+ * clipping by the norm, then moves each parameter as soon as its gradient is there, and the gradient is not kept: do not
+ * read it afterwards.
+ * errors  as rg_backward, on the tape; and as rg_opt_step. */
+RG_API rg_status rg_opt_minimise(rg_opt *opt, rg_tensor loss);
+RG_API rg_status rg_opt_minimise_at(const char *site, rg_opt *opt, rg_tensor loss);
 /* Why the last step did nothing; "" if it did. Never NULL. */
 RG_API const char *rg_opt_message(const rg_opt *opt);
 /* "sgd", "momentum", "adam", "adamw"; "" for NULL. */
@@ -146,5 +151,9 @@ RG_API void rg_opt_set_step_count(rg_opt *opt, uint64_t steps);
 
 #ifdef __cplusplus
 }
+#endif
+
+#ifndef RG_NO_SITES
+#define rg_opt_minimise(...) rg_opt_minimise_at(RG_SITE, __VA_ARGS__)
 #endif
 #endif

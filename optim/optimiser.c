@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "evaluate.h"
 #include "rules.h"
 #include "simd.h"
 #include "size.h"
@@ -219,22 +220,58 @@ static bool is_ready(rg_opt *opt)
     return false;
 }
 
+/* The numbers of the next step; the norm is that of the whole gradient, if it is to be clipped. */
+static rg_opt_numbers next_numbers(const rg_opt *opt, double norm)
+{
+    rg_opt_numbers numbers = { .scale = 1.0, .limit = opt->clip_value > 0.0 ? opt->clip_value : INFINITY };
+    if (norm > opt->clip_norm) numbers.scale = opt->clip_norm / norm;
+    opt->rule->prepare(&opt->options, opt->steps + 1, rg_opt_learning_rate(opt), &numbers);
+    return numbers;
+}
+
 rg_status rg_opt_step(rg_opt *opt)
 {
     if (!opt) return RG_E_NULL;
     if (!is_ready(opt)) return RG_E_STATE;
-
-    rg_opt_numbers numbers = { .scale = 1.0, .limit = opt->clip_value > 0.0 ? opt->clip_value : INFINITY };
-    double norm = opt->clip_norm > 0.0 ? gradient_norm(opt->theta, opt->kernels) : 0.0;
-    if (norm > opt->clip_norm) numbers.scale = opt->clip_norm / norm;
-    opt->rule->prepare(&opt->options, opt->steps + 1, rg_opt_learning_rate(opt), &numbers);
-
+    const double norm = opt->clip_norm > 0.0 ? gradient_norm(opt->theta, opt->kernels) : 0.0;
+    const rg_opt_numbers numbers = next_numbers(opt, norm);
     opt->kernels->update[opt->rule->update](opt->count, rg_params_data(opt->theta), rg_params_gradient(opt->theta),
                                             opt->states, &numbers);
     opt->steps++;
     rg_params_changed(opt->theta);
     rg_params_consume_gradient(opt->theta);
     return RG_OK;
+}
+
+/* What needs nothing but each number's own gradient. A parameter that the loss does not reach must not move, so there
+ * is no decay. */
+static bool goes_with_gradient(const rg_opt *opt)
+{
+    return opt->rule->update == RG_OPT_SGD && opt->clip_norm == 0.0 && opt->options.weight_decay == 0.0 &&
+           opt->count == (size_t)rg_params_count(opt->theta);
+}
+
+rg_status rg_opt_minimise_at(const char *site, rg_opt *opt, rg_tensor loss)
+{
+    if (!opt) return RG_E_NULL;
+    opt->message[0] = '\0';
+    if (!goes_with_gradient(opt)) {
+        const rg_status status = rg_backward_at(site, loss);
+        return status ? status : rg_opt_step(opt);
+    }
+    const rg_opt_numbers numbers = next_numbers(opt, 0.0);
+    const rg_update update = { .op = &rg_opt_sgd_update, .numbers = &numbers, .store = opt->theta };
+    bool updated;
+    const rg_status status = rg_backward_update(site, loss, &update, &updated);
+    if (status) return status;
+    if (!updated) return rg_opt_step(opt);
+    opt->steps++;
+    return RG_OK;
+}
+
+rg_status rg_opt_minimise(rg_opt *opt, rg_tensor loss)
+{
+    return rg_opt_minimise_at(NULL, opt, loss);
 }
 
 /* ---- Settings and state ---------------------------------------------------------------------------------------- */

@@ -33,6 +33,9 @@ typedef struct {
     double (*squares)(size_t count, const void *numbers);
 } rg_opt_kernels;
 
+/* The rule without states as an op that gives the moved theta: of theta, its gradient, and the numbers (uniform). */
+extern const rg_op rg_opt_sgd_update;
+
 /* The kernels for f32 or f64 and a level of rg_simd_level; the same bits on every level. */
 const rg_opt_kernels *rg_opt_kernels_for(rg_dtype dtype, int level);
 

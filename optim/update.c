@@ -3,6 +3,7 @@
 
 #include "rules.h"
 #include "simd.h"
+#include "step.h"
 
 #define CHUNK ((size_t)1024)
 #define LANES ((size_t)8)
@@ -55,6 +56,17 @@
 #include "update_template.h"
 #undef NAME
 #undef TARGET
+
+static const rg_op_steps sgd_steps = {
+    .one = { sgd_step_f32, sgd_step_f64 },
+    .many = { { sgd_step_f32, sgd_step_f32_avx2, sgd_step_f32_avx512 },
+              { sgd_step_f64, sgd_step_f64_avx2, sgd_step_f64_avx512 } },
+};
+const rg_op rg_opt_sgd_update = {
+    .name = "sgd_update", .doc = "theta after a step of gradient descent", .arity = 3, .uniform = 4, .steps = &sgd_steps,
+    .f32 = sgd_kernel_f32, .f64 = sgd_kernel_f64, .f32_simd = { sgd_kernel_f32_avx2, sgd_kernel_f32_avx512 },
+    .f64_simd = { sgd_kernel_f64_avx2, sgd_kernel_f64_avx512 },
+};
 
 const rg_opt_kernels *rg_opt_kernels_for(rg_dtype dtype, int level)
 {

@@ -22,6 +22,18 @@ static TARGET void NAME(sgd)(size_t count, void *theta, const void *gradient, vo
         x[i] -= rate * (NAME(clipped)(g[i], scale, limit) + decay * x[i]);
 }
 
+/* As an op. It runs over theta in place, in part, and fused into what computes the gradient. */
+static void NAME(sgd_kernel)(const rg_call *call, int64_t begin, int64_t end)
+{
+    NAME(sgd)((size_t)(end - begin), (REAL *)call->out + begin, (const REAL *)call->in[1] + begin, NULL, call->in[2]);
+}
+
+static const rg_step *NAME(sgd_step)(const rg_step *step)
+{
+    NAME(sgd)((size_t)step->count, step->out, step->in[1], NULL, step->in[2]);
+    return RG_NEXT_STEP(step);
+}
+
 static TARGET void NAME(momentum)(size_t count, void *theta, const void *gradient, void *const *states,
                               const rg_opt_numbers *numbers)
 {
