@@ -130,6 +130,7 @@ typedef struct {
 /* Every axis. */
 #define RG_ALL_AXES ((rg_axes){ .count = 0 })
 
+typedef struct rg_program rg_program;
 typedef struct rg_tape rg_tape;
 typedef struct rg_op rg_op;
 
@@ -313,6 +314,8 @@ RG_API rg_tensor rg_parameter(rg_tape *tape, rg_param param);
 
 /* The key (seed, stream) of one random draw, i64[2]: a leaf, so a new draw needs no new plan. */
 RG_API rg_tensor rg_random_key(rg_tape *tape, uint64_t seed, uint64_t stream);
+/* The key of the store's next draw: (rg_params_seed, rg_params_draw). A compiled program draws it anew for each run. */
+RG_API rg_tensor rg_random_draw(rg_tape *tape, rg_params *store);
 
 /* ---- Elementwise ops: f32 and f64, operands of one dtype, NumPy broadcasting ------------------------
  * errors  RG_E_NULL, RG_E_TAPE, RG_E_DTYPE, RG_E_SHAPE sizes do not broadcast.
@@ -454,6 +457,44 @@ RG_API rg_status rg_vjp(rg_tensor y, rg_tensor seed, const rg_tensor *wrt, int n
 RG_API rg_status rg_backward(rg_tensor loss);
 /* As rg_backward for y of any shape, with its cotangent. */
 RG_API rg_status rg_backward_seeded(rg_tensor y, rg_tensor seed);
+
+/* ---- Programs: recorded once, run without recording ----------------------------------------------------
+ *
+ *     rg_tensor x = rg_input(tape, RG_F32, RG_SHAPE(32, 784), numbers);
+ *     rg_tensor y = rg_nn_forward(net, x);
+ *     rg_program *program = rg_compile(1, &x, 1, &y);
+ *     rg_tape_reset(tape);
+ *     for (...) {
+ *         rg_program_bind(program, 0, numbers);
+ *         rg_program_run(program);
+ *         use(rg_program_output(program, 0));
+ *     }
+ *     rg_program_free(program);
+ *
+ * A program computes what the same recording would, with the same bits, and depends on its tape no more. Parameters
+ * are read, and gradients written, where they are at each run: their stores must outlive it. What rg_random_draw gave
+ * (dropout, in a module) is drawn anew at each run; all other numbers are those that were recorded, until they are
+ * bound. One program runs on one thread at a time. */
+
+/* rg_compile(inputs, in, outputs, out): computes out[0], ... from what is bound to in[0], ...
+ * in      leaves: inputs, constants, scalars, keys; the shapes are fixed. NULL if there are none
+ * Returns NULL if it could not; the tape has then failed with the reason: RG_E_NULL, RG_E_TAPE, RG_E_MEMORY, and
+ * RG_E_ARGUMENT for an input that is not a leaf, or an output that is one. To be freed with rg_program_free. */
+RG_API rg_program *rg_compile(int inputs, const rg_tensor *in, int outputs, const rg_tensor *out);
+/* Each run does what rg_backward(loss) would; output 0 is the loss. errors also those of rg_backward. */
+RG_API rg_program *rg_compile_backward(rg_tensor loss, int inputs, const rg_tensor *in);
+RG_API void rg_program_free(rg_program *program);
+
+/* From now on input number `input` is read from there, at each run. The data must be laid out as recorded.
+ * errors  RG_E_NULL, RG_E_ARGUMENT there is no such input. */
+RG_API rg_status rg_program_bind(rg_program *program, int input, const void *data);
+/* errors  RG_E_NULL, RG_E_INDEX an index out of range, and what an optimiser's step says; outputs and gradients are
+ *         then undefined, and the next run may succeed. */
+RG_API rg_status rg_program_run(rg_program *program);
+/* The value of the last run; NULL if there is no such output. It stays where it is. */
+RG_API const void *rg_program_output(const rg_program *program, int output);
+/* Why the last call failed; "" if it did not. Never NULL. */
+RG_API const char *rg_program_message(const rg_program *program);
 
 /* ---- Ops: one struct is all there is to an op --------------------------------------------------------- */
 

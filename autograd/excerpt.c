@@ -13,31 +13,6 @@ static bool is_number(const rg_node *node)
     return node->op->arity == 0 && node->op->kind != RG_LEAF;
 }
 
-/* ---- Before and after ------------------------------------------------------------------------------------------ */
-
-static rg_bookmark bookmark(const rg_tape *tape)
-{
-    return (rg_bookmark){ .nodes = tape->node_count, .edges = tape->edge_count, .signature = tape->signature_count,
-                          .externals = tape->external_count, .open_gradient = tape->segment_open_gradient,
-                          .records = tape->records };
-}
-
-static void forget_since(rg_tape *tape, const rg_bookmark *before)
-{
-    for (size_t i = before->externals; i < tape->external_count; i++)
-        tape->nodes[tape->externals[i]].slot_segment = 0;
-    for (size_t i = 0; i < tape->binding_count; i++)
-        for (size_t k = 0; k < tape->bindings[i].capacity; k++)
-            if (tape->bindings[i].leaf[k] >= before->nodes) tape->bindings[i].leaf[k] = UINT32_MAX;
-    tape->node_count = before->nodes;
-    tape->edge_count = before->edges;
-    tape->signature_count = before->signature;
-    tape->external_count = before->externals;
-    tape->segment_open_gradient = before->open_gradient;
-    tape->records.current = before->records.current;
-    tape->records.used = before->records.used;
-}
-
 /* ---- The gradient ---------------------------------------------------------------------------------------------- */
 
 /* A parameter, or an input if no parameter is at hand, and whatever depends on it. */
@@ -188,7 +163,7 @@ rg_status rg_excerpt_begin(rg_excerpt *excerpt, rg_tensor t, bool adjoints)
     const rg_node *node = rg_node_of(t, &reason);
     *excerpt = (rg_excerpt){ .tape = t.tape };
     if (!t.tape) return RG_E_NULL;
-    excerpt->before = bookmark(t.tape);
+    excerpt->before = rg_tape_mark(t.tape);
     if (!node) return rg_fail(t.tape, NULL, reason, "dot: the tensor is from before rg_tape_reset"), reason;
     rg_sweep sweep;
     adjoints = adjoints && rg_dtype_is_float((rg_dtype)node->dtype) && rg_shape_count(*node->shape) == 1;
@@ -204,6 +179,6 @@ rg_status rg_excerpt_begin(rg_excerpt *excerpt, rg_tensor t, bool adjoints)
 void rg_excerpt_end(rg_excerpt *excerpt)
 {
     if (!excerpt->tape) return;
-    forget_since(excerpt->tape, &excerpt->before);
+    rg_tape_forget(excerpt->tape, &excerpt->before);
     rg_arena_rewind(&excerpt->tape->scratch);
 }

@@ -6,13 +6,6 @@
 
 #define RG_NOT_SHOWN UINT32_MAX
 
-/* What the tape looked like before the adjoints were recorded. */
-typedef struct {
-    size_t nodes, edges, signature, externals;
-    bool open_gradient;
-    rg_arena records;
-} rg_bookmark;
-
 /* Entry k is the k-th of the nodes shown, in the order of recording. */
 typedef struct {
     rg_tape *tape;

@@ -76,6 +76,19 @@ rg_tensor rg_random_key_at(const char *site, rg_tape *tape, uint64_t seed, uint6
     return copied_leaf(site, tape, &rg_op_random_key, RG_I64, RG_SHAPE(2), key, RG_NODE_NO_GRADIENT);
 }
 
+rg_tensor rg_random_draw_at(const char *site, rg_tape *tape, rg_params *store)
+{
+    if (!tape || tape->error.status) return (rg_tensor){ 0 };
+    if (rg_params_status(store))
+        return rg_fail(tape, site, rg_params_status(store), "random_key: %s", rg_params_message(store));
+    uint64_t *key = rg_arena_take(&tape->values, 2 * sizeof *key);
+    if (!key) return rg_fail(tape, site, RG_E_MEMORY, "random_key: out of memory");
+    key[0] = rg_params_seed(store);
+    key[1] = rg_params_draw(store);
+    const rg_drawn_key drawn = { store };
+    return rg_record_leaf(tape, site, &rg_op_random_key, RG_I64, RG_SHAPE(2), &drawn, sizeof drawn, key, RG_NODE_NO_GRADIENT);
+}
+
 /* ---- Parameters: one leaf for each (and one without gradient), as long as theta does not change -------- */
 
 static rg_binding *bind_store(rg_tape *tape, rg_params *store)

@@ -16,6 +16,7 @@ PLAIN(rg_tensor, rg_scalar, (rg_tape *tape, rg_dtype dtype, double value), (NULL
 PLAIN(rg_tensor, rg_full, (rg_tape *tape, rg_dtype dtype, rg_shape shape, double value), (NULL, tape, dtype, shape, value))
 PLAIN(rg_tensor, rg_parameter, (rg_tape *tape, rg_param param), (NULL, tape, param))
 PLAIN(rg_tensor, rg_random_key, (rg_tape *tape, uint64_t seed, uint64_t stream), (NULL, tape, seed, stream))
+PLAIN(rg_tensor, rg_random_draw, (rg_tape *tape, rg_params *store), (NULL, tape, store))
 PLAIN(rg_tensor, rg_add, (rg_tensor a, rg_tensor b), (NULL, a, b))
 PLAIN(rg_tensor, rg_sub, (rg_tensor a, rg_tensor b), (NULL, a, b))
 PLAIN(rg_tensor, rg_mul, (rg_tensor a, rg_tensor b), (NULL, a, b))
@@ -73,3 +74,5 @@ PLAIN(rg_status, rg_vjp, (rg_tensor y, rg_tensor seed, const rg_tensor *wrt, int
 PLAIN(rg_status, rg_backward, (rg_tensor loss), (NULL, loss))
 PLAIN(rg_status, rg_backward_seeded, (rg_tensor y, rg_tensor seed), (NULL, y, seed))
 PLAIN(rg_tensor, rg_apply, (const rg_op *op, const void *attributes, int n, const rg_tensor *in), (NULL, op, attributes, n, in))
+PLAIN(rg_program *, rg_compile, (int inputs, const rg_tensor *in, int outputs, const rg_tensor *out), (NULL, inputs, in, outputs, out))
+PLAIN(rg_program *, rg_compile_backward, (rg_tensor loss, int inputs, const rg_tensor *in), (NULL, loss, inputs, in))

@@ -80,7 +80,7 @@ static void mark(rg_builder *b, uint32_t node)
 /* What rg_keep marked is computed with its segment, and not when an older value is computed again. */
 static bool keeps(const rg_builder *b, const rg_node *node)
 {
-    return node->flags & RG_NODE_KEEP && b->request->first == b->tape->segment_first;
+    return node->flags & RG_NODE_KEEP && b->request->first == b->tape->segment_first && !b->request->apart;
 }
 
 static void mark_needed(rg_builder *b)

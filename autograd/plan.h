@@ -132,6 +132,7 @@ typedef struct {
     bool accumulate;           /* add to the gradients instead of writing them */
     const rg_update *update;   /* or: to be applied to them, instead of writing them; or NULL */
     bool optimise;             /* merge, join and reuse; else node by node */
+    bool apart;                /* from the tape: what is marked to be kept there is of no concern */
 } rg_request;
 
 /* Builds a plan into `plan` (all zeros); false when out of memory. Its arena must be freed either way. */

@@ -173,3 +173,26 @@ void rg_trace_begin(rg_tape *tape)
     tape->segment = 1;
     tape->segment_open_gradient = false;
 }
+
+rg_bookmark rg_tape_mark(const rg_tape *tape)
+{
+    return (rg_bookmark){ .nodes = tape->node_count, .edges = tape->edge_count, .signature = tape->signature_count,
+                          .externals = tape->external_count, .open_gradient = tape->segment_open_gradient,
+                          .records = tape->records };
+}
+
+void rg_tape_forget(rg_tape *tape, const rg_bookmark *since)
+{
+    for (size_t i = since->externals; i < tape->external_count; i++)
+        tape->nodes[tape->externals[i]].slot_segment = 0;
+    for (size_t i = 0; i < tape->binding_count; i++)
+        for (size_t k = 0; k < tape->bindings[i].capacity; k++)
+            if (tape->bindings[i].leaf[k] >= since->nodes) tape->bindings[i].leaf[k] = UINT32_MAX;
+    tape->node_count = since->nodes;
+    tape->edge_count = since->edges;
+    tape->signature_count = since->signature;
+    tape->external_count = since->externals;
+    tape->segment_open_gradient = since->open_gradient;
+    tape->records.current = since->records.current;
+    tape->records.used = since->records.used;
+}

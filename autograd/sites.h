@@ -20,6 +20,7 @@ RG_API rg_tensor rg_scalar_at(const char *site, rg_tape *tape, rg_dtype dtype, d
 RG_API rg_tensor rg_full_at(const char *site, rg_tape *tape, rg_dtype dtype, rg_shape shape, double value);
 RG_API rg_tensor rg_parameter_at(const char *site, rg_tape *tape, rg_param param);
 RG_API rg_tensor rg_random_key_at(const char *site, rg_tape *tape, uint64_t seed, uint64_t stream);
+RG_API rg_tensor rg_random_draw_at(const char *site, rg_tape *tape, rg_params *store);
 RG_API rg_tensor rg_add_at(const char *site, rg_tensor a, rg_tensor b);
 RG_API rg_tensor rg_sub_at(const char *site, rg_tensor a, rg_tensor b);
 RG_API rg_tensor rg_mul_at(const char *site, rg_tensor a, rg_tensor b);
@@ -76,6 +77,8 @@ RG_API rg_status rg_grad_at(const char *site, rg_tensor y, const rg_tensor *wrt,
 RG_API rg_status rg_vjp_at(const char *site, rg_tensor y, rg_tensor seed, const rg_tensor *wrt, int n, rg_tensor *out);
 RG_API rg_status rg_backward_at(const char *site, rg_tensor loss);
 RG_API rg_status rg_backward_seeded_at(const char *site, rg_tensor y, rg_tensor seed);
+RG_API rg_program *rg_compile_at(const char *site, int inputs, const rg_tensor *in, int outputs, const rg_tensor *out);
+RG_API rg_program *rg_compile_backward_at(const char *site, rg_tensor loss, int inputs, const rg_tensor *in);
 RG_API rg_tensor rg_apply_at(const char *site, const rg_op *op, const void *attributes, int n, const rg_tensor *in);
 
 #ifndef RG_NO_SITES
@@ -86,6 +89,7 @@ RG_API rg_tensor rg_apply_at(const char *site, const rg_op *op, const void *attr
 #define rg_full(...) rg_full_at(RG_SITE, __VA_ARGS__)
 #define rg_parameter(...) rg_parameter_at(RG_SITE, __VA_ARGS__)
 #define rg_random_key(...) rg_random_key_at(RG_SITE, __VA_ARGS__)
+#define rg_random_draw(...) rg_random_draw_at(RG_SITE, __VA_ARGS__)
 #define rg_add(...) rg_add_at(RG_SITE, __VA_ARGS__)
 #define rg_sub(...) rg_sub_at(RG_SITE, __VA_ARGS__)
 #define rg_mul(...) rg_mul_at(RG_SITE, __VA_ARGS__)
@@ -142,6 +146,8 @@ RG_API rg_tensor rg_apply_at(const char *site, const rg_op *op, const void *attr
 #define rg_vjp(...) rg_vjp_at(RG_SITE, __VA_ARGS__)
 #define rg_backward(...) rg_backward_at(RG_SITE, __VA_ARGS__)
 #define rg_backward_seeded(...) rg_backward_seeded_at(RG_SITE, __VA_ARGS__)
+#define rg_compile(...) rg_compile_at(RG_SITE, __VA_ARGS__)
+#define rg_compile_backward(...) rg_compile_backward_at(RG_SITE, __VA_ARGS__)
 #define rg_apply(...) rg_apply_at(RG_SITE, __VA_ARGS__)
 #endif
 

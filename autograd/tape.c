@@ -113,12 +113,14 @@ static inline bool repeats_op(const rg_tape *tape, const rg_op *op, const void *
     return op->attribute_size == 0 || (attributes && memcmp(attributes, node->attributes, op->attribute_size) == 0);
 }
 
-static bool repeats_leaf(const rg_tape *tape, const rg_op *op, rg_dtype dtype, const rg_shape *shape, uint8_t flags)
+static bool repeats_leaf(const rg_tape *tape, const rg_op *op, rg_dtype dtype, const rg_shape *shape,
+                         const void *attributes, uint8_t flags)
 {
     if (tape->node_count >= tape->last_nodes) return false;
     const rg_node *node = &tape->nodes[tape->node_count];
     return node->op == op && node->dtype == (uint8_t)dtype && node->first_word == tape->signature_count &&
-           (node->flags & ~RG_NODE_KEEP) == flags && rg_shape_equal(*node->shape, *shape);
+           (node->flags & ~RG_NODE_KEEP) == flags && !node->attributes == !attributes &&
+           rg_shape_equal(*node->shape, *shape);
 }
 
 /* All but what the node is. */
@@ -175,7 +177,7 @@ rg_tensor rg_record_leaf(rg_tape *tape, const char *site, const rg_op *op, rg_dt
     if (!tape || tape->error.status) return (rg_tensor){ 0 };
     flags |= state_flags(tape);
     if (flags & RG_NODE_NO_GRADIENT) flags &= (uint8_t)~RG_NODE_NEEDS_GRADIENT;
-    if (repeats_leaf(tape, op, dtype, &shape, flags)) {
+    if (repeats_leaf(tape, op, dtype, &shape, attributes, flags)) {
         if (attribute_bytes) memcpy((void *)(uintptr_t)tape->nodes[tape->node_count].attributes, attributes, attribute_bytes);
         return repeat(tape, site, data);
     }

@@ -50,6 +50,11 @@ typedef struct {
     uint64_t version;           /* of the store when the leaf was recorded */
 } rg_parameter_leaf;
 
+/* Whose next draw a random key is, in its attributes; a key given by the caller has none. */
+typedef struct {
+    rg_params *store;
+} rg_drawn_key;
+
 typedef struct {
     uint32_t parent;
     const char *path;           /* "net.fc1" */
@@ -174,6 +179,15 @@ rg_plan *rg_known_answer(const rg_tape *tape);
 void rg_trace_part(rg_tape *tape);
 /* Begins a trace. */
 void rg_trace_begin(rg_tape *tape);
+
+/* What is recorded only to be looked at, and then forgotten: the tape is then as it was. */
+typedef struct {
+    size_t nodes, edges, signature, externals;
+    bool open_gradient;
+    rg_arena records;
+} rg_bookmark;
+rg_bookmark rg_tape_mark(const rg_tape *tape);
+void rg_tape_forget(rg_tape *tape, const rg_bookmark *since);
 
 /* The tape fails with: site: op: reason: operands with their shapes. */
 rg_tensor rg_fail_op(rg_tape *tape, const char *site, rg_status status, const char *op, const char *reason, int n,

@@ -105,9 +105,7 @@ rg_tensor rg_nn_dropout_forward_at(const char *site, const rg_nn_dropout *layer,
                        layer->probability);
     if (layer->probability == 0.0 || !rg_is_training(tape)) return x;
 
-    uint64_t stream = rg_params_draw(layer->store);
-    rg_tensor key = rg_random_key_at(site, tape, rg_params_seed(layer->store), stream);
-    return rg_dropout_at(site, x, layer->probability, key);
+    return rg_dropout_at(site, x, layer->probability, rg_random_draw_at(site, tape, layer->store));
 }
 
 rg_tensor rg_nn_dropout_forward(const rg_nn_dropout *layer, rg_tensor x)

@@ -88,6 +88,11 @@ RG_API rg_status rg_opt_step(rg_opt *opt);
  * errors  as rg_backward, on the tape; and as rg_opt_step. */
 RG_API rg_status rg_opt_minimise(rg_opt *opt, rg_tensor loss);
 RG_API rg_status rg_opt_minimise_at(const char *site, rg_opt *opt, rg_tensor loss);
+/* A program whose every run does what rg_opt_minimise(opt, loss) would: see rg_compile_backward, also for errors and for
+ * `in`. The optimiser must outlive it, and may be changed between runs. Its learning rate and the like are those of each
+ * run. */
+RG_API rg_program *rg_opt_compile(rg_opt *opt, rg_tensor loss, int inputs, const rg_tensor *in);
+RG_API rg_program *rg_opt_compile_at(const char *site, rg_opt *opt, rg_tensor loss, int inputs, const rg_tensor *in);
 /* Why the last step did nothing; "" if it did. Never NULL. */
 RG_API const char *rg_opt_message(const rg_opt *opt);
 /* "sgd", "momentum", "adam", "adamw"; "" for NULL. */
@@ -155,5 +160,6 @@ RG_API void rg_opt_set_step_count(rg_opt *opt, uint64_t steps);
 
 #ifndef RG_NO_SITES
 #define rg_opt_minimise(...) rg_opt_minimise_at(RG_SITE, __VA_ARGS__)
+#define rg_opt_compile(...) rg_opt_compile_at(RG_SITE, __VA_ARGS__)
 #endif
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "evaluate.h"
+#include "program.h"
 #include "rules.h"
 #include "simd.h"
 #include "size.h"
@@ -33,6 +34,7 @@ struct rg_opt {
     rg_opt_schedule schedule;
     double clip_norm, clip_value;
     uint64_t steps;
+    rg_opt_numbers numbers; /* of a compiled step */
     void *states[RG_OPT_MOST_STATES];
     char message[160];
 };
@@ -202,18 +204,22 @@ double rg_opt_gradient_norm(rg_params *theta)
     return theta ? gradient_norm(theta, rg_opt_kernels_for(rg_params_dtype(theta), rg_simd_level())) : 0.0;
 }
 
+/* Whether theta is what it was when the optimiser was made; else the message says so. */
+static bool fits(rg_opt *opt)
+{
+    opt->message[0] = '\0';
+    const size_t count = (size_t)rg_params_count(opt->theta);
+    if (count == opt->count) return true;
+    snprintf(opt->message, sizeof opt->message, "%s: theta has grown from %zu numbers to %zu since the optimiser was made",
+             opt->rule->name, opt->count, count);
+    rg_params_fail(opt->theta, RG_E_STATE, "%s", opt->message);
+    return false;
+}
+
 /* Whether a step can be made; else the message says why not. */
 static bool is_ready(rg_opt *opt)
 {
-    opt->message[0] = '\0';
-    size_t count = (size_t)rg_params_count(opt->theta);
-    if (count != opt->count) {
-        snprintf(opt->message, sizeof opt->message,
-                 "%s: theta has grown from %zu numbers to %zu since the optimiser was made", opt->rule->name,
-                 opt->count, count);
-        rg_params_fail(opt->theta, RG_E_STATE, "%s", opt->message);
-        return false;
-    }
+    if (!fits(opt)) return false;
     if (rg_params_gradient_ready(opt->theta)) return true;
     snprintf(opt->message, sizeof opt->message, "%s: no gradient: no rg_backward succeeded since the last step",
              opt->rule->name);
@@ -272,6 +278,40 @@ rg_status rg_opt_minimise_at(const char *site, rg_opt *opt, rg_tensor loss)
 rg_status rg_opt_minimise(rg_opt *opt, rg_tensor loss)
 {
     return rg_opt_minimise_at(NULL, opt, loss);
+}
+
+/* ---- Compiled steps ------------------------------------------------------------------------------------------- */
+
+static rg_status begin_step(void *context, bool *update)
+{
+    rg_opt *opt = context;
+    if (!fits(opt)) return RG_E_STATE;
+    *update = goes_with_gradient(opt);
+    if (*update) opt->numbers = next_numbers(opt, 0.0);
+    return RG_OK;
+}
+
+static rg_status end_step(void *context, bool updated)
+{
+    rg_opt *opt = context;
+    if (!updated) return rg_opt_step(opt);
+    opt->steps++;
+    return RG_OK;
+}
+
+rg_program *rg_opt_compile_at(const char *site, rg_opt *opt, rg_tensor loss, int inputs, const rg_tensor *in)
+{
+    if (!opt) return rg_fail(loss.tape, site, RG_E_NULL, "compile: the optimiser is NULL"), NULL;
+    const rg_program_step step = {
+        .update = { .op = goes_with_gradient(opt) ? &rg_opt_sgd_update : NULL, .numbers = &opt->numbers, .store = opt->theta },
+        .context = opt, .begin = begin_step, .end = end_step,
+    };
+    return rg_compile_step(site, loss, inputs, in, &step);
+}
+
+rg_program *rg_opt_compile(rg_opt *opt, rg_tensor loss, int inputs, const rg_tensor *in)
+{
+    return rg_opt_compile_at(NULL, opt, loss, inputs, in);
 }
 
 /* ---- Settings and state ---------------------------------------------------------------------------------------- */

@@ -165,6 +165,66 @@ static void a_trace_that_parts_from_the_last_one_gives_the_same_bits(void **stat
     }
 }
 
+/* ---- Compiled ------------------------------------------------------------------------------------------------------- */
+
+static void compare_values(uint64_t seed, const program *p)
+{
+    rg_tensor out[PROGRAM_NODES];
+    int n = 0;
+    for (int i = 0; i < p->count; i++)
+        if (!rg_is_null(rg_operand(p->node[i], 0))) out[n++] = p->node[i];
+    if (n == 0) return;
+    rg_program *compiled = rg_compile(0, NULL, n, out);
+    if (!compiled) fail_msg("seed %llu: %s", (unsigned long long)seed, rg_message(p->tape));
+    for (int run = 0; run < 2; run++) assert_int_equal(rg_program_run(compiled), RG_OK);
+    for (int i = 0; i < n; i++) {
+        const char *want = rg_data(out[i]), *got = rg_program_output(compiled, i);
+        const size_t item = rg_dtype_size(rg_dtype_of(out[i]));
+        for (int64_t k = 0; k < rg_shape_count(rg_shape_of(out[i])); k++)
+            if (!same_number(rg_dtype_of(out[i]), want + (size_t)k * item, got + (size_t)k * item))
+                fail_msg("seed %llu, node %u: element %lld differs", (unsigned long long)seed, out[i].node, (long long)k);
+    }
+    rg_program_free(compiled);
+}
+
+/* Twice, so that the second run adds to the gradient of the first. */
+static void compare_gradients(uint64_t seed, const program *p)
+{
+    const size_t bytes = (size_t)rg_params_count(p->theta) * rg_dtype_size(p->dtype);
+    const rg_tensor loss = rg_sum(rg_tanh(p->node[p->count - 1]));
+    rg_program *compiled = rg_compile_backward(loss, 0, NULL);
+    if (!compiled) fail_msg("seed %llu: %s", (unsigned long long)seed, rg_message(p->tape));
+    char *want = malloc(bytes + 1);
+    rg_params_zero_gradient(p->theta);
+    for (int run = 0; run < 2; run++) rg_backward(loss);
+    memcpy(want, rg_params_gradient(p->theta), bytes);
+    rg_params_zero_gradient(p->theta);
+    for (int run = 0; run < 2; run++) assert_int_equal(rg_program_run(compiled), RG_OK);
+    const char *got = rg_params_gradient(p->theta);
+    for (size_t i = 0; i < bytes; i += rg_dtype_size(p->dtype))
+        if (!same_number(p->dtype, want + i, got + i))
+            fail_msg("seed %llu: the gradient at byte %zu differs", (unsigned long long)seed, i);
+    free(want);
+    rg_program_free(compiled);
+}
+
+static void a_compiled_program_gives_the_bits_of_its_trace(void **state)
+{
+    (void)state;
+    for (uint64_t seed = first_seed(); seed <= last_seed(); seed += 2) {
+        machine m = machine_new(seed, (rg_tape_options){ .threads = seed % 3 ? 1 : 3 });
+        program p;
+        run_program(&p, seed, 0, m.tape, m.theta[0]);
+        if (p.count > 0) {
+            compare_values(seed, &p);
+            compare_gradients(seed, &p);
+        }
+        if (rg_failed(m.tape)) fail_msg("seed %llu: %s", (unsigned long long)seed, rg_message(m.tape));
+        end_program(&p);
+        machine_free(&m);
+    }
+}
+
 /* ---- The right numbers ------------------------------------------------------------------------------------------------- */
 
 static double largest(const naive *value)
@@ -271,6 +331,7 @@ int main(void)
         cmocka_unit_test(every_simd_level_gives_the_same_bits),
         cmocka_unit_test(a_small_cache_gives_the_same_bits),
         cmocka_unit_test(a_trace_that_parts_from_the_last_one_gives_the_same_bits),
+        cmocka_unit_test(a_compiled_program_gives_the_bits_of_its_trace),
         cmocka_unit_test(node_by_node_gives_the_numbers_of_plain_loops),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
