@@ -1,5 +1,6 @@
 /* dot.c: an excerpt of the tape as DOT. Labels are HTML-like, so that a name may hold any character. */
 #include "excerpt.h"
+#include "params.h"
 
 #include <string.h>
 

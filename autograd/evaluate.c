@@ -6,6 +6,7 @@
 
 #include "cache.h"
 #include "gradient.h"
+#include "params.h"
 #include "plan.h"
 
 static void note_peak(rg_tape *tape)

@@ -1,8 +1,8 @@
 /* leaves.c: numbers from outside: inputs, constants, scalars, parameters, random keys. */
 #include <string.h>
 
+#include "params.h"
 #include "shape.h"
-#include "tape.h"
 
 const rg_op rg_op_input = { .name = "input", .doc = "numbers from the caller", .kind = RG_LEAF };
 const rg_op rg_op_constant = { .name = "constant", .doc = "numbers that have no gradient", .kind = RG_LEAF };
@@ -12,17 +12,17 @@ const rg_op rg_op_parameter = { .name = "parameter", .doc = "a view of theta", .
 const rg_op rg_op_random_key = { .name = "random_key", .doc = "the key of one random draw", .kind = RG_LEAF };
 
 /* The bytes of a leaf's numbers; false if the tape has failed, now or before. */
-static bool leaf_bytes(rg_tape *tape, const char *site, const rg_op *op, rg_dtype dtype, rg_shape shape,
+static bool leaf_bytes(rg_tape *tape, const char *site, const rg_op *op, rg_dtype dtype, const rg_shape *shape,
                        const void *data, size_t *bytes)
 {
     *bytes = 0;
     if (!tape || tape->error.status) return false;
-    int64_t count = rg_shape_count(shape);
+    int64_t count = rg_shape_count(*shape);
     size_t item = rg_dtype_size(dtype);
     if (item == 0)
         rg_fail(tape, site, RG_E_DTYPE, "%s: %d is not a dtype", op->name, (int)dtype);
     else if (count < 0)
-        rg_fail(tape, site, RG_E_SHAPE, "%s: a malformed or too large shape of rank %d", op->name, shape.rank);
+        rg_fail(tape, site, RG_E_SHAPE, "%s: a malformed or too large shape of rank %d", op->name, shape->rank);
     else if (!data && count > 0)
         rg_fail(tape, site, RG_E_NULL, "%s: no data", op->name);
     else if (!rg_size_mul((size_t)count, item, bytes))
@@ -34,11 +34,11 @@ static rg_tensor copied_leaf(const char *site, rg_tape *tape, const rg_op *op, r
                              const void *data, uint8_t flags)
 {
     size_t bytes;
-    if (!leaf_bytes(tape, site, op, dtype, shape, data, &bytes)) return (rg_tensor){ 0 };
+    if (!leaf_bytes(tape, site, op, dtype, &shape, data, &bytes)) return (rg_tensor){ 0 };
     void *copy = rg_arena_take(&tape->values, bytes ? bytes : 1);
     if (!copy) return rg_fail(tape, site, RG_E_MEMORY, "%s: out of memory for %zu bytes", op->name, bytes);
     if (bytes) memcpy(copy, data, bytes);
-    return rg_record_leaf(tape, site, op, dtype, shape, NULL, 0, copy, flags);
+    return rg_record_leaf(tape, site, op, dtype, &shape, NULL, 0, copy, flags);
 }
 
 rg_tensor rg_input_at(const char *site, rg_tape *tape, rg_dtype dtype, rg_shape shape, const void *data)
@@ -55,10 +55,10 @@ rg_tensor rg_input_borrowed_at(const char *site, rg_tape *tape, rg_dtype dtype, 
 {
     size_t bytes;
     static const char nothing[RG_ALIGNMENT];
-    if (!leaf_bytes(tape, site, &rg_op_input, dtype, shape, data, &bytes)) return (rg_tensor){ 0 };
+    if (!leaf_bytes(tape, site, &rg_op_input, dtype, &shape, data, &bytes)) return (rg_tensor){ 0 };
     /* Nothing writes through a leaf's pointer: only values computed on the tape are results of a step. */
     void *numbers = (void *)(uintptr_t)(bytes ? data : nothing);
-    return rg_record_leaf(tape, site, &rg_op_input, dtype, shape, NULL, 0, numbers, 0);
+    return rg_record_leaf(tape, site, &rg_op_input, dtype, &shape, NULL, 0, numbers, 0);
 }
 
 rg_tensor rg_scalar_at(const char *site, rg_tape *tape, rg_dtype dtype, double value)
@@ -86,7 +86,7 @@ rg_tensor rg_random_draw_at(const char *site, rg_tape *tape, rg_params *store)
     key[0] = rg_params_seed(store);
     key[1] = rg_params_draw(store);
     const rg_drawn_key drawn = { store };
-    return rg_record_leaf(tape, site, &rg_op_random_key, RG_I64, RG_SHAPE(2), &drawn, sizeof drawn, key, RG_NODE_NO_GRADIENT);
+    return rg_record_leaf(tape, site, &rg_op_random_key, RG_I64, &RG_SHAPE(2), &drawn, sizeof drawn, key, RG_NODE_NO_GRADIENT);
 }
 
 /* ---- Parameters: one leaf for each (and one without gradient), as long as theta does not change -------- */
@@ -116,26 +116,26 @@ static bool make_room(rg_binding *binding, size_t index)
 rg_tensor rg_parameter_at(const char *site, rg_tape *tape, rg_param param)
 {
     if (!tape || tape->error.status) return (rg_tensor){ 0 };
-    if (rg_params_status(param.store))
-        return rg_fail(tape, site, rg_params_status(param.store), "parameter: %s", rg_params_message(param.store));
-    if (param.index >= rg_params_size(param.store))
-        return rg_fail(tape, site, RG_E_ARGUMENT, "parameter: its store has no parameter number %u", param.index);
+    rg_params *store = param.store;
+    const rg_params_entry *entry = rg_params_entry_of(param);
+    if (rg_params_status(store))
+        return rg_fail(tape, site, rg_params_status(store), "parameter: %s", rg_params_message(store));
+    if (!entry) return rg_fail(tape, site, RG_E_ARGUMENT, "parameter: its store has no parameter number %u", param.index);
     const size_t place = 2 * (size_t)param.index + tape->no_grad;
-    rg_binding *binding = bind_store(tape, param.store);
+    rg_binding *binding = bind_store(tape, store);
     if (!binding || !make_room(binding, place))
-        return rg_fail(tape, site, RG_E_MEMORY, "parameter %s: out of memory", rg_param_name(param));
+        return rg_fail(tape, site, RG_E_MEMORY, "parameter %s: out of memory", entry->name);
 
-    uint64_t version = rg_params_version(param.store);
     uint32_t known = binding->leaf[place];
     if (known < tape->node_count) {
         const rg_parameter_leaf *leaf = tape->nodes[known].attributes;
-        if (leaf->version == version) return rg_handle(tape, known);
+        if (leaf->version == store->version) return rg_handle(tape, known);
     }
-    rg_parameter_leaf leaf = { .param = param, .version = version };
-    rg_tensor t = rg_record_leaf(tape, site, &rg_op_parameter, rg_params_dtype(param.store), rg_param_shape(param),
-                                 &leaf, sizeof leaf, NULL, RG_NODE_NEEDS_GRADIENT);
+    const rg_parameter_leaf leaf = { .param = param, .version = store->version };
+    rg_tensor t = rg_record_leaf(tape, site, &rg_op_parameter, store->dtype, &entry->shape, &leaf, sizeof leaf, NULL,
+                                 RG_NODE_NEEDS_GRADIENT);
     if (rg_is_null(t)) return t;
-    tape->nodes[t.node].name = rg_param_name(param);
+    tape->nodes[t.node].name = entry->name;
     binding->leaf[place] = t.node;
     return t;
 }

@@ -81,7 +81,7 @@ void rg_tape_reset(rg_tape *tape)
     tape->epoch++;
     if (tape->epoch == 0) tape->epoch = 1;
     tape->binding_count = 0;
-    tape->scope = 0;
+    tape->scope = tape->next_scope = 0;
     rg_arena_rewind(&tape->names);
     rg_arena_rewind(&tape->values);
     rg_trace_begin(tape);
@@ -139,10 +139,10 @@ const char *rg_set_site(rg_tape *tape, const char *site)
 
 /* ---- Scopes: a tree of names that outlives resets, so that a repeated step adds nothing ------------ */
 
-static uint32_t scope_add(rg_tape *tape, const char *name)
+static uint32_t scope_add(rg_tape *tape, const char *name, size_t length)
 {
     const char *parent = tape->scopes[tape->scope].path;
-    size_t prefix = *parent ? strlen(parent) + 1 : 0, length = strlen(name);
+    const size_t prefix = *parent ? strlen(parent) + 1 : 0;
     char *path = rg_arena_take(&tape->scope_names, prefix + length + 1);
     if (!path || !rg_grow((void **)&tape->scopes, &tape->scope_capacity, tape->scope_count + 1, sizeof *tape->scopes)) {
         rg_fail(tape, NULL, RG_E_MEMORY, "scope %s: out of memory", name);
@@ -152,24 +152,33 @@ static uint32_t scope_add(rg_tape *tape, const char *name)
         memcpy(path, parent, prefix - 1);
         path[prefix - 1] = '.';
     }
-    memcpy(path + prefix, name, length + 1);
-    tape->scopes[tape->scope_count] = (rg_scope){ .parent = tape->scope, .path = path, .name = path + prefix };
+    memcpy(path + prefix, name, length);
+    path[prefix + length] = '\0';
+    tape->scopes[tape->scope_count] = (rg_scope){ .parent = tape->scope, .path = path, .name = path + prefix, .length = length };
     return (uint32_t)tape->scope_count++;
+}
+
+static bool is_scope(const rg_tape *tape, uint32_t i, const char *name, size_t length)
+{
+    const rg_scope *scope = &tape->scopes[i];
+    return scope->parent == tape->scope && scope->length == length && memcmp(scope->name, name, length) == 0;
+}
+
+/* Programs push their scopes in the same order again and again. */
+void rg_scope_push_part(rg_tape *tape, const char *name, size_t length)
+{
+    uint32_t i = tape->next_scope;
+    if (i == 0 || i >= tape->scope_count || !is_scope(tape, i, name, length))
+        for (i = 1; i < tape->scope_count && !is_scope(tape, i, name, length);) i++;
+    tape->scope = i < tape->scope_count ? i : scope_add(tape, name, length);
+    tape->next_scope = i + 1;
 }
 
 void rg_scope_push(rg_tape *tape, const char *name)
 {
     if (!tape) return;
-    if (!name) {
-        rg_fail(tape, NULL, RG_E_NULL, "scope: no name");
-        return;
-    }
-    for (uint32_t i = 1; i < tape->scope_count; i++)
-        if (tape->scopes[i].parent == tape->scope && strcmp(tape->scopes[i].name, name) == 0) {
-            tape->scope = i;
-            return;
-        }
-    tape->scope = scope_add(tape, name);
+    if (name) rg_scope_push_part(tape, name, strlen(name));
+    else rg_fail(tape, NULL, RG_E_NULL, "scope: no name");
 }
 
 void rg_scope_pop(rg_tape *tape)

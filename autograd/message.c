@@ -2,7 +2,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "tape.h"
+#include "params.h"
 
 const char *rg_status_name(rg_status status)
 {

@@ -3,30 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "params.h"
 #include "shape.h"
-#include "tape.h"
-
-typedef struct {
-    char *name;
-    rg_shape shape;
-    int64_t offset, count;
-    uint64_t written; /* the generation of the gradient in which this one was last written */
-} entry;
-
-struct rg_params {
-    rg_dtype dtype;
-    uint64_t seed, random_counter;
-    entry *entries;
-    size_t size, capacity;
-    int64_t count;
-    char *data, *gradient;
-    size_t data_capacity, gradient_capacity; /* in elements */
-    uint64_t version;    /* of theta: counts changes */
-    uint64_t generation; /* of the gradient: an entry written in an older one is logically zero */
-    bool ready;          /* something was added since the last step */
-    bool consumed;       /* the next backward pass starts from zero */
-    rg_error error;
-};
 
 rg_params *rg_params_new(rg_dtype dtype, uint64_t seed)
 {
@@ -84,14 +62,14 @@ rg_param rg_params_add(rg_params *params, const char *name, rg_shape shape)
 
     size_t total, item = rg_dtype_size(params->dtype), bytes = strlen(name) + 1;
     if (!rg_size_add((size_t)params->count, (size_t)count, &total) || params->size >= UINT32_MAX ||
-        !rg_grow((void **)&params->entries, &params->capacity, params->size + 1, sizeof(entry)) ||
+        !rg_grow((void **)&params->entries, &params->capacity, params->size + 1, sizeof(rg_params_entry)) ||
         !grow_vectors(params, total))
         return refuse(params, RG_E_MEMORY, name, "out of memory");
     char *copy = malloc(bytes);
     if (!copy) return refuse(params, RG_E_MEMORY, name, "out of memory");
     memcpy(copy, name, bytes);
     if (count > 0) memset(params->data + (size_t)params->count * item, 0, (size_t)count * item);
-    params->entries[params->size] = (entry){ .name = copy, .shape = shape, .offset = params->count, .count = count };
+    params->entries[params->size] = (rg_params_entry){ .name = copy, .shape = shape, .offset = params->count, .count = count };
     params->count = (int64_t)total;
     params->version++;
     return (rg_param){ params, (uint32_t)params->size++ };
@@ -108,11 +86,6 @@ rg_param rg_params_find(const rg_params *params, const char *name)
     for (size_t i = 0; params && name && i < params->size; i++)
         if (strcmp(params->entries[i].name, name) == 0) return rg_params_at(params, i);
     return (rg_param){ 0 };
-}
-
-static const entry *entry_of(rg_param param)
-{
-    return param.store && param.index < param.store->size ? &param.store->entries[param.index] : NULL;
 }
 
 size_t rg_params_size(const rg_params *params)
@@ -137,19 +110,19 @@ uint64_t rg_params_seed(const rg_params *params)
 
 const char *rg_param_name(rg_param param)
 {
-    const entry *found = entry_of(param);
+    const rg_params_entry *found = rg_params_entry_of(param);
     return found ? found->name : "";
 }
 
 rg_shape rg_param_shape(rg_param param)
 {
-    const entry *found = entry_of(param);
+    const rg_params_entry *found = rg_params_entry_of(param);
     return found ? found->shape : RG_SCALAR;
 }
 
 int64_t rg_param_offset(rg_param param)
 {
-    const entry *found = entry_of(param);
+    const rg_params_entry *found = rg_params_entry_of(param);
     return found ? found->offset : 0;
 }
 
@@ -180,24 +153,7 @@ uint64_t rg_params_version(const rg_params *params)
     return params ? params->version : 0;
 }
 
-void *rg_param_pointer(rg_param param)
-{
-    const entry *found = entry_of(param);
-    return found ? param.store->data + (size_t)found->offset * rg_dtype_size(param.store->dtype) : NULL;
-}
-
 /* ---- The gradient ----------------------------------------------------------------------------------- */
-
-void *rg_param_gradient_pointer(rg_param param)
-{
-    const entry *found = entry_of(param);
-    return found ? param.store->gradient + (size_t)found->offset * rg_dtype_size(param.store->dtype) : NULL;
-}
-
-void rg_param_mark_written(rg_param param)
-{
-    if (entry_of(param)) param.store->entries[param.index].written = param.store->generation;
-}
 
 bool rg_params_begin_backward(rg_params *params)
 {
@@ -226,7 +182,7 @@ void rg_params_fill_unwritten(rg_params *params)
 {
     size_t item = rg_dtype_size(params->dtype);
     for (size_t i = 0; i < params->size; i++) {
-        entry *each = &params->entries[i];
+        rg_params_entry *each = &params->entries[i];
         if (each->written == params->generation) continue;
         if (each->count > 0) memset(params->gradient + (size_t)each->offset * item, 0, (size_t)each->count * item);
         each->written = params->generation;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "gradient.h"
+#include "params.h"
 
 /* What becomes of the gradients decides between these. A program without any has the first alone. */
 enum { WRITE, ACCUMULATE, UPDATE, PLANS };

@@ -226,19 +226,20 @@ static rg_tensor reduce(const char *site, const char *name, const rg_op *op, rg_
         return rg_fail_op(x.tape, site, RG_E_DTYPE, name, "takes f32 or f64", 1, &x);
     if (!rg_axes_mask(axes, rank, &mask))
         return rg_fail_op(x.tape, site, RG_E_ARGUMENT, name, "an axis is out of range or named twice", 1, &x);
-    rg_shape kept = *node->shape;
     reduce_attributes attributes = { 0, 0, keepdims };
     int chosen = 0;
     for (int i = rank - 1; i >= 0; i--)
         if (mask >> i & 1u) {
             attributes.first = i;
-            kept.size[i] = 1;
             chosen++;
         }
     attributes.last = attributes.first + chosen;
     bool side_by_side = mask == ((1u << chosen) - 1u) << attributes.first;
     if (side_by_side) return rg_apply_at(site, op, &attributes, 1, &x);
 
+    rg_shape kept = *node->shape;
+    for (int i = 0; i < rank; i++)
+        if (mask >> i & 1u) kept.size[i] = 1;
     attributes = (reduce_attributes){ rank - chosen, rank, 0 };
     rg_tensor moved = rg_permute_at(site, x, chosen_last(rank, mask));
     rg_tensor y = rg_apply_at(site, op, &attributes, 1, &moved);
@@ -270,7 +271,8 @@ rg_tensor rg_mean_axes_at(const char *site, rg_tensor x, rg_axes axes, bool keep
 {
     rg_tensor sum = reduce(site, "mean", &rg_op_sum, x, axes, keepdims);
     if (rg_is_null(sum)) return sum;
-    double elements = (double)rg_shape_count(rg_shape_of(x)), results = (double)rg_shape_count(rg_shape_of(sum));
+    const rg_node *nodes = x.tape->nodes;
+    const double elements = (double)rg_elements(nodes[x.node].shape), results = (double)rg_elements(nodes[sum.node].shape);
     return rg_scale_at(site, sum, results / elements);
 }
 

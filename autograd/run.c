@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "evaluate.h"
+#include "params.h"
 #include "plan.h"
 #include "pool.h"
 
@@ -233,7 +234,7 @@ static bool find_sources(rg_tape *tape, const rg_request *request, rg_plan *plan
             continue;
         }
         const rg_parameter_leaf *leaf = node->attributes;
-        if (leaf->version != rg_params_version(leaf->param.store)) {
+        if (leaf->version != leaf->param.store->version) {
             char text[160];
             rg_describe(tape, node, text, sizeof text);
             rg_fail(tape, NULL, RG_E_STALE, "stale: a value was not computed before its parameter changed: %s, recorded at %s",

@@ -21,6 +21,21 @@ int rg_axis_normal(int axis, int rank);
 /* A bit for each axis chosen; no axis means all. False if one is out of range or named twice. */
 bool rg_axes_mask(rg_axes axes, int rank, uint32_t *mask);
 
+/* rg_shape_equal and rg_shape_count without copies, of shapes that are known to be well-formed. */
+static inline bool rg_same_shape(const rg_shape *a, const rg_shape *b)
+{
+    bool same = a->rank == b->rank;
+    for (int i = 0; same && i < a->rank; i++) same = a->size[i] == b->size[i];
+    return same;
+}
+
+static inline int64_t rg_elements(const rg_shape *shape)
+{
+    int64_t count = 1;
+    for (int i = 0; i < shape->rank; i++) count *= shape->size[i];
+    return count;
+}
+
 /* A shape as an op's attributes: whole words, without padding. */
 typedef struct {
     int64_t rank;

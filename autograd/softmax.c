@@ -270,9 +270,10 @@ static bool comparable(const char *site, const char *name, rg_tensor a, rg_tenso
     const rg_tensor both[] = { a, b };
     rg_tape *tape = rg_operands_checked(site, name, 2, both);
     if (!tape) return false;
-    if (!rg_dtype_is_float(rg_dtype_of(a))) rg_fail_op(tape, site, RG_E_DTYPE, name, "takes f32 or f64", 2, both);
-    else if (rg_dtype_of(a) != rg_dtype_of(b)) rg_fail_op(tape, site, RG_E_DTYPE, name, "dtypes differ", 2, both);
-    else if (!rg_shape_equal(rg_shape_of(a), rg_shape_of(b)))
+    const rg_node *x = &tape->nodes[a.node], *y = &tape->nodes[b.node];
+    if (!rg_dtype_is_float((rg_dtype)x->dtype)) rg_fail_op(tape, site, RG_E_DTYPE, name, "takes f32 or f64", 2, both);
+    else if (x->dtype != y->dtype) rg_fail_op(tape, site, RG_E_DTYPE, name, "dtypes differ", 2, both);
+    else if (!rg_same_shape(x->shape, y->shape))
         rg_fail_op(tape, site, RG_E_SHAPE, name, "shapes differ", 2, both);
     return tape->error.status == RG_OK;
 }

@@ -120,7 +120,7 @@ static bool repeats_leaf(const rg_tape *tape, const rg_op *op, rg_dtype dtype, c
     const rg_node *node = &tape->nodes[tape->node_count];
     return node->op == op && node->dtype == (uint8_t)dtype && node->first_word == tape->signature_count &&
            (node->flags & ~RG_NODE_KEEP) == flags && !node->attributes == !attributes &&
-           rg_shape_equal(*node->shape, *shape);
+           rg_same_shape(node->shape, shape);
 }
 
 /* All but what the node is. */
@@ -171,18 +171,18 @@ static const rg_shape *shape_copy(rg_tape *tape, const rg_shape *shape)
     return copy;
 }
 
-rg_tensor rg_record_leaf(rg_tape *tape, const char *site, const rg_op *op, rg_dtype dtype, rg_shape shape,
+rg_tensor rg_record_leaf(rg_tape *tape, const char *site, const rg_op *op, rg_dtype dtype, const rg_shape *shape,
                          const void *attributes, size_t attribute_bytes, void *data, uint8_t flags)
 {
     if (!tape || tape->error.status) return (rg_tensor){ 0 };
     flags |= state_flags(tape);
     if (flags & RG_NODE_NO_GRADIENT) flags &= (uint8_t)~RG_NODE_NEEDS_GRADIENT;
-    if (repeats_leaf(tape, op, dtype, &shape, attributes, flags)) {
+    if (repeats_leaf(tape, op, dtype, shape, attributes, flags)) {
         if (attribute_bytes) memcpy((void *)(uintptr_t)tape->nodes[tape->node_count].attributes, attributes, attribute_bytes);
         return repeat(tape, site, data);
     }
     rg_node *node = append(tape, op, site, flags);
-    if (!node || !(node->shape = shape_copy(tape, &shape))) return out_of_memory(tape, site, op);
+    if (!node || !(node->shape = shape_copy(tape, shape))) return out_of_memory(tape, site, op);
     if (attribute_bytes) {
         void *copy = rg_arena_take(&tape->records, attribute_bytes);
         if (!copy) return out_of_memory(tape, site, op);

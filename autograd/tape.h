@@ -58,7 +58,8 @@ typedef struct {
 typedef struct {
     uint32_t parent;
     const char *path;           /* "net.fc1" */
-    const char *name;           /* its last part */
+    const char *name;           /* its last part, */
+    size_t length;              /* of so many bytes */
 } rg_scope;
 
 /* The leaves already recorded for one store's parameters: two for each, the second recorded under rg_no_grad.
@@ -96,6 +97,7 @@ struct rg_tape {
     uint32_t recording_forward;
     const char *site;           /* what plain functions stamp */
     uint32_t scope;             /* the current one; 0 is the outermost */
+    uint32_t next_scope;        /* likely to be pushed next */
 
     rg_node *nodes;
     size_t node_count, node_capacity;
@@ -159,8 +161,11 @@ rg_tape *rg_operands_checked(const char *site, const char *what, int n, const rg
 rg_tensor rg_record(rg_tape *tape, const char *site, const rg_op *op, const void *attributes, int n,
                     const rg_tensor *in);
 /* Appends a leaf: its data are found in `data`, or by its attributes. */
-rg_tensor rg_record_leaf(rg_tape *tape, const char *site, const rg_op *op, rg_dtype dtype, rg_shape shape,
+rg_tensor rg_record_leaf(rg_tape *tape, const char *site, const rg_op *op, rg_dtype dtype, const rg_shape *shape,
                          const void *attributes, size_t attribute_bytes, void *data, uint8_t flags);
+
+/* rg_scope_push of the first `length` bytes of `name`. (lifetime.c) */
+void rg_scope_push_part(rg_tape *tape, const char *name, size_t length);
 
 /* ---- The signature (signature.c) ---- */
 
@@ -202,18 +207,6 @@ void rg_append(char *text, size_t size, size_t *used, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void rg_error_set(rg_error *error, rg_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-
-/* Internal views of a parameter store (params.c). */
-void *rg_param_pointer(rg_param param);
-void *rg_param_gradient_pointer(rg_param param);
-void rg_param_mark_written(rg_param param);
-/* Starts from zero if the gradient has been consumed; whether it then holds anything to add to. */
-bool rg_params_begin_backward(rg_params *params);
-void rg_params_end_backward(rg_params *params, bool succeeded);
-/* As that, of a pass that has moved theta instead of writing gradients. */
-void rg_params_end_update(rg_params *params, bool succeeded);
-/* Zeroes the gradients of parameters that no backward pass has reached. */
-void rg_params_fill_unwritten(rg_params *params);
 
 extern const rg_op rg_op_input, rg_op_constant, rg_op_scalar, rg_op_parameter, rg_op_random_key;
 

@@ -79,11 +79,16 @@ rg_tensor rg_permute_at(const char *site, rg_tensor x, rg_axes order)
     return rg_apply_at(site, &rg_op_permute, &attributes, 1, &x);
 }
 
+static rg_tensor swap_axes(const char *site, rg_tensor x, int rank, int a, int b)
+{
+    rg_shape_attributes order = { .rank = rank };
+    for (int i = 0; i < rank; i++) order.size[i] = i == a ? b : i == b ? a : i;
+    return rg_apply_at(site, &rg_op_permute, &order, 1, &x);
+}
+
 rg_tensor rg_swap_axes(const char *site, rg_tensor x, int a, int b)
 {
-    rg_axes order = { .count = rg_shape_of(x).rank };
-    for (int i = 0; i < order.count; i++) order.axis[i] = i == a ? b : i == b ? a : i;
-    return rg_permute_at(site, x, order);
+    return swap_axes(site, x, rg_shape_of(x).rank, a, b);
 }
 
 rg_tensor rg_transpose_at(const char *site, rg_tensor x)
@@ -92,7 +97,7 @@ rg_tensor rg_transpose_at(const char *site, rg_tensor x)
     if (!node) return rg_permute_at(site, x, RG_ALL_AXES);
     int rank = node->shape->rank;
     if (rank < 2) return rg_fail_op(x.tape, site, RG_E_SHAPE, "transpose", "takes at least two axes", 1, &x);
-    return rg_swap_axes(site, x, rank - 2, rank - 1);
+    return swap_axes(site, x, rank, rank - 2, rank - 1);
 }
 
 /* ---- Reshape ------------------------------------------------------------------------------------------------- */

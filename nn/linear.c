@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "nn.h"
-#include "size.h"
+#include "tape.h"
 
 #define WEIGHT ".weight"
 #define BIAS ".bias"
@@ -56,17 +56,13 @@ rg_nn_linear rg_nn_linear_with(rg_params *store, const char *name, int64_t in, i
     return layer;
 }
 
-/* The layer's name is that of its weight without the suffix; a very long one is cut, which only dumps see. */
+/* The layer's name is that of its weight without the suffix. */
 static void push_scope(rg_tape *tape, rg_param weight)
 {
-    char scope[128];
     const char *name = rg_param_name(weight);
-    size_t length = strlen(name), suffix = sizeof WEIGHT - 1;
-    if (length > suffix && strcmp(name + length - suffix, WEIGHT) == 0) length -= suffix;
-    if (length >= sizeof scope) length = sizeof scope - 1;
-    memcpy(scope, name, length);
-    scope[length] = '\0';
-    rg_scope_push(tape, scope);
+    const size_t length = strlen(name), suffix = sizeof WEIGHT - 1;
+    const bool usual = length > suffix && memcmp(name + length - suffix, WEIGHT, suffix) == 0;
+    rg_scope_push_part(tape, name, usual ? length - suffix : length);
 }
 
 rg_tensor rg_nn_linear_forward_at(const char *site, const rg_nn_linear *layer, rg_tensor x)
