@@ -57,6 +57,7 @@ typedef struct {
     double ratio;              /* ours / limits[best] */
     double low, high;          /* quartiles of the ratios of neighbouring repeats */
     double difference;         /* the largest of all limits */
+    int repeats;               /* less than asked for where a pass takes long */
 } bench_result;
 
 /* False with a message if the library fails or a limit computes something else. */

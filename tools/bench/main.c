@@ -115,7 +115,7 @@ static int run(const request *r)
             const bench_case *each = &tables[t].cases[i];
             if (!is_chosen(r, each)) continue;
             if (chosen++ == 0) begin(r);
-            if (r->list) printf("%-22s %s\n", each->name, each->about);
+            if (r->list) printf("%-28s %s\n", each->name, each->about);
             else if (!do_case(r, each)) failed++;
         }
     if (chosen > 0) return failed > 0;

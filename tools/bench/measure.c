@@ -7,7 +7,8 @@
 
 #include "bench.h"
 
-enum { OURS = -1, WARM_UP = 8 };
+/* A pass that takes longer than a slice is not repeated beyond so many seconds, but for a few times. */
+enum { OURS = -1, WARM_UP = 8, MOST_SECONDS = 6, FEWEST_REPEATS = 5 };
 
 /* f32 with sums in another order: a wrong gradient is off by far more. */
 static const double tolerance = 1e-4;
@@ -37,8 +38,8 @@ static double run(const subject *s, int side, int64_t passes)
     return done ? seconds : NAN;
 }
 
-/* How many passes fill a slice; 0 if the library failed. */
-static int64_t passes_for(const subject *s, int side, double slice)
+/* How many passes fill a slice, and how long they take; 0 if the library failed. */
+static int64_t passes_for(const subject *s, int side, double slice, double *taken)
 {
     int64_t passes = WARM_UP;
     for (;;) {
@@ -46,10 +47,20 @@ static int64_t passes_for(const subject *s, int side, double slice)
         if (isnan(seconds)) return 0;
         if (seconds >= slice / 2) {
             int64_t fitting = (int64_t)((double)passes * slice / seconds);
-            return fitting > 0 ? fitting : 1;
+            fitting = fitting > 0 ? fitting : 1;
+            *taken = seconds * (double)fitting / (double)passes;
+            return fitting;
         }
         passes *= 2;
     }
+}
+
+/* As many as are asked for, as far as there is time. */
+static int repeats_for(const bench_conditions *with, double seconds)
+{
+    const double fitting = MOST_SECONDS / seconds;
+    const int fewest = with->repeats < FEWEST_REPEATS ? with->repeats : FEWEST_REPEATS;
+    return fitting >= with->repeats ? with->repeats : fitting > fewest ? (int)fitting : fewest;
 }
 
 static int ascending(const void *a, const void *b)
@@ -99,24 +110,26 @@ static bool time_all(const subject *s, const bench_conditions *with, bench_resul
 {
     double rates[1 + BENCH_MOST_LIMITS][BENCH_MOST_REPEATS], ratios[BENCH_MOST_REPEATS];
     int64_t passes[1 + BENCH_MOST_LIMITS];
-    for (int side = OURS; side < s->limits; side++)
-        if ((passes[1 + side] = passes_for(s, side, with->slice)) == 0) return false;
-    for (int i = 0; i < with->repeats; i++)
+    double taken, all = 0;
+    for (int side = OURS; side < s->limits; side++, all += taken)
+        if ((passes[1 + side] = passes_for(s, side, with->slice, &taken)) == 0) return false;
+    const int repeats = result->repeats = repeats_for(with, all);
+    for (int i = 0; i < repeats; i++)
         for (int side = OURS; side < s->limits; side++) {
             double seconds = run(s, side, passes[1 + side]);
             if (isnan(seconds)) return false;
             rates[1 + side][i] = s->each->units * (double)passes[1 + side] / seconds;
         }
-    result->ours = quantile(rates[0], with->repeats, 0.5);
+    result->ours = quantile(rates[0], repeats, 0.5);
     result->best = 0;
     for (int side = 0; side < s->limits; side++) {
-        result->limits[side] = quantile(rates[1 + side], with->repeats, 0.5);
+        result->limits[side] = quantile(rates[1 + side], repeats, 0.5);
         if (result->limits[side] > result->limits[result->best]) result->best = side;
     }
-    for (int i = 0; i < with->repeats; i++) ratios[i] = rates[0][i] / rates[1 + result->best][i];
+    for (int i = 0; i < repeats; i++) ratios[i] = rates[0][i] / rates[1 + result->best][i];
     result->ratio = result->ours / result->limits[result->best];
-    result->low = quantile(ratios, with->repeats, 0.25);
-    result->high = quantile(ratios, with->repeats, 0.75);
+    result->low = quantile(ratios, repeats, 0.25);
+    result->high = quantile(ratios, repeats, 0.75);
     return true;
 }
 

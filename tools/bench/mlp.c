@@ -210,7 +210,12 @@ static const bench_family small = {
     STEPS("mlp-2-16-16-1-b" #batch_, "tanh, mean squared error, SGD, f32, batch " #batch_, small, .layers = 3,      \
           .size = { 2, 16, 16, 1 }, .batch = batch_)
 
-static const bench_case cases[] = { DIGITS(1), DIGITS(32), DIGITS(128), DIGITS(1024), SMALL(1), SMALL(32) };
+#define WIDE(batch_)                                                                                               \
+    STEPS("mlp-784-1024-1024-10-b" #batch_, "ReLU, cross-entropy, SGD, f32, batch " #batch_, over_blas,            \
+          .layers = 3, .size = { 784, 1024, 1024, 10 }, .batch = batch_, .classify = true)
+
+static const bench_case cases[] = { DIGITS(1), DIGITS(32),  DIGITS(128), DIGITS(1024),
+                                    SMALL(1),  SMALL(32),   WIDE(128) };
 
 bench_table bench_mlp_cases(void)
 {

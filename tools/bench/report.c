@@ -16,7 +16,7 @@ static const char *duration(double rate, char *text, size_t size)
 
 void bench_print_heading(void)
 {
-    printf("\n%-22s %12s %12s  %-8s %6s  %-13s %9s %9s  %s\n", "case", "ours", "limit", "unit", "ratio", "quartiles",
+    printf("\n%-28s %12s %12s  %-8s %6s  %-13s %9s %9s  %s\n", "case", "ours", "limit", "unit", "ratio", "quartiles",
            "ours each", "limit", "the limit's way");
     fflush(stdout);
 }
@@ -25,7 +25,7 @@ void bench_print_row(const bench_case *each, const bench_result *result)
 {
     char ours[32], limit[32];
     const double best = result->limits[result->best];
-    printf("%-22s %12.0f %12.0f  %-8s %6.3f  %.3f - %.3f %9s %9s  %s\n", each->name, result->ours, best, each->unit,
+    printf("%-28s %12.0f %12.0f  %-8s %6.3f  %.3f - %.3f %9s %9s  %s\n", each->name, result->ours, best, each->unit,
            result->ratio, result->low, result->high, duration(result->ours, ours, sizeof ours),
            duration(best, limit, sizeof limit), each->family->limits[result->best]);
     fflush(stdout);
@@ -47,7 +47,7 @@ bool bench_print_json(const bench_case *each, const bench_conditions *with, cons
     for (int i = 0; i < BENCH_MOST_LIMITS && each->family->limits[i]; i++)
         cJSON_AddNumberToObject(ways, each->family->limits[i], result->limits[i]);
     cJSON_AddNumberToObject(object, "difference", result->difference);
-    cJSON_AddNumberToObject(object, "repeats", with->repeats);
+    cJSON_AddNumberToObject(object, "repeats", result->repeats);
     char *text = cJSON_PrintUnformatted(object);
     cJSON_Delete(object);
     if (!text) return false;
