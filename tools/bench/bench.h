@@ -3,7 +3,8 @@
  * A case is one piece of work that is done by the library ("ours") and by hand-written C without a framework
  * ("limit"), from the same numbers, in the same run. A limit may be written in several ways; the fastest counts.
  * Its results are checked against the library's before anything is timed. Adding a case is adding a row to a
- * family's table; a family is a kind of work, in a file of its own. */
+ * family's table; a family is a kind of work, in a file of its own. Where the library can do it in another way, that
+ * is another family with the same limits. */
 #ifndef RETROGRAD_BENCH_H
 #define RETROGRAD_BENCH_H
 
@@ -11,12 +12,16 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "autograd.h"
+
 enum { BENCH_MOST_LIMITS = 4, BENCH_MOST_REPEATS = 101 };
+
+typedef struct bench_case bench_case;
 
 /* A kind of work. A pass is the smallest part of it that makes sense by itself, such as a training step. */
 typedef struct {
     const char *limits[BENCH_MOST_LIMITS + 1]; /* what each way of writing the limit is called; ends with NULL */
-    void *(*make)(const void *setup, int threads); /* NULL when out of memory */
+    void *(*make)(const bench_case *each, int threads); /* NULL when out of memory */
     void (*free)(void *state);
     bool (*ours)(void *state, int64_t passes);
     void (*limit)(void *state, int which, int64_t passes);
@@ -26,14 +31,15 @@ typedef struct {
     const char *(*message)(const void *state); /* why ours failed */
 } bench_family;
 
-typedef struct {
+struct bench_case {
     const char *name;
     const char *about;
+    rg_dtype dtype;            /* that it computes in: RG_F32 or RG_F64 */
     const char *unit;          /* of the rates: "steps/s" */
     double units;              /* done in one pass */
     const bench_family *family;
     const void *setup;         /* the family's own description of the case */
-} bench_case;
+};
 
 typedef struct {
     const bench_case *cases;
@@ -64,7 +70,28 @@ typedef struct {
 bool bench_measure(const bench_case *each, const bench_conditions *with, bench_result *result, char *message,
                    size_t size);
 /* The largest difference of two vectors, relative to the largest number of b; NaN if there is one in them. */
-double bench_distance(const float *a, const float *b, int64_t count);
+double bench_distance(rg_dtype dtype, const void *a, const void *b, int64_t count);
+
+/* ---- Numbers of either type, where speed does not matter ------------------------------------------------------ */
+
+/* An index for tables of both. */
+#define BENCH_TYPE(dtype) ((dtype) == RG_F64)
+
+static inline double bench_get(rg_dtype dtype, const void *numbers, int64_t i)
+{
+    return dtype == RG_F64 ? ((const double *)numbers)[i] : (double)((const float *)numbers)[i];
+}
+
+static inline void bench_set(rg_dtype dtype, void *numbers, int64_t i, double number)
+{
+    if (dtype == RG_F64) ((double *)numbers)[i] = number;
+    else ((float *)numbers)[i] = (float)number;
+}
+
+static inline void *bench_at(rg_dtype dtype, const void *numbers, int64_t i)
+{
+    return (char *)(uintptr_t)numbers + i * (int64_t)rg_dtype_size(dtype);
+}
 
 /* ---- The machine (machine.c) --------------------------------------------------------------------------------- */
 

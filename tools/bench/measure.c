@@ -10,8 +10,8 @@
 /* A pass that takes longer than a slice is not repeated beyond so many seconds, but for a few times. */
 enum { OURS = -1, WARM_UP = 8, MOST_SECONDS = 6, FEWEST_REPEATS = 5 };
 
-/* f32 with sums in another order: a wrong gradient is off by far more. */
-static const double tolerance = 1e-4;
+/* Sums are in another order: a wrong gradient is off by far more. */
+static const double tolerances[] = { 1e-4, 1e-12 };
 
 typedef struct {
     const bench_case *each;
@@ -80,13 +80,14 @@ static double quantile(const double *numbers, int count, double fraction)
     return sorted[below] + (at - below) * (sorted[above] - sorted[below]);
 }
 
-double bench_distance(const float *a, const float *b, int64_t count)
+double bench_distance(rg_dtype dtype, const void *a, const void *b, int64_t count)
 {
     double difference = 0, most = 0;
     for (int64_t i = 0; i < count; i++) {
-        difference = fmax(difference, fabs((double)a[i] - (double)b[i]));
-        most = fmax(most, fabs((double)b[i]));
-        if (isnan(a[i]) || isnan(b[i])) return NAN;
+        const double x = bench_get(dtype, a, i), y = bench_get(dtype, b, i);
+        difference = fmax(difference, fabs(x - y));
+        most = fmax(most, fabs(y));
+        if (isnan(x) || isnan(y)) return NAN;
     }
     return most > 0 ? difference / most : difference;
 }
@@ -95,7 +96,7 @@ static bool check(const subject *s, bench_result *result, char *message, size_t 
 {
     for (int i = 0; i < s->limits; i++) {
         double difference = s->each->family->difference(s->state, i);
-        if (!(difference <= tolerance)) {
+        if (!(difference <= tolerances[BENCH_TYPE(s->each->dtype)])) {
             const char *why = s->each->family->message(s->state);
             snprintf(message, size, "%s: the limit '%s' differs from the library by %.3g of the largest number%s%s",
                      s->each->name, s->each->family->limits[i], difference, *why ? ": " : "", why);
@@ -137,7 +138,7 @@ bool bench_measure(const bench_case *each, const bench_conditions *with, bench_r
                    size_t size)
 {
     *result = (bench_result){ .best = 0 };
-    subject s = { .each = each, .state = each->family->make(each->setup, with->threads), .threads = with->threads };
+    subject s = { .each = each, .state = each->family->make(each, with->threads), .threads = with->threads };
     while (s.limits < BENCH_MOST_LIMITS && each->family->limits[s.limits]) s.limits++;
     if (!s.state) {
         snprintf(message, size, "%s: out of memory", each->name);
