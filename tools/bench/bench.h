@@ -48,6 +48,7 @@ typedef struct {
 
 bench_table bench_mlp_cases(void);
 bench_table bench_chain_cases(void);
+bench_table bench_fused_cases(void);
 
 /* ---- Measuring (measure.c) ---------------------------------------------------------------------------------- */
 

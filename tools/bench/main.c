@@ -107,7 +107,7 @@ static void begin(const request *r)
 
 static int run(const request *r)
 {
-    const bench_table tables[] = { bench_mlp_cases(), bench_chain_cases() };
+    const bench_table tables[] = { bench_mlp_cases(), bench_chain_cases(), bench_fused_cases() };
     enum { TABLES = sizeof tables / sizeof tables[0] };
     int chosen = 0, failed = 0;
     for (int t = 0; t < TABLES; t++)
