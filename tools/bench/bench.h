@@ -18,6 +18,22 @@ enum { BENCH_MOST_LIMITS = 4, BENCH_MOST_REPEATS = 101 };
 
 typedef struct bench_case bench_case;
 
+typedef struct {
+    int threads;
+    int repeats;               /* at most BENCH_MOST_REPEATS */
+    double slice;              /* seconds that one repeat of one side takes */
+} bench_conditions;
+
+typedef struct {
+    double ours, limits[BENCH_MOST_LIMITS]; /* medians of the rates */
+    int best;                  /* the limit with the highest */
+    double ratio;              /* ours / limits[best] */
+    double low, high;          /* quartiles of the ratios of neighbouring repeats */
+    double ours_peak, limit_peak; /* megabytes of memory, the largest of all repeats; 0: not measured */
+    double difference;         /* the largest of all limits */
+    int repeats;               /* less than asked for where a pass takes long */
+} bench_result;
+
 /* A kind of work. A pass is the smallest part of it that makes sense by itself, such as a training step. */
 typedef struct {
     const char *limits[BENCH_MOST_LIMITS + 1]; /* what each way of writing the limit is called; ends with NULL */
@@ -29,6 +45,9 @@ typedef struct {
      * NaN if they cannot be had. */
     double (*difference)(void *state, int which);
     const char *(*message)(const void *state); /* why ours failed */
+    /* For what cannot be measured in passes, instead of all the functions above: bench_measure. */
+    bool (*measure)(const bench_case *each, const bench_conditions *with, bench_result *result, char *message,
+                    size_t size);
 } bench_family;
 
 struct bench_case {
@@ -46,30 +65,34 @@ typedef struct {
     int count;
 } bench_table;
 
+bench_table bench_epoch_cases(void);
 bench_table bench_mlp_cases(void);
 bench_table bench_chain_cases(void);
 bench_table bench_fused_cases(void);
 
+/* Training steps of networks of dense layers; the setup is an mlp_setup. */
+extern const bench_family bench_dense;
+
 /* ---- Measuring (measure.c) ---------------------------------------------------------------------------------- */
-
-typedef struct {
-    int threads;
-    int repeats;               /* at most BENCH_MOST_REPEATS */
-    double slice;              /* seconds that one repeat of one side takes */
-} bench_conditions;
-
-typedef struct {
-    double ours, limits[BENCH_MOST_LIMITS]; /* medians of the rates */
-    int best;                  /* the limit with the highest */
-    double ratio;              /* ours / limits[best] */
-    double low, high;          /* quartiles of the ratios of neighbouring repeats */
-    double difference;         /* the largest of all limits */
-    int repeats;               /* less than asked for where a pass takes long */
-} bench_result;
 
 /* False with a message if the library fails or a limit computes something else. */
 bool bench_measure(const bench_case *each, const bench_conditions *with, bench_result *result, char *message,
                    size_t size);
+/* The same without timing. */
+bool bench_check(const bench_case *each, const bench_conditions *with, bench_result *result, char *message,
+                 size_t size);
+/* How many limits the case has. */
+int bench_limits(const bench_case *each);
+
+/* The rates of all repeats. */
+typedef struct {
+    int repeats;
+    double ours[BENCH_MOST_REPEATS], limits[BENCH_MOST_LIMITS][BENCH_MOST_REPEATS];
+} bench_samples;
+
+void bench_summarise(const bench_samples *samples, int limits, bench_result *result);
+/* Seconds. One thread is timed by its own clock, which stands still while another program has its processor. */
+double bench_now(int threads);
 /* The largest difference of two vectors, relative to the largest number of b; NaN if there is one in them. */
 double bench_distance(rg_dtype dtype, const void *a, const void *b, int64_t count);
 

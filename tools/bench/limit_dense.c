@@ -82,8 +82,10 @@ static int64_t padded(int64_t count)
 bool mlp_net_make(mlp_net *net, const mlp_setup *setup, rg_dtype dtype, double rate)
 {
     static void (*const steps[2][3])(mlp_net *, const mlp_batch *, const mlp_product *, bool) = KINDS(step);
+    static void (*const from_bytes[2][3])(int64_t, const unsigned char *, void *) = KINDS(from_bytes);
     *net = (mlp_net){ .setup = *setup, .dtype = dtype, .rate = rate,
-                      .step = steps[BENCH_TYPE(dtype)][bench_level()] };
+                      .step = steps[BENCH_TYPE(dtype)][bench_level()],
+                      .from_bytes = from_bytes[BENCH_TYPE(dtype)][bench_level()] };
     int64_t outputs = 0;
     for (int i = 0; i < setup->layers; i++) {
         net->count += (setup->size[i] + 1) * setup->size[i + 1];

@@ -1,5 +1,12 @@
 /* limit_dense_template.h: a training step of dense layers. A template: see each_kind.h. */
 
+/* Bytes as numbers in [0, 1]. */
+static TARGET void NAME(from_bytes)(int64_t count, const unsigned char *restrict bytes, void *numbers)
+{
+    REAL *restrict x = numbers;
+    for (int64_t i = 0; i < count; i++) x[i] = (REAL)bytes[i] * ((REAL)1 / 255);
+}
+
 /* z = relu(z + bias), a row after the other. */
 static TARGET void NAME(add_bias_relu)(int64_t rows, int64_t n, const REAL *restrict bias, REAL *restrict z)
 {

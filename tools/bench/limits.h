@@ -43,6 +43,7 @@ struct mlp_net {
     mlp_setup setup;
     rg_dtype dtype;
     void (*step)(mlp_net *net, const mlp_batch *batch, const mlp_product *product, bool in_place);
+    void (*from_bytes)(int64_t count, const unsigned char *bytes, void *numbers); /* byte / 255 */
     mlp_vector theta, gradient;
     int64_t count;                        /* of numbers in theta */
     void *output[MLP_MOST_LAYERS];        /* of each layer: [batch, out] */

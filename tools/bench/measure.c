@@ -19,8 +19,7 @@ typedef struct {
     int limits, threads;
 } subject;
 
-/* One thread is timed by its own clock, which stands still while another program has its processor. */
-static double now(int threads)
+double bench_now(int threads)
 {
     struct timespec time;
     clock_gettime(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &time);
@@ -31,10 +30,10 @@ static double now(int threads)
 static double run(const subject *s, int side, int64_t passes)
 {
     bool done = true;
-    const double start = now(s->threads);
+    const double start = bench_now(s->threads);
     if (side == OURS) done = s->each->family->ours(s->state, passes);
     else s->each->family->limit(s->state, side, passes);
-    const double seconds = now(s->threads) - start;
+    const double seconds = bench_now(s->threads) - start;
     return done ? seconds : NAN;
 }
 
@@ -107,46 +106,75 @@ static bool check(const subject *s, bench_result *result, char *message, size_t 
     return true;
 }
 
+void bench_summarise(const bench_samples *samples, int limits, bench_result *result)
+{
+    const int repeats = result->repeats = samples->repeats;
+    double ratios[BENCH_MOST_REPEATS];
+    result->ours = quantile(samples->ours, repeats, 0.5);
+    result->best = 0;
+    for (int i = 0; i < limits; i++) {
+        result->limits[i] = quantile(samples->limits[i], repeats, 0.5);
+        if (result->limits[i] > result->limits[result->best]) result->best = i;
+    }
+    for (int i = 0; i < repeats; i++) ratios[i] = samples->ours[i] / samples->limits[result->best][i];
+    result->ratio = result->ours / result->limits[result->best];
+    result->low = quantile(ratios, repeats, 0.25);
+    result->high = quantile(ratios, repeats, 0.75);
+}
+
 static bool time_all(const subject *s, const bench_conditions *with, bench_result *result)
 {
-    double rates[1 + BENCH_MOST_LIMITS][BENCH_MOST_REPEATS], ratios[BENCH_MOST_REPEATS];
+    bench_samples samples;
     int64_t passes[1 + BENCH_MOST_LIMITS];
     double taken, all = 0;
     for (int side = OURS; side < s->limits; side++, all += taken)
         if ((passes[1 + side] = passes_for(s, side, with->slice, &taken)) == 0) return false;
-    const int repeats = result->repeats = repeats_for(with, all);
-    for (int i = 0; i < repeats; i++)
+    samples.repeats = repeats_for(with, all);
+    for (int i = 0; i < samples.repeats; i++)
         for (int side = OURS; side < s->limits; side++) {
             double seconds = run(s, side, passes[1 + side]);
             if (isnan(seconds)) return false;
-            rates[1 + side][i] = s->each->units * (double)passes[1 + side] / seconds;
+            double *rates = side == OURS ? samples.ours : samples.limits[side];
+            rates[i] = s->each->units * (double)passes[1 + side] / seconds;
         }
-    result->ours = quantile(rates[0], repeats, 0.5);
-    result->best = 0;
-    for (int side = 0; side < s->limits; side++) {
-        result->limits[side] = quantile(rates[1 + side], repeats, 0.5);
-        if (result->limits[side] > result->limits[result->best]) result->best = side;
-    }
-    for (int i = 0; i < repeats; i++) ratios[i] = rates[0][i] / rates[1 + result->best][i];
-    result->ratio = result->ours / result->limits[result->best];
-    result->low = quantile(ratios, repeats, 0.25);
-    result->high = quantile(ratios, repeats, 0.75);
+    bench_summarise(&samples, s->limits, result);
     return true;
 }
 
-bool bench_measure(const bench_case *each, const bench_conditions *with, bench_result *result, char *message,
-                   size_t size)
+/* Checks a case, and times it if that is asked for. */
+static bool examine(const bench_case *each, const bench_conditions *with, bool timed, bench_result *result,
+                    char *message, size_t size)
 {
     *result = (bench_result){ .best = 0 };
-    subject s = { .each = each, .state = each->family->make(each, with->threads), .threads = with->threads };
-    while (s.limits < BENCH_MOST_LIMITS && each->family->limits[s.limits]) s.limits++;
+    subject s = { .each = each, .state = each->family->make(each, with->threads), .threads = with->threads,
+                  .limits = bench_limits(each) };
     if (!s.state) {
         snprintf(message, size, "%s: out of memory", each->name);
         return false;
     }
     bool done = check(&s, result, message, size);
-    if (done && !(done = time_all(&s, with, result)))
+    if (done && timed && !(done = time_all(&s, with, result)))
         snprintf(message, size, "%s: %s", each->name, each->family->message(s.state));
     each->family->free(s.state);
     return done;
+}
+
+int bench_limits(const bench_case *each)
+{
+    int limits = 0;
+    while (limits < BENCH_MOST_LIMITS && each->family->limits[limits]) limits++;
+    return limits;
+}
+
+bool bench_check(const bench_case *each, const bench_conditions *with, bench_result *result, char *message,
+                 size_t size)
+{
+    return examine(each, with, false, result, message, size);
+}
+
+bool bench_measure(const bench_case *each, const bench_conditions *with, bench_result *result, char *message,
+                   size_t size)
+{
+    if (each->family->measure) return each->family->measure(each, with, result, message, size);
+    return examine(each, with, true, result, message, size);
 }

@@ -206,7 +206,7 @@ static const char *message(const void *state)
 
 /* ---- The cases ------------------------------------------------------------------------------------------------- */
 
-static const bench_family dense = {
+const bench_family bench_dense = {
     .limits = { "gradient, then update", "update in the product" },
     .make = make, .free = free_state, .ours = ours, .limit = limit, .difference = difference, .message = message,
 };
@@ -219,11 +219,11 @@ static const bench_family small = {
     { .name = name_, .about = about_, .dtype = dtype_, .unit = "steps/s", .units = 1, .family = &family_,          \
       .setup = &(const mlp_setup){ __VA_ARGS__ } }
 #define DIGITS(batch_, dtype_, suffix_, type_)                                                                     \
-    STEPS("mlp-784-128-10-b" #batch_ suffix_, "ReLU, cross-entropy, SGD, " type_ ", batch " #batch_, dtype_, dense, \
-          .layers = 2, .size = { 784, 128, 10 }, .batch = batch_, .classify = true)
+    STEPS("mlp-784-128-10-b" #batch_ suffix_, "ReLU, cross-entropy, SGD, " type_ ", batch " #batch_, dtype_,        \
+          bench_dense, .layers = 2, .size = { 784, 128, 10 }, .batch = batch_, .classify = true)
 #define WIDE(batch_, dtype_, suffix_, type_)                                                                       \
     STEPS("mlp-784-1024-1024-10-b" #batch_ suffix_, "ReLU, cross-entropy, SGD, " type_ ", batch " #batch_, dtype_, \
-          dense, .layers = 3, .size = { 784, 1024, 1024, 10 }, .batch = batch_, .classify = true)
+          bench_dense, .layers = 3, .size = { 784, 1024, 1024, 10 }, .batch = batch_, .classify = true)
 #define SMALL(batch_, dtype_, suffix_, type_)                                                                      \
     STEPS("mlp-2-16-16-1-b" #batch_ suffix_, "tanh, mean squared error, SGD, " type_ ", batch " #batch_, dtype_,   \
           small, .layers = 3, .size = { 2, 16, 16, 1 }, .batch = batch_)

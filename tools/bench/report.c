@@ -14,6 +14,13 @@ static const char *duration(double rate, char *text, size_t size)
     return text;
 }
 
+/* Small rates with their decimals. */
+static const char *number(double rate, char *text, size_t size)
+{
+    snprintf(text, size, "%.*f", rate < 10 ? 3 : rate < 1000 ? 1 : 0, rate);
+    return text;
+}
+
 void bench_print_heading(void)
 {
     printf("\n%-28s %12s %12s  %-8s %6s  %-13s %9s %9s  %s\n", "case", "ours", "limit", "unit", "ratio", "quartiles",
@@ -23,11 +30,14 @@ void bench_print_heading(void)
 
 void bench_print_row(const bench_case *each, const bench_result *result)
 {
-    char ours[32], limit[32];
+    char ours[32], limit[32], our_rate[32], limit_rate[32];
     const double best = result->limits[result->best];
-    printf("%-28s %12.0f %12.0f  %-8s %6.3f  %.3f - %.3f %9s %9s  %s\n", each->name, result->ours, best, each->unit,
+    printf("%-28s %12s %12s  %-8s %6.3f  %.3f - %.3f %9s %9s  %s", each->name,
+           number(result->ours, our_rate, sizeof our_rate), number(best, limit_rate, sizeof limit_rate), each->unit,
            result->ratio, result->low, result->high, duration(result->ours, ours, sizeof ours),
            duration(best, limit, sizeof limit), each->family->limits[result->best]);
+    if (result->ours_peak > 0) printf(", %.0f MB; ours %.0f MB", result->limit_peak, result->ours_peak);
+    putchar('\n');
     fflush(stdout);
 }
 
@@ -46,6 +56,10 @@ bool bench_print_json(const bench_case *each, const bench_conditions *with, cons
     cJSON *ways = cJSON_AddObjectToObject(object, "limits");
     for (int i = 0; i < BENCH_MOST_LIMITS && each->family->limits[i]; i++)
         cJSON_AddNumberToObject(ways, each->family->limits[i], result->limits[i]);
+    if (result->ours_peak > 0) {
+        cJSON_AddNumberToObject(object, "ours_peak_mb", result->ours_peak);
+        cJSON_AddNumberToObject(object, "limit_peak_mb", result->limit_peak);
+    }
     cJSON_AddNumberToObject(object, "difference", result->difference);
     cJSON_AddNumberToObject(object, "repeats", result->repeats);
     char *text = cJSON_PrintUnformatted(object);
