@@ -14,14 +14,16 @@
 
 #include "autograd.h"
 
-enum { BENCH_MOST_LIMITS = 4, BENCH_MOST_REPEATS = 101 };
+enum { BENCH_MOST_LIMITS = 4, BENCH_MOST_REPEATS = 101, BENCH_MOST_COMMAND = 4000 };
 
 typedef struct bench_case bench_case;
+typedef struct bench_peer bench_peer;
 
 typedef struct {
     int threads;
     int repeats;               /* at most BENCH_MOST_REPEATS */
     double slice;              /* seconds that one repeat of one side takes */
+    bench_peer *peer;          /* or NULL */
 } bench_conditions;
 
 typedef struct {
@@ -29,6 +31,7 @@ typedef struct {
     int best;                  /* the limit with the highest */
     double ratio;              /* ours / limits[best] */
     double low, high;          /* quartiles of the ratios of neighbouring repeats */
+    double peer;               /* the median of its rates; 0: it has none */
     double ours_peak, limit_peak; /* megabytes of memory, the largest of all repeats; 0: not measured */
     double difference;         /* the largest of all limits */
     int repeats;               /* less than asked for where a pass takes long */
@@ -86,9 +89,13 @@ int bench_limits(const bench_case *each);
 
 /* The rates of all repeats. */
 typedef struct {
-    int repeats;
+    int repeats, peers;
     double ours[BENCH_MOST_REPEATS], limits[BENCH_MOST_LIMITS][BENCH_MOST_REPEATS];
+    double peer[BENCH_MOST_REPEATS]; /* so many as it has answered */
 } bench_samples;
+
+/* The peer's turn, if there is one. */
+void bench_take_turn_of_peer(const bench_conditions *with, bench_samples *samples);
 
 void bench_summarise(const bench_samples *samples, int limits, bench_result *result);
 /* Seconds. One thread is timed by its own clock, which stands still while another program has its processor. */
@@ -117,6 +124,21 @@ static inline void *bench_at(rg_dtype dtype, const void *numbers, int64_t i)
     return (char *)(uintptr_t)numbers + i * (int64_t)rg_dtype_size(dtype);
 }
 
+/* ---- A peer (peer.c) ------------------------------------------------------------------------------------------- */
+
+struct bench_peer {
+    const char *command;       /* at most BENCH_MOST_COMMAND characters */
+    bool failed;               /* and not to be started again */
+    int process, answers;      /* of this case */
+    FILE *to, *from;
+};
+
+void bench_peer_start(bench_peer *peer, const bench_case *each, int threads);
+/* The rate of so many seconds, or NaN. */
+double bench_peer_rate(bench_peer *peer, double seconds);
+/* Complains to standard error if the peer should have answered and has not. */
+void bench_peer_end(bench_peer *peer, const bench_case *each);
+
 /* ---- The machine (machine.c) --------------------------------------------------------------------------------- */
 
 /* Keeps this thread, and those it starts, on as many processors as there are to be threads. False if there are
@@ -128,8 +150,8 @@ void bench_print_machine(FILE *out, const bench_conditions *with, bool pinned);
 
 /* ---- The report (report.c) -------------------------------------------------------------------------------------- */
 
-void bench_print_heading(void);
-void bench_print_row(const bench_case *each, const bench_result *result);
+void bench_print_heading(const bench_conditions *with);
+void bench_print_row(const bench_case *each, const bench_conditions *with, const bench_result *result);
 /* One JSON object on a line; false when out of memory. */
 bool bench_print_json(const bench_case *each, const bench_conditions *with, const bench_result *result);
 

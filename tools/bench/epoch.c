@@ -298,6 +298,7 @@ static bool measure(const bench_case *each, const bench_conditions *with, bench_
             snprintf(message, size, "%s: the mean loss is %g, that of the limit %g", each->name, our_loss, told.loss);
             return false;
         }
+    for (int i = 0; i < samples.repeats && done; i++) bench_take_turn_of_peer(with, &samples);
     if (!done) return snprintf(message, size, "%s: %s", each->name, told.message), false;
     bench_summarise(&samples, limits, result);
     result->ours_peak = peaks[0];

@@ -14,6 +14,7 @@ typedef struct {
     int pattern_count;
     bool list, json, help;
     bench_conditions with;
+    bench_peer peer;
 } request;
 
 static void help(FILE *out)
@@ -26,6 +27,8 @@ static void help(FILE *out)
           "  --case NAME    only this case, or those that a pattern such as 'mlp-*' names; may be repeated\n"
           "  --threads N    threads of the library (default 1)\n"
           "  --json         one JSON object a line; the machine goes to standard error\n"
+          "  --peer CMD     run 'CMD CASE THREADS' in turn, a program made with another library, such as\n"
+          "                 'python3 tools/bench/peer_torch.py'; tools/bench/peer.c says how it answers\n"
           "  --quick        a moment for each case: shows that it works, not how fast\n"
           "  --repeats N    repeats that the median is taken of (default 25)\n"
           "  --help         show this text\n\n"
@@ -48,12 +51,13 @@ static bool read_integer(const char *option, const char *text, int most, int *va
 
 static bool parse(int argc, char **argv, request *r)
 {
-    enum { LIST = 1, CASE, THREADS, JSON, QUICK, REPEATS, HELP };
+    enum { LIST = 1, CASE, THREADS, JSON, QUICK, REPEATS, PEER, HELP };
     static const struct option options[] = {
         { "list", no_argument, NULL, LIST },        { "case", required_argument, NULL, CASE },
         { "json", no_argument, NULL, JSON },        { "threads", required_argument, NULL, THREADS },
         { "quick", no_argument, NULL, QUICK },      { "repeats", required_argument, NULL, REPEATS },
-        { "help", no_argument, NULL, HELP },        { NULL, 0, NULL, 0 },
+        { "help", no_argument, NULL, HELP },        { "peer", required_argument, NULL, PEER },
+        { NULL, 0, NULL, 0 },
     };
     *r = (request){ .with = { .threads = 1, .repeats = 25, .slice = 0.02 } };
     bool good = true;
@@ -69,6 +73,12 @@ static bool parse(int argc, char **argv, request *r)
             good = r->pattern_count < MOST_PATTERNS;
             if (good) r->patterns[r->pattern_count++] = optarg;
             else fprintf(stderr, "retrograd-bench: --case is given more than %d times\n", MOST_PATTERNS);
+            break;
+        case PEER:
+            good = *optarg && strlen(optarg) <= BENCH_MOST_COMMAND;
+            r->peer = (bench_peer){ .command = optarg };
+            r->with.peer = &r->peer;
+            if (!good) fprintf(stderr, "retrograd-bench: --peer takes a command\n");
             break;
         default: good = false; break;
         }
@@ -96,7 +106,7 @@ static bool do_case(const request *r, const bench_case *each)
         return false;
     }
     if (r->json) return bench_print_json(each, &r->with, &result);
-    bench_print_row(each, &result);
+    bench_print_row(each, &r->with, &result);
     return true;
 }
 
@@ -104,7 +114,7 @@ static void begin(const request *r)
 {
     if (r->list) return;
     bench_print_machine(r->json ? stderr : stdout, &r->with, bench_pin(r->with.threads));
-    if (!r->json) bench_print_heading();
+    if (!r->json) bench_print_heading(&r->with);
 }
 
 static int run(const request *r)
@@ -118,7 +128,7 @@ static int run(const request *r)
             const bench_case *each = &tables[t].cases[i];
             if (!is_chosen(r, each)) continue;
             if (chosen++ == 0) begin(r);
-            if (r->list) printf("%-28s %s\n", each->name, each->about);
+            if (r->list) printf("%-30s %s\n", each->name, each->about);
             else if (!do_case(r, each)) failed++;
         }
     if (chosen > 0) return failed > 0;

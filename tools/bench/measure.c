@@ -118,19 +118,26 @@ void bench_summarise(const bench_samples *samples, int limits, bench_result *res
     }
     for (int i = 0; i < repeats; i++) ratios[i] = samples->ours[i] / samples->limits[result->best][i];
     result->ratio = result->ours / result->limits[result->best];
+    result->peer = samples->peers > 0 ? quantile(samples->peer, samples->peers, 0.5) : 0;
     result->low = quantile(ratios, repeats, 0.25);
     result->high = quantile(ratios, repeats, 0.75);
 }
 
+void bench_take_turn_of_peer(const bench_conditions *with, bench_samples *samples)
+{
+    const double rate = with->peer ? bench_peer_rate(with->peer, with->slice) : NAN;
+    if (!isnan(rate)) samples->peer[samples->peers++] = rate;
+}
+
 static bool time_all(const subject *s, const bench_conditions *with, bench_result *result)
 {
-    bench_samples samples;
+    bench_samples samples = { .peers = 0 };
     int64_t passes[1 + BENCH_MOST_LIMITS];
     double taken, all = 0;
     for (int side = OURS; side < s->limits; side++, all += taken)
         if ((passes[1 + side] = passes_for(s, side, with->slice, &taken)) == 0) return false;
     samples.repeats = repeats_for(with, all);
-    for (int i = 0; i < samples.repeats; i++)
+    for (int i = 0; i < samples.repeats; i++, bench_take_turn_of_peer(with, &samples))
         for (int side = OURS; side < s->limits; side++) {
             double seconds = run(s, side, passes[1 + side]);
             if (isnan(seconds)) return false;
@@ -175,6 +182,9 @@ bool bench_check(const bench_case *each, const bench_conditions *with, bench_res
 bool bench_measure(const bench_case *each, const bench_conditions *with, bench_result *result, char *message,
                    size_t size)
 {
-    if (each->family->measure) return each->family->measure(each, with, result, message, size);
-    return examine(each, with, true, result, message, size);
+    if (with->peer) bench_peer_start(with->peer, each, with->threads);
+    const bool done = each->family->measure ? each->family->measure(each, with, result, message, size)
+                                            : examine(each, with, true, result, message, size);
+    if (with->peer) bench_peer_end(with->peer, each);
+    return done;
 }

@@ -21,21 +21,27 @@ static const char *number(double rate, char *text, size_t size)
     return text;
 }
 
-void bench_print_heading(void)
+void bench_print_heading(const bench_conditions *with)
 {
-    printf("\n%-28s %12s %12s  %-8s %6s  %-13s %9s %9s  %s\n", "case", "ours", "limit", "unit", "ratio", "quartiles",
-           "ours each", "limit", "the limit's way");
+    printf("\n%-30s %12s %12s  %-10s %6s  %-13s", "case", "ours", "limit", "unit", "ratio", "quartiles");
+    if (with->peer) printf(" %12s %9s", "peer", "ours/peer");
+    printf(" %9s %9s  %s\n", "ours each", "limit", "the limit's way");
     fflush(stdout);
 }
 
-void bench_print_row(const bench_case *each, const bench_result *result)
+void bench_print_row(const bench_case *each, const bench_conditions *with, const bench_result *result)
 {
-    char ours[32], limit[32], our_rate[32], limit_rate[32];
+    char text[32];
     const double best = result->limits[result->best];
-    printf("%-28s %12s %12s  %-8s %6.3f  %.3f - %.3f %9s %9s  %s", each->name,
-           number(result->ours, our_rate, sizeof our_rate), number(best, limit_rate, sizeof limit_rate), each->unit,
-           result->ratio, result->low, result->high, duration(result->ours, ours, sizeof ours),
-           duration(best, limit, sizeof limit), each->family->limits[result->best]);
+    printf("%-30s %12s", each->name, number(result->ours, text, sizeof text));
+    printf(" %12s  %-10s %6.3f  %.3f - %.3f", number(best, text, sizeof text), each->unit, result->ratio, result->low,
+           result->high);
+    if (with->peer && result->peer > 0)
+        printf(" %12s %9.3f", number(result->peer, text, sizeof text), result->ours / result->peer);
+    else if (with->peer)
+        printf(" %12s %9s", "-", "-");
+    printf(" %9s", duration(result->ours, text, sizeof text));
+    printf(" %9s  %s", duration(best, text, sizeof text), each->family->limits[result->best]);
     if (result->ours_peak > 0) printf(", %.0f MB; ours %.0f MB", result->limit_peak, result->ours_peak);
     putchar('\n');
     fflush(stdout);
@@ -56,6 +62,10 @@ bool bench_print_json(const bench_case *each, const bench_conditions *with, cons
     cJSON *ways = cJSON_AddObjectToObject(object, "limits");
     for (int i = 0; i < BENCH_MOST_LIMITS && each->family->limits[i]; i++)
         cJSON_AddNumberToObject(ways, each->family->limits[i], result->limits[i]);
+    if (result->peer > 0) {
+        cJSON_AddNumberToObject(object, "peer", result->peer);
+        cJSON_AddNumberToObject(object, "peer_ratio", result->ours / result->peer);
+    }
     if (result->ours_peak > 0) {
         cJSON_AddNumberToObject(object, "ours_peak_mb", result->ours_peak);
         cJSON_AddNumberToObject(object, "limit_peak_mb", result->limit_peak);
