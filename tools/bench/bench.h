@@ -40,6 +40,7 @@ typedef struct {
 /* A kind of work. A pass is the smallest part of it that makes sense by itself, such as a training step. */
 typedef struct {
     const char *limits[BENCH_MOST_LIMITS + 1]; /* what each way of writing the limit is called; ends with NULL */
+    const char *summary;       /* what a row is called that sums up all its cases; NULL: there is none */
     void *(*make)(const bench_case *each, int threads); /* NULL when out of memory */
     void (*free)(void *state);
     bool (*ours)(void *state, int64_t passes);
@@ -59,6 +60,7 @@ struct bench_case {
     rg_dtype dtype;            /* that it computes in: RG_F32 or RG_F64 */
     const char *unit;          /* of the rates: "steps/s" */
     double units;              /* done in one pass */
+    double slice;              /* as a part of the usual one; 0: all of it */
     const bench_family *family;
     const void *setup;         /* the family's own description of the case */
 };
@@ -72,6 +74,7 @@ bench_table bench_epoch_cases(void);
 bench_table bench_mlp_cases(void);
 bench_table bench_chain_cases(void);
 bench_table bench_fused_cases(void);
+bench_table bench_gemm_cases(void);
 
 /* Training steps of networks of dense layers; the setup is an mlp_setup. */
 extern const bench_family bench_dense;
@@ -154,5 +157,19 @@ void bench_print_heading(const bench_conditions *with);
 void bench_print_row(const bench_case *each, const bench_conditions *with, const bench_result *result);
 /* One JSON object on a line; false when out of memory. */
 bool bench_print_json(const bench_case *each, const bench_conditions *with, const bench_result *result);
+
+/* The cases of a family together. Begins as all zeros. */
+typedef struct {
+    const bench_family *family;
+    const char *unit, *lowest_case;
+    int cases;
+    double ours, limit;        /* sums of logarithms of the rates */
+    double lowest;             /* of the ratios */
+} bench_summary;
+
+void bench_add(bench_summary *summary, const bench_case *each, const bench_result *result);
+/* The geometric mean of the rates and ratios, and the lowest ratio. Nothing if there are no cases. False when out of
+ * memory. */
+bool bench_print_summary(const bench_summary *summary, const bench_conditions *with, bool json);
 
 #endif

@@ -97,7 +97,7 @@ static bool is_chosen(const request *r, const bench_case *each)
 }
 
 /* One case, measured and reported. */
-static bool do_case(const request *r, const bench_case *each)
+static bool do_case(const request *r, const bench_case *each, bench_summary *summary)
 {
     char message[512];
     bench_result result;
@@ -105,6 +105,7 @@ static bool do_case(const request *r, const bench_case *each)
         fprintf(stderr, "retrograd-bench: %s\n", message);
         return false;
     }
+    bench_add(summary, each, &result);
     if (r->json) return bench_print_json(each, &r->with, &result);
     bench_print_row(each, &r->with, &result);
     return true;
@@ -117,20 +118,27 @@ static void begin(const request *r)
     if (!r->json) bench_print_heading(&r->with);
 }
 
+/* Those of a table that were asked for. Counts them and those that failed. */
+static void do_table(const request *r, bench_table table, int *chosen, int *failed)
+{
+    bench_summary summary = { .cases = 0 };
+    for (int i = 0; i < table.count; i++) {
+        const bench_case *each = &table.cases[i];
+        if (!is_chosen(r, each)) continue;
+        if ((*chosen)++ == 0) begin(r);
+        if (r->list) printf("%-34s %s\n", each->name, each->about);
+        else if (!do_case(r, each, &summary)) (*failed)++;
+    }
+    if (!bench_print_summary(&summary, &r->with, r->json)) (*failed)++;
+}
+
 static int run(const request *r)
 {
     /* The epoch first: its processes begin as copies of this one, which then has hardly any memory. */
-    const bench_table tables[] = { bench_epoch_cases(), bench_mlp_cases(), bench_chain_cases(), bench_fused_cases() };
-    enum { TABLES = sizeof tables / sizeof tables[0] };
+    const bench_table tables[] = { bench_epoch_cases(), bench_mlp_cases(), bench_chain_cases(), bench_fused_cases(),
+                                   bench_gemm_cases() };
     int chosen = 0, failed = 0;
-    for (int t = 0; t < TABLES; t++)
-        for (int i = 0; i < tables[t].count; i++) {
-            const bench_case *each = &tables[t].cases[i];
-            if (!is_chosen(r, each)) continue;
-            if (chosen++ == 0) begin(r);
-            if (r->list) printf("%-30s %s\n", each->name, each->about);
-            else if (!do_case(r, each)) failed++;
-        }
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) do_table(r, tables[i], &chosen, &failed);
     if (chosen > 0) return failed > 0;
     fprintf(stderr, "retrograd-bench: no case of that name; --list shows them\n");
     return 2;

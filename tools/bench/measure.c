@@ -133,9 +133,10 @@ static bool time_all(const subject *s, const bench_conditions *with, bench_resul
 {
     bench_samples samples = { .peers = 0 };
     int64_t passes[1 + BENCH_MOST_LIMITS];
+    const double slice = with->slice * (s->each->slice > 0 ? s->each->slice : 1);
     double taken, all = 0;
     for (int side = OURS; side < s->limits; side++, all += taken)
-        if ((passes[1 + side] = passes_for(s, side, with->slice, &taken)) == 0) return false;
+        if ((passes[1 + side] = passes_for(s, side, slice, &taken)) == 0) return false;
     samples.repeats = repeats_for(with, all);
     for (int i = 0; i < samples.repeats; i++, bench_take_turn_of_peer(with, &samples))
         for (int side = OURS; side < s->limits; side++) {

@@ -1,5 +1,6 @@
 /* report.c: a result as a row of a table, or as a line of JSON. */
 #include <cjson/cJSON.h>
+#include <math.h>
 
 #include "bench.h"
 
@@ -23,7 +24,7 @@ static const char *number(double rate, char *text, size_t size)
 
 void bench_print_heading(const bench_conditions *with)
 {
-    printf("\n%-30s %12s %12s  %-10s %6s  %-13s", "case", "ours", "limit", "unit", "ratio", "quartiles");
+    printf("\n%-34s %12s %12s  %-10s %6s  %-13s", "case", "ours", "limit", "unit", "ratio", "quartiles");
     if (with->peer) printf(" %12s %9s", "peer", "ours/peer");
     printf(" %9s %9s  %s\n", "ours each", "limit", "the limit's way");
     fflush(stdout);
@@ -33,7 +34,7 @@ void bench_print_row(const bench_case *each, const bench_conditions *with, const
 {
     char text[32];
     const double best = result->limits[result->best];
-    printf("%-30s %12s", each->name, number(result->ours, text, sizeof text));
+    printf("%-34s %12s", each->name, number(result->ours, text, sizeof text));
     printf(" %12s  %-10s %6.3f  %.3f - %.3f", number(best, text, sizeof text), each->unit, result->ratio, result->low,
            result->high);
     if (with->peer && result->peer > 0)
@@ -45,6 +46,18 @@ void bench_print_row(const bench_case *each, const bench_conditions *with, const
     if (result->ours_peak > 0) printf(", %.0f MB; ours %.0f MB", result->limit_peak, result->ours_peak);
     putchar('\n');
     fflush(stdout);
+}
+
+/* On a line; the object is gone then. */
+static bool print_object(cJSON *object)
+{
+    char *text = cJSON_PrintUnformatted(object);
+    cJSON_Delete(object);
+    if (!text) return false;
+    puts(text);
+    fflush(stdout);
+    cJSON_free(text);
+    return true;
 }
 
 bool bench_print_json(const bench_case *each, const bench_conditions *with, const bench_result *result)
@@ -72,11 +85,44 @@ bool bench_print_json(const bench_case *each, const bench_conditions *with, cons
     }
     cJSON_AddNumberToObject(object, "difference", result->difference);
     cJSON_AddNumberToObject(object, "repeats", result->repeats);
-    char *text = cJSON_PrintUnformatted(object);
-    cJSON_Delete(object);
-    if (!text) return false;
-    puts(text);
-    fflush(stdout);
-    cJSON_free(text);
-    return true;
+    return print_object(object);
+}
+
+/* ---- Summaries -------------------------------------------------------------------------------------------------- */
+
+void bench_add(bench_summary *summary, const bench_case *each, const bench_result *result)
+{
+    if (!each->family->summary) return;
+    summary->family = each->family;
+    summary->unit = each->unit;
+    summary->ours += log(result->ours);
+    summary->limit += log(result->limits[result->best]);
+    if (summary->cases++ > 0 && result->ratio >= summary->lowest) return;
+    summary->lowest = result->ratio;
+    summary->lowest_case = each->name;
+}
+
+bool bench_print_summary(const bench_summary *summary, const bench_conditions *with, bool json)
+{
+    if (summary->cases == 0) return true;
+    const double ours = exp(summary->ours / summary->cases), limit = exp(summary->limit / summary->cases);
+    char name[64], our_rate[32], limit_rate[32];
+    snprintf(name, sizeof name, "%s-geomean", summary->family->summary);
+    if (!json) {
+        printf("%-34s %12s %12s  %-10s %6.3f  of %d cases; the lowest is %.3f, %s\n", name,
+               number(ours, our_rate, sizeof our_rate), number(limit, limit_rate, sizeof limit_rate), summary->unit,
+               ours / limit, summary->cases, summary->lowest, summary->lowest_case);
+        return true;
+    }
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "case", name);
+    cJSON_AddNumberToObject(object, "threads", with->threads);
+    cJSON_AddNumberToObject(object, "ours", ours);
+    cJSON_AddNumberToObject(object, "limit", limit);
+    cJSON_AddNumberToObject(object, "ratio", ours / limit);
+    cJSON_AddStringToObject(object, "unit", summary->unit);
+    cJSON_AddNumberToObject(object, "lowest", summary->lowest);
+    cJSON_AddStringToObject(object, "lowest_case", summary->lowest_case);
+    cJSON_AddNumberToObject(object, "cases", summary->cases);
+    return print_object(object);
 }
