@@ -14,7 +14,7 @@
 
 #include "autograd.h"
 
-enum { BENCH_MOST_LIMITS = 4, BENCH_MOST_REPEATS = 101, BENCH_MOST_COMMAND = 4000 };
+enum { BENCH_MOST_LIMITS = 5, BENCH_MOST_REPEATS = 101, BENCH_MOST_COMMAND = 4000 };
 
 typedef struct bench_case bench_case;
 typedef struct bench_peer bench_peer;

@@ -1,4 +1,4 @@
-/* limit_dense.c: the hand-written network over a matrix product, CBLAS's. */
+/* limit_dense.c: the hand-written network over a matrix product, CBLAS's or the library's. */
 #include "limits.h"
 
 #include <cblas.h>
@@ -11,6 +11,9 @@
 
 #define TEMPLATE "limit_dense_template.h"
 #include "each_kind.h"
+
+/* OpenBLAS only, and absent from other libraries. */
+extern void openblas_set_num_threads(int threads) __attribute__((weak));
 
 /* ---- The product ------------------------------------------------------------------------------------------------ */
 
@@ -58,6 +61,22 @@ const mlp_product *mlp_product_of_blas(rg_dtype dtype)
     return &products[BENCH_TYPE(dtype)];
 }
 
+static void own_f32(int64_t m, int64_t n, int64_t k, rg_matrix a, rg_matrix b, void *c)
+{
+    rg_gemm_f32(m, n, k, a, b, c);
+}
+
+static void own_f64(int64_t m, int64_t n, int64_t k, rg_matrix a, rg_matrix b, void *c)
+{
+    rg_gemm_f64(m, n, k, a, b, c);
+}
+
+const mlp_product *mlp_product_of_library(rg_dtype dtype)
+{
+    static const mlp_product products[] = { { own_f32, NULL }, { own_f64, NULL } };
+    return &products[BENCH_TYPE(dtype)];
+}
+
 /* ---- The network ------------------------------------------------------------------------------------------------ */
 
 static mlp_vector vector_at(const mlp_setup *setup, rg_dtype dtype, void *numbers)
@@ -79,11 +98,11 @@ static int64_t padded(int64_t count)
     return (count + LINE - 1) / LINE * LINE;
 }
 
-bool mlp_net_make(mlp_net *net, const mlp_setup *setup, rg_dtype dtype, double rate)
+bool mlp_net_make(mlp_net *net, const mlp_setup *setup, rg_dtype dtype, double rate, int threads)
 {
     static void (*const steps[2][3])(mlp_net *, const mlp_batch *, const mlp_product *, bool) = KINDS(step);
     static void (*const from_bytes[2][3])(int64_t, const unsigned char *, void *) = KINDS(from_bytes);
-    *net = (mlp_net){ .setup = *setup, .dtype = dtype, .rate = rate,
+    *net = (mlp_net){ .setup = *setup, .dtype = dtype, .rate = rate, .threads = threads,
                       .step = steps[BENCH_TYPE(dtype)][bench_level()],
                       .from_bytes = from_bytes[BENCH_TYPE(dtype)][bench_level()] };
     int64_t outputs = 0;
@@ -111,4 +130,14 @@ bool mlp_net_make(mlp_net *net, const mlp_setup *setup, rg_dtype dtype, double r
 void mlp_net_free(mlp_net *net)
 {
     free(net->memory);
+}
+
+void mlp_net_begin(const mlp_net *net)
+{
+    if (net->threads > 1 && openblas_set_num_threads) openblas_set_num_threads(net->threads);
+}
+
+void mlp_net_end(const mlp_net *net)
+{
+    if (net->threads > 1) rg_gemm_prepare();
 }

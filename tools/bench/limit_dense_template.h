@@ -134,8 +134,9 @@ static TARGET void NAME(back_weight)(mlp_net *net, int layer, const REAL *x, con
     REAL *gradient = net->gradient.weight[layer], *weight = net->theta.weight[layer];
     const rg_matrix left = { delta, 1, out }, right = { x, in, 1 };
     if (rows == 1) NAME(outer_product)(out, in, in_place ? -rate : 1, delta, x, in_place, in_place ? weight : gradient);
-    else if (in_place) product->add(out, in, rows, -net->rate, left, right, weight);
+    else if (in_place && product->add) product->add(out, in, rows, -net->rate, left, right, weight);
     else product->multiply(out, in, rows, left, right, gradient);
+    if (rows > 1 && in_place && !product->add) NAME(descend)(in * out, rate, gradient, weight);
 }
 
 static TARGET void NAME(backward)(mlp_net *net, const mlp_batch *batch, const mlp_product *product, bool in_place)

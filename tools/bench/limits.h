@@ -30,7 +30,8 @@ typedef struct {
 /* Matrices as in gemm.h: a is [m, k], b is [k, n], c is [m, n]. */
 typedef struct {
     void (*multiply)(int64_t m, int64_t n, int64_t k, rg_matrix a, rg_matrix b, void *c);           /* c = a b */
-    void (*add)(int64_t m, int64_t n, int64_t k, double factor, rg_matrix a, rg_matrix b, void *c); /* c += factor a b */
+    void (*add)(int64_t m, int64_t n, int64_t k, double factor, rg_matrix a, rg_matrix b, void *c); /* c += factor a b,
+                                                                                          or NULL: it cannot */
 } mlp_product;
 
 /* A vector laid out as the library's theta: of each layer the weight [out, in] and the bias [out]. */
@@ -42,6 +43,7 @@ typedef struct mlp_net mlp_net;
 struct mlp_net {
     mlp_setup setup;
     rg_dtype dtype;
+    int threads;                          /* of BLAS */
     void (*step)(mlp_net *net, const mlp_batch *batch, const mlp_product *product, bool in_place);
     void (*from_bytes)(int64_t count, const unsigned char *bytes, void *numbers); /* byte / 255 */
     mlp_vector theta, gradient;
@@ -53,16 +55,29 @@ struct mlp_net {
     void *memory;
 };
 
-/* CBLAS's product for f32 or f64. */
+/* CBLAS's product, and the library's, for f32 or f64. */
 const mlp_product *mlp_product_of_blas(rg_dtype dtype);
+const mlp_product *mlp_product_of_library(rg_dtype dtype);
+
+/* The ways to go about a training step, for the best of them is the limit. */
+enum { MLP_MATERIALISED, MLP_IN_PLACE, MLP_OWN_MATERIALISED, MLP_OWN_LAYERWISE, MLP_WAYS };
+#define MLP_NAMES_OF_WAYS                                                                                          \
+    [MLP_MATERIALISED] = "gradient, then update", [MLP_IN_PLACE] = "update in the product",                        \
+    [MLP_OWN_MATERIALISED] = "gradient, then update; our product",                                                 \
+    [MLP_OWN_LAYERWISE] = "layer by layer; our product"
+
 /* False when out of memory. */
-bool mlp_net_make(mlp_net *net, const mlp_setup *setup, rg_dtype dtype, double rate);
+bool mlp_net_make(mlp_net *net, const mlp_setup *setup, rg_dtype dtype, double rate, int threads);
 void mlp_net_free(mlp_net *net);
-/* One training step. in_place: products add straight into the weights; else there is a gradient, and then an
- * update. */
-static inline void mlp_net_step(mlp_net *net, const mlp_batch *batch, const mlp_product *product, bool in_place)
+/* Before and after steps: gives BLAS its threads, and takes them again so that the library finds it as it wants it. */
+void mlp_net_begin(const mlp_net *net);
+void mlp_net_end(const mlp_net *net);
+/* One training step. */
+static inline void mlp_net_step(mlp_net *net, const mlp_batch *batch, int way)
 {
-    net->step(net, batch, product, in_place);
+    const bool own = way == MLP_OWN_MATERIALISED || way == MLP_OWN_LAYERWISE;
+    net->step(net, batch, own ? mlp_product_of_library(net->dtype) : mlp_product_of_blas(net->dtype),
+              way == MLP_IN_PLACE || way == MLP_OWN_LAYERWISE);
 }
 
 /* ---- In plain loops, for 2-16-16-1 and batches of 1 or a multiple of 4 (limit_small.c) ------------------------- */

@@ -73,7 +73,7 @@ static bool make_sides(mlp_state *s, int threads)
     const size_t bytes = (size_t)rg_params_count(s->theta) * rg_dtype_size(s->dtype);
     s->initial = malloc(bytes);
     if (small_net_fits(&s->setup) && !(s->small = small_net_new(&s->setup, s->dtype, rate))) return false;
-    if (!s->net || !s->opt || !s->tape || !s->initial || !mlp_net_make(&s->dense, &s->setup, s->dtype, rate)) return false;
+    if (!s->net || !s->opt || !s->tape || !s->initial || !mlp_net_make(&s->dense, &s->setup, s->dtype, rate, threads)) return false;
     memcpy(s->initial, rg_params_data(s->theta), bytes);
     return true;
 }
@@ -125,16 +125,18 @@ static bool ours(void *state, int64_t steps)
 
 /* ---- The limits ------------------------------------------------------------------------------------------------ */
 
-enum { MATERIALISED, IN_PLACE, LOOPS };
+enum { LOOPS = MLP_WAYS };
 
 static void limit(void *state, int which, int64_t steps)
 {
     mlp_state *s = state;
+    mlp_net_begin(&s->dense);
     for (; steps > 0; steps--, s->next_limit = after(s, s->next_limit)) {
         const mlp_batch batch = batch_at(s, s->next_limit);
         if (which == LOOPS) small_net_step(s->small, &batch);
-        else mlp_net_step(&s->dense, &batch, mlp_product_of_blas(s->dtype), which == IN_PLACE);
+        else mlp_net_step(&s->dense, &batch, which);
     }
+    mlp_net_end(&s->dense);
 }
 
 /* The gradient that a limit takes a step along from the initial theta, in `gradient`; returns its loss. */
@@ -207,11 +209,11 @@ static const char *message(const void *state)
 /* ---- The cases ------------------------------------------------------------------------------------------------- */
 
 const bench_family bench_dense = {
-    .limits = { "gradient, then update", "update in the product" },
+    .limits = { MLP_NAMES_OF_WAYS },
     .make = make, .free = free_state, .ours = ours, .limit = limit, .difference = difference, .message = message,
 };
 static const bench_family small = {
-    .limits = { "gradient, then update", "update in the product", "loops without BLAS" },
+    .limits = { MLP_NAMES_OF_WAYS, [LOOPS] = "loops without a product" },
     .make = make, .free = free_state, .ours = ours, .limit = limit, .difference = difference, .message = message,
 };
 
