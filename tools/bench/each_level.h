@@ -4,6 +4,7 @@
  *   OF_TYPE(f)             that of the type: f_f32
  *   TARGET                 what its functions are declared with
  *   BYTES                  of a vector
+ *   UNROLLED               before a short loop over vectors, which are to stay in registers
  *   MULTIPLY_ADD(a, b, c)  a b + c of such vectors, rounded once where there is an instruction that does
  * LEVELS(f_f32) is then a row of what NAME(f) stands for, by bench_level(). */
 #include "simd.h"
@@ -16,6 +17,11 @@
 #define PASTE(a, b, c) PASTE_NOW(a, b, c)
 #define NAME(name) PASTE(name##_, TYPE, LEVEL)
 #define OF_TYPE(name) PASTE(name, _, TYPE)
+#if defined(__clang__)
+#define UNROLLED _Pragma("unroll")
+#else
+#define UNROLLED _Pragma("GCC unroll 8")
+#endif
 #define LEVELS(name) { name##_portable, name##_avx2, name##_avx512 }
 #endif
 

@@ -226,7 +226,8 @@ static void limit(const epoch *e, int which, report *to)
     int32_t *labels = malloc((size_t)most * sizeof *labels);
     int64_t *order = malloc((size_t)images.count * sizeof *order);
     mlp_net net;
-    const bool made = mlp_net_make(&net, e->setup, RG_F32, rate, e->with->threads) && draw_weights(e, &net) && x && labels && order;
+    const bool made = mlp_net_make(&net, e->setup, RG_F32, rate, e->with->threads) && draw_weights(e, &net) && x &&
+                      labels && order;
     if (loaded && made) {
         const double start = bench_now(e->with->threads);
         mlp_net_begin(&net);

@@ -5,7 +5,8 @@ typedef REAL NAME(vector) __attribute__((vector_size(BYTES), may_alias));
 #define VECTOR NAME(vector)
 #define LANES (BYTES / (int)sizeof(REAL))
 #define VECTORS (SMALL_HIDDEN / LANES)
-#define EACH for (int v = 0; v < VECTORS; v++)
+#define EACH UNROLLED for (int v = 0; v < VECTORS; v++)
+#define ROWS (VECTORS > 2 ? 2 : 4) /* side by side: as many as there are registers for */
 
 typedef struct {
     VECTOR part[SMALL_HIDDEN / (BYTES / sizeof(REAL))];
@@ -62,7 +63,7 @@ INLINE ROW NAME(back)(ROW d, ROW h)
 INLINE REAL NAME(dot)(ROW a, ROW b)
 {
     VECTOR sum = a.part[0] * b.part[0];
-    for (int v = 1; v < VECTORS; v++) sum = MULTIPLY_ADD(a.part[v], b.part[v], sum);
+    UNROLLED for (int v = 1; v < VECTORS; v++) sum = MULTIPLY_ADD(a.part[v], b.part[v], sum);
     REAL lane[LANES];
     memcpy(lane, &sum, sizeof lane);
     for (int half = LANES / 2; half > 0; half /= 2)
@@ -116,24 +117,19 @@ static TARGET void NAME(step_of_one)(NUMBERS *net, const mlp_batch *batch)
     NAME(store)(net->b1, NAME(add_scaled)(NAME(load)(net->b1), -rate, d1));
 }
 
-/* y[r] = start + sum over k of a(r, k) b[k], four rows side by side, where a(r, k) = a[r * by_row + k * by_k]. */
+/* y[r] = start + sum over k of a(r, k) b[k], ROWS rows side by side, where a(r, k) = a[r * by_row + k * by_k]. */
 INLINE void NAME(product)(int64_t rows, int64_t terms, const REAL *a, int64_t by_row, int64_t by_k,
                           const REAL (*b)[SMALL_HIDDEN], ROW start, REAL (*y)[SMALL_HIDDEN])
 {
-    for (int64_t r = 0; r < rows; r += 4) {
-        ROW y0 = start, y1 = start, y2 = start, y3 = start;
+    for (int64_t r = 0; r < rows; r += ROWS) {
+        ROW sum[ROWS];
         const REAL *at = a + r * by_row;
+        UNROLLED for (int i = 0; i < ROWS; i++) sum[i] = start;
         for (int64_t k = 0; k < terms; k++, at += by_k) {
             const ROW each = NAME(load)(b[k]);
-            y0 = NAME(add_scaled)(y0, at[0], each);
-            y1 = NAME(add_scaled)(y1, at[by_row], each);
-            y2 = NAME(add_scaled)(y2, at[2 * by_row], each);
-            y3 = NAME(add_scaled)(y3, at[3 * by_row], each);
+            UNROLLED for (int i = 0; i < ROWS; i++) sum[i] = NAME(add_scaled)(sum[i], at[i * by_row], each);
         }
-        NAME(store)(y[r], y0);
-        NAME(store)(y[r + 1], y1);
-        NAME(store)(y[r + 2], y2);
-        NAME(store)(y[r + 3], y3);
+        UNROLLED for (int i = 0; i < ROWS; i++) NAME(store)(y[r + i], sum[i]);
     }
 }
 
@@ -253,6 +249,7 @@ static const small_kind NAME(kind) = { NAME(make), NAME(train), NAME(set), NAME(
 #undef LANES
 #undef VECTORS
 #undef EACH
+#undef ROWS
 #undef ROW
 #undef NUMBERS
 #undef INLINE

@@ -73,7 +73,8 @@ static bool make_sides(mlp_state *s, int threads)
     const size_t bytes = (size_t)rg_params_count(s->theta) * rg_dtype_size(s->dtype);
     s->initial = malloc(bytes);
     if (small_net_fits(&s->setup) && !(s->small = small_net_new(&s->setup, s->dtype, rate))) return false;
-    if (!s->net || !s->opt || !s->tape || !s->initial || !mlp_net_make(&s->dense, &s->setup, s->dtype, rate, threads)) return false;
+    if (!s->net || !s->opt || !s->tape || !s->initial) return false;
+    if (!mlp_net_make(&s->dense, &s->setup, s->dtype, rate, threads)) return false;
     memcpy(s->initial, rg_params_data(s->theta), bytes);
     return true;
 }
