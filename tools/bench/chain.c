@@ -7,7 +7,6 @@
 
 #include "autograd.h"
 #include "bench.h"
-#include "simd.h"
 
 /* The limit takes so many vectors through the whole chain together, at most. */
 enum { MOST_VECTORS = 4, MOST_BYTES = 64 };
@@ -24,34 +23,15 @@ typedef struct {
     double loss;
 } chain_numbers;
 
-#define NAME(name) name##_portable
-#define BYTES 16
-#define TARGET RG_TARGET_PORTABLE
-#include "chain_template.h"
-#undef NAME
-#undef BYTES
-#undef TARGET
-
-#define NAME(name) name##_avx2
-#define BYTES 32
-#define TARGET RG_TARGET_AVX2
-#include "chain_template.h"
-#undef NAME
-#undef BYTES
-#undef TARGET
-
-#define NAME(name) name##_avx512
-#define BYTES 64
-#define TARGET RG_TARGET_AVX512
-#include "chain_template.h"
-#undef NAME
-#undef BYTES
-#undef TARGET
+#define REAL float
+#define TYPE f32
+#define INTRINSIC ps
+#define TEMPLATE "chain_template.h"
+#include "each_level.h"
 
 enum { OP_BY_OP, TILED };
 typedef void chain_pass(const chain_setup *setup, chain_numbers *numbers);
-static chain_pass *const passes[][2] = { { op_by_op_portable, tiled_portable }, { op_by_op_avx2, tiled_avx2 },
-                                         { op_by_op_avx512, tiled_avx512 } };
+static chain_pass *const passes[][3] = { [OP_BY_OP] = LEVELS(op_by_op_f32), [TILED] = LEVELS(tiled_f32) };
 
 typedef struct {
     chain_setup setup;
@@ -91,11 +71,11 @@ static bool make_limit(chain_state *s)
     return true;
 }
 
-static void *make(const void *setup, int threads)
+static void *make(const bench_case *each, int threads)
 {
     chain_state *s = calloc(1, sizeof *s);
     if (!s) return NULL;
-    s->setup = *(const chain_setup *)setup;
+    s->setup = *(const chain_setup *)each->setup;
     const int64_t n = s->setup.n;
     s->theta = rg_params_new(RG_F32, 42);
     s->w = rg_params_add(s->theta, "w", RG_SHAPE(n));
@@ -130,7 +110,7 @@ static bool ours(void *state, int64_t count)
 static void limit(void *state, int which, int64_t count)
 {
     chain_state *s = state;
-    for (; count > 0; count--) passes[bench_level()][which](&s->setup, &s->numbers);
+    for (; count > 0; count--) passes[which][bench_level()](&s->setup, &s->numbers);
 }
 
 static double difference(void *state, int which)
@@ -141,8 +121,8 @@ static double difference(void *state, int which)
     rg_backward(sum);
     const float *gradient = rg_params_gradient(s->theta);
     const double loss = rg_item(sum), of_loss = fabs(s->numbers.loss - loss) / fabs(loss);
-    const double of_w = bench_distance(s->numbers.w_gradient, gradient + rg_param_offset(s->w), s->setup.n);
-    const double of_b = bench_distance(s->numbers.b_gradient, gradient + rg_param_offset(s->b), s->setup.n);
+    const double of_w = bench_distance(RG_F32, s->numbers.w_gradient, gradient + rg_param_offset(s->w), s->setup.n);
+    const double of_b = bench_distance(RG_F32, s->numbers.b_gradient, gradient + rg_param_offset(s->b), s->setup.n);
     rg_params_consume_gradient(s->theta);
     rg_tape_reset(s->tape);
     if (rg_failed(s->tape) || isnan(of_loss) || isnan(of_w) || isnan(of_b)) return NAN;
@@ -161,7 +141,7 @@ static const bench_family chain = {
 
 #define CHAIN(n_)                                                                                                  \
     { .name = "chain-1000-n" #n_, .about = "1,000 products and sums of " #n_ " elements in a row, f32",            \
-      .unit = "ops/s", .units = 1000, .family = &chain, .setup = &(const chain_setup){ 1000, n_ } }
+      .dtype = RG_F32, .unit = "ops/s", .units = 1000, .family = &chain, .setup = &(const chain_setup){ 1000, n_ } }
 
 static const bench_case cases[] = { CHAIN(1), CHAIN(16), CHAIN(1024) };
 

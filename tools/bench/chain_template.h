@@ -1,5 +1,4 @@
-/* chain_template.h: the hand-written chain, compiled for TARGET with vectors of BYTES bytes, under names of its own,
- * NAME(f). Included by chain.c once for each level of vector instructions; so there is no guard. */
+/* chain_template.h: the hand-written chain. A template: see each_level.h. */
 
 static TARGET void NAME(op_by_op)(const chain_setup *setup, chain_numbers *numbers)
 {

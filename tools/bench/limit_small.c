@@ -6,51 +6,19 @@
 
 #include "bench.h"
 #include "elementary.h"
-#include "simd.h"
 
-/* At each level: a vector of floats, and how it multiplies and adds. */
-typedef float four __attribute__((vector_size(16), may_alias));
+/* Numbers are what the template has defined for that type and level. */
+typedef struct small_kind {
+    void *(*make)(int64_t batch);                                             /* NULL when out of memory */
+    double (*train)(void *numbers, double rate, const mlp_batch *batch);      /* returns the loss */
+    void (*set)(void *numbers, const void *theta);
+    void (*get)(const void *numbers, void *theta);
+} small_kind;
 
-#define NAME(name) name##_portable
-#define TARGET RG_TARGET_PORTABLE
-#define VECTOR four
-#define MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
-#include "limit_small_template.h"
-#undef NAME
-#undef TARGET
-#undef VECTOR
-#undef MULTIPLY_ADD
+#define TEMPLATE "limit_small_template.h"
+#include "each_kind.h"
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-
-#define NAME(name) name##_avx2
-#define TARGET __attribute__((target("avx2,fma")))
-#define VECTOR __m256
-#define MULTIPLY_ADD(a, b, c) _mm256_fmadd_ps(a, b, c)
-#include "limit_small_template.h"
-#undef NAME
-#undef TARGET
-#undef VECTOR
-#undef MULTIPLY_ADD
-
-#define NAME(name) name##_avx512
-#define TARGET RG_TARGET_AVX512
-#define VECTOR __m512
-#define MULTIPLY_ADD(a, b, c) _mm512_fmadd_ps(a, b, c)
-#include "limit_small_template.h"
-#undef NAME
-#undef TARGET
-#undef VECTOR
-#undef MULTIPLY_ADD
-
-static void (*const steps[])(small_net *, const mlp_batch *) = { step_portable, step_avx2, step_avx512 };
-static void (*const steps_of_one[])(small_net *, const mlp_batch *) = { step_of_one_portable, step_of_one_avx2,
-                                                                        step_of_one_avx512 };
-#else
-static void (*const steps[])(small_net *, const mlp_batch *) = { step_portable };
-static void (*const steps_of_one[])(small_net *, const mlp_batch *) = { step_of_one_portable };
-#endif
+static const small_kind *const kinds[2][3] = KINDS(&kind);
 
 bool small_net_fits(const mlp_setup *setup)
 {
@@ -59,49 +27,32 @@ bool small_net_fits(const mlp_setup *setup)
            (setup->batch == 1 || setup->batch % 4 == 0);
 }
 
-small_net *small_net_new(const mlp_setup *setup, float rate)
+small_net *small_net_new(const mlp_setup *setup, rg_dtype dtype, double rate)
 {
-    if (!small_net_fits(setup)) return NULL;
-    const size_t bytes = sizeof(small_net), each = (size_t)setup->batch * sizeof(float[SMALL_HIDDEN]);
-    char *memory = aligned_alloc(64, bytes + 4 * each);
-    if (!memory) return NULL;
-    memset(memory, 0, bytes + 4 * each);
-    small_net *net = (small_net *)(void *)memory;
-    net->h1 = (float(*)[SMALL_HIDDEN])(void *)(memory + bytes);
-    net->h2 = net->h1 + setup->batch;
-    net->d1 = net->h2 + setup->batch;
-    net->d2 = net->d1 + setup->batch;
-    net->batch = setup->batch;
-    net->rate = rate;
-    net->step = setup->batch == 1 ? steps_of_one[bench_level()] : steps[bench_level()];
+    small_net *net = small_net_fits(setup) ? malloc(sizeof *net) : NULL;
+    if (!net) return NULL;
+    *net = (small_net){ .kind = kinds[BENCH_TYPE(dtype)][bench_level()], .batch = setup->batch, .rate = rate };
+    if (!(net->numbers = net->kind->make(setup->batch))) return small_net_free(net), NULL;
     return net;
 }
 
 void small_net_free(small_net *net)
 {
+    if (net) free(net->numbers);
     free(net);
 }
 
-void small_net_set(small_net *net, const float *theta)
+void small_net_step(small_net *net, const mlp_batch *batch)
 {
-    for (int o = 0; o < SMALL_HIDDEN; o++)
-        for (int i = 0; i < SMALL_IN; i++) net->w1[i][o] = *theta++;
-    for (int o = 0; o < SMALL_HIDDEN; o++) net->b1[o] = *theta++;
-    for (int o = 0; o < SMALL_HIDDEN; o++)
-        for (int i = 0; i < SMALL_HIDDEN; i++) net->w2[i][o] = net->w2_transposed[o][i] = *theta++;
-    for (int o = 0; o < SMALL_HIDDEN; o++) net->b2[o] = *theta++;
-    for (int i = 0; i < SMALL_HIDDEN; i++) net->w3[i] = *theta++;
-    net->b3 = *theta;
+    net->loss = net->kind->train(net->numbers, net->rate, batch);
 }
 
-void small_net_get(const small_net *net, float *theta)
+void small_net_set(small_net *net, const void *theta)
 {
-    for (int o = 0; o < SMALL_HIDDEN; o++)
-        for (int i = 0; i < SMALL_IN; i++) *theta++ = net->w1[i][o];
-    for (int o = 0; o < SMALL_HIDDEN; o++) *theta++ = net->b1[o];
-    for (int o = 0; o < SMALL_HIDDEN; o++)
-        for (int i = 0; i < SMALL_HIDDEN; i++) *theta++ = net->w2[i][o];
-    for (int o = 0; o < SMALL_HIDDEN; o++) *theta++ = net->b2[o];
-    for (int i = 0; i < SMALL_HIDDEN; i++) *theta++ = net->w3[i];
-    *theta = net->b3;
+    net->kind->set(net->numbers, theta);
+}
+
+void small_net_get(const small_net *net, void *theta)
+{
+    net->kind->get(net->numbers, theta);
 }

@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "autograd.h"
+#include "gemm.h"
+
 enum { MLP_MOST_LAYERS = 4 };
 
 /* A network of dense layers; what is between them, and the loss, goes with the task. */
@@ -15,41 +18,66 @@ typedef struct {
     bool classify;           /* ReLU and cross-entropy; else tanh and mean squared error */
 } mlp_setup;
 
-/* Of each example: the inputs, and a class or numbers to come near to. */
+/* Of each example: the inputs, and a class or numbers to come near to. Numbers here are of the network's dtype. */
 typedef struct {
-    const float *x;
+    const void *x;
     const int32_t *labels;
-    const float *targets;
+    const void *targets;
 } mlp_batch;
 
-/* ---- Over BLAS, for layers of any size (limit_blas.c) ---------------------------------------------------------- */
+/* ---- Over a matrix product, for layers of any size (limit_dense.c) --------------------------------------------- */
+
+/* Matrices as in gemm.h: a is [m, k], b is [k, n], c is [m, n]. */
+typedef struct {
+    void (*multiply)(int64_t m, int64_t n, int64_t k, rg_matrix a, rg_matrix b, void *c);           /* c = a b */
+    void (*add)(int64_t m, int64_t n, int64_t k, double factor, rg_matrix a, rg_matrix b, void *c); /* c += factor a b,
+                                                                                          or NULL: it cannot */
+} mlp_product;
 
 /* A vector laid out as the library's theta: of each layer the weight [out, in] and the bias [out]. */
 typedef struct {
-    float *all, *weight[MLP_MOST_LAYERS], *bias[MLP_MOST_LAYERS];
+    void *all, *weight[MLP_MOST_LAYERS], *bias[MLP_MOST_LAYERS];
 } mlp_vector;
 
 typedef struct mlp_net mlp_net;
 struct mlp_net {
     mlp_setup setup;
-    void (*step)(mlp_net *net, const mlp_batch *batch, bool in_place);
+    rg_dtype dtype;
+    int threads;                          /* of BLAS */
+    void (*step)(mlp_net *net, const mlp_batch *batch, const mlp_product *product, bool in_place);
+    void (*from_bytes)(int64_t count, const unsigned char *bytes, void *numbers); /* byte / 255 */
     mlp_vector theta, gradient;
     int64_t count;                        /* of numbers in theta */
-    float *output[MLP_MOST_LAYERS];       /* of each layer: [batch, out] */
-    float *delta[MLP_MOST_LAYERS];        /* the adjoint of its output before the activation */
-    float rate;
+    void *output[MLP_MOST_LAYERS];        /* of each layer: [batch, out] */
+    void *delta[MLP_MOST_LAYERS];         /* the adjoint of its output before the activation */
+    double rate;
     double loss;                          /* of the last step */
     void *memory;
 };
 
+/* CBLAS's product, and the library's, for f32 or f64. */
+const mlp_product *mlp_product_of_blas(rg_dtype dtype);
+const mlp_product *mlp_product_of_library(rg_dtype dtype);
+
+/* The ways to go about a training step, for the best of them is the limit. */
+enum { MLP_MATERIALISED, MLP_IN_PLACE, MLP_OWN_MATERIALISED, MLP_OWN_LAYERWISE, MLP_WAYS };
+#define MLP_NAMES_OF_WAYS                                                                                          \
+    [MLP_MATERIALISED] = "gradient, then update", [MLP_IN_PLACE] = "update in the product",                        \
+    [MLP_OWN_MATERIALISED] = "gradient, then update; our product",                                                 \
+    [MLP_OWN_LAYERWISE] = "layer by layer; our product"
+
 /* False when out of memory. */
-bool mlp_net_make(mlp_net *net, const mlp_setup *setup, float rate);
+bool mlp_net_make(mlp_net *net, const mlp_setup *setup, rg_dtype dtype, double rate, int threads);
 void mlp_net_free(mlp_net *net);
-/* One training step. in_place: products add straight into the weights; else there is a gradient, and then an
- * update. */
-static inline void mlp_net_step(mlp_net *net, const mlp_batch *batch, bool in_place)
+/* Before and after steps: gives BLAS its threads, and takes them again so that the library finds it as it wants it. */
+void mlp_net_begin(const mlp_net *net);
+void mlp_net_end(const mlp_net *net);
+/* One training step. */
+static inline void mlp_net_step(mlp_net *net, const mlp_batch *batch, int way)
 {
-    net->step(net, batch, in_place);
+    const bool own = way == MLP_OWN_MATERIALISED || way == MLP_OWN_LAYERWISE;
+    net->step(net, batch, own ? mlp_product_of_library(net->dtype) : mlp_product_of_blas(net->dtype),
+              way == MLP_IN_PLACE || way == MLP_OWN_LAYERWISE);
 }
 
 /* ---- In plain loops, for 2-16-16-1 and batches of 1 or a multiple of 4 (limit_small.c) ------------------------- */
@@ -58,24 +86,19 @@ enum { SMALL_IN = 2, SMALL_HIDDEN = 16 };
 
 typedef struct small_net small_net;
 struct small_net {
-    _Alignas(64) float w1[SMALL_IN][SMALL_HIDDEN];   /* [in][out], so that loops over `out` are vectors */
-    float b1[SMALL_HIDDEN];
-    float w2[SMALL_HIDDEN][SMALL_HIDDEN], w2_transposed[SMALL_HIDDEN][SMALL_HIDDEN];
-    float b2[SMALL_HIDDEN];
-    float w3[SMALL_HIDDEN];
-    float b3, rate;
-    float (*h1)[SMALL_HIDDEN], (*h2)[SMALL_HIDDEN], (*d1)[SMALL_HIDDEN], (*d2)[SMALL_HIDDEN]; /* [batch] */
+    const struct small_kind *kind;        /* what depends on the dtype and the level */
+    void *numbers;
     int64_t batch;
-    double loss;
-    void (*step)(small_net *net, const mlp_batch *batch);
+    double rate, loss;
 };
 
 bool small_net_fits(const mlp_setup *setup);
 /* NULL when out of memory, or if the network is of another size. */
-small_net *small_net_new(const mlp_setup *setup, float rate);
+small_net *small_net_new(const mlp_setup *setup, rg_dtype dtype, double rate);
 void small_net_free(small_net *net);
+void small_net_step(small_net *net, const mlp_batch *batch);
 /* theta as the library lays it out, read and written. */
-void small_net_set(small_net *net, const float *theta);
-void small_net_get(const small_net *net, float *theta);
+void small_net_set(small_net *net, const void *theta);
+void small_net_get(const small_net *net, void *theta);
 
 #endif

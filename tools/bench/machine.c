@@ -53,8 +53,8 @@ void bench_print_machine(FILE *out, const bench_conditions *with, bool pinned)
     print_processor(out);
     fprintf(out, "BLAS       %s\n", rg_blas_name());
     fprintf(out, "SIMD       %s\n", rg_simd_name());
-    fprintf(out, "Threads    %d for the library, 1 for the limits; %s\n", with->threads,
-            pinned ? "pinned" : "not pinned: fewer processors than threads, or they cannot be chosen");
+    fprintf(out, "Threads    %d for the library; for the limits %d in the BLAS of networks, else 1; %s\n",
+            with->threads, with->threads, pinned ? "pinned" : "not pinned: fewer processors than threads, or they cannot be chosen");
     fprintf(out, "Figures    medians of %d interleaved repeats of %.0f ms; ratio = ours / limit, below 1 is slower\n",
             with->repeats, 1e3 * with->slice);
 }

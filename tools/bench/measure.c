@@ -7,10 +7,11 @@
 
 #include "bench.h"
 
-enum { OURS = -1, WARM_UP = 8 };
+/* A pass that takes longer than a slice is not repeated beyond so many seconds, but for a few times. */
+enum { OURS = -1, WARM_UP = 8, MOST_SECONDS = 6, FEWEST_REPEATS = 5 };
 
-/* f32 with sums in another order: a wrong gradient is off by far more. */
-static const double tolerance = 1e-4;
+/* Sums are in another order: a wrong gradient is off by far more. */
+static const double tolerances[] = { 1e-4, 1e-12 };
 
 typedef struct {
     const bench_case *each;
@@ -18,8 +19,7 @@ typedef struct {
     int limits, threads;
 } subject;
 
-/* One thread is timed by its own clock, which stands still while another program has its processor. */
-static double now(int threads)
+double bench_now(int threads)
 {
     struct timespec time;
     clock_gettime(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &time);
@@ -30,15 +30,15 @@ static double now(int threads)
 static double run(const subject *s, int side, int64_t passes)
 {
     bool done = true;
-    const double start = now(s->threads);
+    const double start = bench_now(s->threads);
     if (side == OURS) done = s->each->family->ours(s->state, passes);
     else s->each->family->limit(s->state, side, passes);
-    const double seconds = now(s->threads) - start;
+    const double seconds = bench_now(s->threads) - start;
     return done ? seconds : NAN;
 }
 
-/* How many passes fill a slice; 0 if the library failed. */
-static int64_t passes_for(const subject *s, int side, double slice)
+/* How many passes fill a slice, and how long they take; 0 if the library failed. */
+static int64_t passes_for(const subject *s, int side, double slice, double *taken)
 {
     int64_t passes = WARM_UP;
     for (;;) {
@@ -46,10 +46,20 @@ static int64_t passes_for(const subject *s, int side, double slice)
         if (isnan(seconds)) return 0;
         if (seconds >= slice / 2) {
             int64_t fitting = (int64_t)((double)passes * slice / seconds);
-            return fitting > 0 ? fitting : 1;
+            fitting = fitting > 0 ? fitting : 1;
+            *taken = seconds * (double)fitting / (double)passes;
+            return fitting;
         }
         passes *= 2;
     }
+}
+
+/* As many as are asked for, as far as there is time. */
+static int repeats_for(const bench_conditions *with, double seconds)
+{
+    const double fitting = MOST_SECONDS / seconds;
+    const int fewest = with->repeats < FEWEST_REPEATS ? with->repeats : FEWEST_REPEATS;
+    return fitting >= with->repeats ? with->repeats : fitting > fewest ? (int)fitting : fewest;
 }
 
 static int ascending(const void *a, const void *b)
@@ -69,13 +79,14 @@ static double quantile(const double *numbers, int count, double fraction)
     return sorted[below] + (at - below) * (sorted[above] - sorted[below]);
 }
 
-double bench_distance(const float *a, const float *b, int64_t count)
+double bench_distance(rg_dtype dtype, const void *a, const void *b, int64_t count)
 {
     double difference = 0, most = 0;
     for (int64_t i = 0; i < count; i++) {
-        difference = fmax(difference, fabs((double)a[i] - (double)b[i]));
-        most = fmax(most, fabs((double)b[i]));
-        if (isnan(a[i]) || isnan(b[i])) return NAN;
+        const double x = bench_get(dtype, a, i), y = bench_get(dtype, b, i);
+        difference = fmax(difference, fabs(x - y));
+        most = fmax(most, fabs(y));
+        if (isnan(x) || isnan(y)) return NAN;
     }
     return most > 0 ? difference / most : difference;
 }
@@ -84,7 +95,7 @@ static bool check(const subject *s, bench_result *result, char *message, size_t 
 {
     for (int i = 0; i < s->limits; i++) {
         double difference = s->each->family->difference(s->state, i);
-        if (!(difference <= tolerance)) {
+        if (!(difference <= tolerances[BENCH_TYPE(s->each->dtype)])) {
             const char *why = s->each->family->message(s->state);
             snprintf(message, size, "%s: the limit '%s' differs from the library by %.3g of the largest number%s%s",
                      s->each->name, s->each->family->limits[i], difference, *why ? ": " : "", why);
@@ -95,44 +106,86 @@ static bool check(const subject *s, bench_result *result, char *message, size_t 
     return true;
 }
 
+void bench_summarise(const bench_samples *samples, int limits, bench_result *result)
+{
+    const int repeats = result->repeats = samples->repeats;
+    double ratios[BENCH_MOST_REPEATS];
+    result->ours = quantile(samples->ours, repeats, 0.5);
+    result->best = 0;
+    for (int i = 0; i < limits; i++) {
+        result->limits[i] = quantile(samples->limits[i], repeats, 0.5);
+        if (result->limits[i] > result->limits[result->best]) result->best = i;
+    }
+    for (int i = 0; i < repeats; i++) ratios[i] = samples->ours[i] / samples->limits[result->best][i];
+    result->ratio = result->ours / result->limits[result->best];
+    result->peer = samples->peers > 0 ? quantile(samples->peer, samples->peers, 0.5) : 0;
+    result->low = quantile(ratios, repeats, 0.25);
+    result->high = quantile(ratios, repeats, 0.75);
+}
+
+void bench_take_turn_of_peer(const bench_conditions *with, bench_samples *samples)
+{
+    const double rate = with->peer ? bench_peer_rate(with->peer, with->slice) : NAN;
+    if (!isnan(rate)) samples->peer[samples->peers++] = rate;
+}
+
 static bool time_all(const subject *s, const bench_conditions *with, bench_result *result)
 {
-    double rates[1 + BENCH_MOST_LIMITS][BENCH_MOST_REPEATS], ratios[BENCH_MOST_REPEATS];
+    bench_samples samples = { .peers = 0 };
     int64_t passes[1 + BENCH_MOST_LIMITS];
-    for (int side = OURS; side < s->limits; side++)
-        if ((passes[1 + side] = passes_for(s, side, with->slice)) == 0) return false;
-    for (int i = 0; i < with->repeats; i++)
+    const double slice = with->slice * (s->each->slice > 0 ? s->each->slice : 1);
+    double taken, all = 0;
+    for (int side = OURS; side < s->limits; side++, all += taken)
+        if ((passes[1 + side] = passes_for(s, side, slice, &taken)) == 0) return false;
+    samples.repeats = repeats_for(with, all);
+    for (int i = 0; i < samples.repeats; i++, bench_take_turn_of_peer(with, &samples))
         for (int side = OURS; side < s->limits; side++) {
             double seconds = run(s, side, passes[1 + side]);
             if (isnan(seconds)) return false;
-            rates[1 + side][i] = s->each->units * (double)passes[1 + side] / seconds;
+            double *rates = side == OURS ? samples.ours : samples.limits[side];
+            rates[i] = s->each->units * (double)passes[1 + side] / seconds;
         }
-    result->ours = quantile(rates[0], with->repeats, 0.5);
-    result->best = 0;
-    for (int side = 0; side < s->limits; side++) {
-        result->limits[side] = quantile(rates[1 + side], with->repeats, 0.5);
-        if (result->limits[side] > result->limits[result->best]) result->best = side;
-    }
-    for (int i = 0; i < with->repeats; i++) ratios[i] = rates[0][i] / rates[1 + result->best][i];
-    result->ratio = result->ours / result->limits[result->best];
-    result->low = quantile(ratios, with->repeats, 0.25);
-    result->high = quantile(ratios, with->repeats, 0.75);
+    bench_summarise(&samples, s->limits, result);
     return true;
 }
 
-bool bench_measure(const bench_case *each, const bench_conditions *with, bench_result *result, char *message,
-                   size_t size)
+/* Checks a case, and times it if that is asked for. */
+static bool examine(const bench_case *each, const bench_conditions *with, bool timed, bench_result *result,
+                    char *message, size_t size)
 {
     *result = (bench_result){ .best = 0 };
-    subject s = { .each = each, .state = each->family->make(each->setup, with->threads), .threads = with->threads };
-    while (s.limits < BENCH_MOST_LIMITS && each->family->limits[s.limits]) s.limits++;
+    subject s = { .each = each, .state = each->family->make(each, with->threads), .threads = with->threads,
+                  .limits = bench_limits(each) };
     if (!s.state) {
         snprintf(message, size, "%s: out of memory", each->name);
         return false;
     }
     bool done = check(&s, result, message, size);
-    if (done && !(done = time_all(&s, with, result)))
+    if (done && timed && !(done = time_all(&s, with, result)))
         snprintf(message, size, "%s: %s", each->name, each->family->message(s.state));
     each->family->free(s.state);
+    return done;
+}
+
+int bench_limits(const bench_case *each)
+{
+    int limits = 0;
+    while (limits < BENCH_MOST_LIMITS && each->family->limits[limits]) limits++;
+    return limits;
+}
+
+bool bench_check(const bench_case *each, const bench_conditions *with, bench_result *result, char *message,
+                 size_t size)
+{
+    return examine(each, with, false, result, message, size);
+}
+
+bool bench_measure(const bench_case *each, const bench_conditions *with, bench_result *result, char *message,
+                   size_t size)
+{
+    if (with->peer) bench_peer_start(with->peer, each, with->threads);
+    const bool done = each->family->measure ? each->family->measure(each, with, result, message, size)
+                                            : examine(each, with, true, result, message, size);
+    if (with->peer) bench_peer_end(with->peer, each);
     return done;
 }
