@@ -81,9 +81,10 @@ typedef struct {
 
 /* The library's version, "major.minor.patch". */
 RG_API const char *rg_version(void);
-/* The vector instructions in use ("avx512", "avx2", "portable") and the BLAS linked ("OpenBLAS ... Zen"). */
+/* The vector instructions in use ("avx512", "avx2", "portable"), and what computes matrix products: "own", or the name
+ * of the CBLAS that the library was built with. */
 RG_API const char *rg_simd_name(void);
-RG_API const char *rg_blas_name(void);
+RG_API const char *rg_gemm_name(void);
 
 /* ---- Dtypes, shapes, tensors -------------------------------------------------------------------- */
 

@@ -1,73 +1,130 @@
-/* gemm.c: the matrix product through CBLAS. */
+/* gemm.c: the matrix product for each dtype and level of vector instructions, from one template. */
 #include "gemm.h"
 
-#include <cblas.h>
-#include <pthread.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
-#include "autograd.h"
+#include "simd.h"
 
-/* OpenBLAS only, and absent from other libraries. */
-extern void openblas_set_num_threads(int threads) __attribute__((weak));
-extern int openblas_get_parallel(void) __attribute__((weak));
-extern char *openblas_get_config(void) __attribute__((weak));
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
-/* OpenBLAS built without threads keeps buffers that two callers would share, and then returns wrong numbers: with
- * that one, products take turns, whichever tape they belong to. The lock guards the BLAS's state; there is none
- * of our own. */
-static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+#if defined(__clang__)
+#define UNROLLED _Pragma("unroll")
+#define TWICE _Pragma("unroll 2")
+#else
+#define UNROLLED _Pragma("GCC unroll 16")
+#define TWICE _Pragma("GCC unroll 2")
+#endif
 
-static bool must_take_turns(void)
+/* DO(0) ... for so many, which the compiler knows. Written out, because clang keeps an array in memory if it has to unroll
+ * the loops over it first. */
+#define REPEAT(count, DO, ...)                                                                                     \
+    do {                                                                                                           \
+        if ((count) > 0) DO(0, __VA_ARGS__);                                                                       \
+        if ((count) > 1) DO(1, __VA_ARGS__);                                                                       \
+        if ((count) > 2) DO(2, __VA_ARGS__);                                                                       \
+        if ((count) > 3) DO(3, __VA_ARGS__);                                                                       \
+        if ((count) > 4) DO(4, __VA_ARGS__);                                                                       \
+        if ((count) > 5) DO(5, __VA_ARGS__);                                                                       \
+        if ((count) > 6) DO(6, __VA_ARGS__);                                                                       \
+        if ((count) > 7) DO(7, __VA_ARGS__);                                                                       \
+    } while (0)
+/* The same for the vectors of a row: a macro is not expanded within itself. */
+#define REPEAT_VECTORS(count, DO, ...)                                                                             \
+    do {                                                                                                           \
+        if ((count) > 0) DO(0, __VA_ARGS__);                                                                       \
+        if ((count) > 1) DO(1, __VA_ARGS__);                                                                       \
+        if ((count) > 2) DO(2, __VA_ARGS__);                                                                       \
+        if ((count) > 3) DO(3, __VA_ARGS__);                                                                       \
+        if ((count) > 4) DO(4, __VA_ARGS__);                                                                       \
+        if ((count) > 5) DO(5, __VA_ARGS__);                                                                       \
+        if ((count) > 6) DO(6, __VA_ARGS__);                                                                       \
+        if ((count) > 7) DO(7, __VA_ARGS__);                                                                       \
+    } while (0)
+
+void rg_gemm_prepare(void) {}
+
+const char *rg_gemm_name(void)
 {
-    return openblas_get_parallel && openblas_get_parallel() == 0;
-}
-
-void rg_gemm_prepare(void)
-{
-    if (openblas_set_num_threads) openblas_set_num_threads(1);
-}
-
-const char *rg_blas_name(void)
-{
-    return openblas_get_config ? openblas_get_config() : "CBLAS";
+    return "own";
 }
 
 bool rg_gemm_accepts(int64_t rows, int64_t columns, int64_t row_stride, int64_t column_stride)
 {
-    bool plain = (column_stride == 1 || columns <= 1) && (rows <= 1 || row_stride >= columns);
-    bool transposed = (row_stride == 1 || rows <= 1) && (columns <= 1 || column_stride >= rows);
-    return (plain && row_stride <= INT32_MAX) || (transposed && column_stride <= INT32_MAX);
+    bool plain = column_stride == 1 || columns <= 1;
+    bool transposed = row_stride == 1 || rows <= 1;
+    return plain || transposed;
 }
 
-typedef struct {
-    CBLAS_TRANSPOSE transpose;
-    int leading;
-} storage;
-
-/* A leading dimension must not be less than the row it strides over, even where there is only one row. */
-static storage storage_of(int64_t rows, int64_t columns, rg_matrix a)
+bool rg_gemm_is_gemv(int64_t m, int64_t n, rg_matrix a, rg_matrix b)
 {
-    bool plain = (a.column_stride == 1 || columns <= 1) && (rows <= 1 || a.row_stride >= columns);
-    int64_t stride = plain ? a.row_stride : a.column_stride, least = plain ? columns : rows;
-    bool only_one = plain ? rows <= 1 : columns <= 1;
-    if (only_one || stride < least) stride = least;
-    return (storage){ plain ? CblasNoTrans : CblasTrans, (int)(stride > 1 ? stride : 1) };
+    return (m == 1 || n == 1) && a.column_stride == 1 && b.row_stride == 1;
 }
 
-#define RG_GEMM(suffix, type, cblas_gemm)                                                                          \
-    void rg_gemm_##suffix(int64_t m, int64_t n, int64_t k, rg_matrix a, rg_matrix b, type *c)                      \
-    {                                                                                                              \
-        if (m == 0 || n == 0) return;                                                                              \
-        if (k == 0) {                                                                                              \
-            memset(c, 0, (size_t)m * (size_t)n * sizeof *c);                                                       \
-            return;                                                                                                \
-        }                                                                                                          \
-        const storage sa = storage_of(m, k, a), sb = storage_of(k, n, b);                                          \
-        const bool turns = must_take_turns();                                                                      \
-        if (turns) pthread_mutex_lock(&one_at_a_time);                                                             \
-        cblas_gemm(CblasRowMajor, sa.transpose, sb.transpose, (int)m, (int)n, (int)k, 1, a.data, sa.leading, b.data, \
-                   sb.leading, 0, c, (int)n);                                                                      \
-        if (turns) pthread_mutex_unlock(&one_at_a_time);                                                           \
-    }
-RG_GEMM(f32, float, cblas_sgemm)
-RG_GEMM(f64, double, cblas_dgemm)
+enum {
+    ROWS_WORTH_A_COPY = 24,    /* so many make it pay to copy a panel, to be read side by side */
+    WIDTH_WORTH_A_GATHER = 256, /* so many columns, to gather a multiplier that could be read where it is */
+    SWAP_MOST = 256            /* up to so many rows, and as many columns, a copy of either costs the same: then of what
+                                * the threads share */
+};
+
+/* The library function rounds as the instruction does, so the bits are the same: where there is no instruction,
+ * slowly. */
+typedef float portable_f32 __attribute__((vector_size(16)));
+typedef double portable_f64 __attribute__((vector_size(16)));
+
+static inline portable_f32 portable_fma_f32(portable_f32 a, portable_f32 b, portable_f32 c)
+{
+    return (portable_f32){ fmaf(a[0], b[0], c[0]), fmaf(a[1], b[1], c[1]), fmaf(a[2], b[2], c[2]), fmaf(a[3], b[3], c[3]) };
+}
+
+static inline portable_f64 portable_fma_f64(portable_f64 a, portable_f64 b, portable_f64 c)
+{
+    return (portable_f64){ fma(a[0], b[0], c[0]), fma(a[1], b[1], c[1]) };
+}
+
+#define LEVEL portable
+#define TARGET RG_TARGET_PORTABLE
+#define BYTES 16
+#define ROWS 4
+#define VECTORS 2
+#define FMA_f32 portable_fma_f32
+#define FMA_f64 portable_fma_f64
+#include "gemm_level.h"
+
+#if defined(__x86_64__)
+
+/* Sixteen registers, twelve of them accumulators. */
+#define LEVEL avx2
+#define TARGET RG_TARGET_AVX2
+#define BYTES 32
+#define ROWS 6
+#define VECTORS 2
+#define FMA_f32(a, b, c) _mm256_fmadd_ps((__m256)(a), (__m256)(b), (__m256)(c))
+#define FMA_f64(a, b, c) _mm256_fmadd_pd((__m256d)(a), (__m256d)(b), (__m256d)(c))
+#include "gemm_level.h"
+
+/* Thirty-two registers, twenty-four of them accumulators. */
+#define LEVEL avx512
+#define TARGET RG_TARGET_AVX512
+#define BYTES 64
+#define ROWS 8
+#define VECTORS 3
+#define FMA_f32(a, b, c) _mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c))
+#define FMA_f64(a, b, c) _mm512_fmadd_pd((__m512d)(a), (__m512d)(b), (__m512d)(c))
+#include "gemm_level.h"
+
+#define ALL_LEVELS(name) { name##_portable, name##_avx2, name##_avx512 }
+
+#else
+#define ALL_LEVELS(name) { name##_portable, name##_portable, name##_portable }
+#endif
+
+rg_gemm *const rg_gemm_f32[3] = ALL_LEVELS(multiply_f32);
+rg_gemm *const rg_gemm_f64[3] = ALL_LEVELS(multiply_f64);
+rg_gemv *const rg_gemv_f32[3] = ALL_LEVELS(times_vector_f32);
+rg_gemv *const rg_gemv_f64[3] = ALL_LEVELS(times_vector_f64);

@@ -1,55 +1,58 @@
-/* matmul.c: the matrix product as an op, in tiles of rows. */
+/* matmul.c: the matrix product as an op. */
 #include "gemm.h"
 #include "ops.h"
+#include "simd.h"
 
-/* The sizes of one product, and how its rows are cut into tiles. The cut depends on the sizes alone, never on
- * the number of threads, because a BLAS may round differently for another number of rows. */
+/* What an item of work is. How items are shared out cannot be told from the bits. */
+typedef enum {
+    BY_ROWS,                   /* a row of the result; matrices of a batch one after the other */
+    BY_COLUMNS,                /* some columns of a result of few rows */
+    BY_ELEMENTS                /* of a matrix times a vector */
+} manner;
+
 typedef struct {
-    int64_t m, n, k, batch, tile, tiles;
+    int64_t m, n, k, batch;
+    manner by;
 } sizes;
 
-enum { TILE_LEAST = 64, TILE_MOST = 512, TILES_WANTED = 4, SMALL_PRODUCT = 1 << 18 };
+enum { FEW_ROWS = 64, COLUMNS = 32, OPERATIONS_AT_ONCE = 8 };
 
-/* In floating point: the sizes of views of little memory may have a product that no integer holds. */
-static double multiplications(int64_t rows, const sizes *s)
+static rg_matrix matrix_of(const rg_layout *operand, const void *data)
 {
-    return (double)rows * (double)s->n * (double)s->k;
+    const int r = operand->shape.rank;
+    return (rg_matrix){ data, operand->stride[r - 2], operand->stride[r - 1] };
 }
 
 static sizes sizes_of(const rg_call *call)
 {
     const rg_shape *y = &call->layout[0].shape, *a = &call->layout[1].shape;
-    sizes s = { y->size[y->rank - 2], y->size[y->rank - 1], a->size[a->rank - 1], 1, 0, 1 };
+    sizes s = { y->size[y->rank - 2], y->size[y->rank - 1], a->size[a->rank - 1], 1, BY_ROWS };
     for (int i = 0; i < y->rank - 2; i++) s.batch *= y->size[i];
-    s.tile = s.m;
-    if (multiplications(s.m, &s) >= SMALL_PRODUCT) {
-        s.tile = ((s.m + TILES_WANTED - 1) / TILES_WANTED + 15) / 16 * 16;
-        if (s.tile < TILE_LEAST) s.tile = TILE_LEAST;
-        if (s.tile > TILE_MOST) s.tile = TILE_MOST;
-        if (s.tile > s.m) s.tile = s.m;
-    }
-    if (s.tile > 0) s.tiles = (s.m + s.tile - 1) / s.tile;
+    if (s.batch != 1) return s;
+    if (rg_gemm_is_gemv(s.m, s.n, matrix_of(&call->layout[1], NULL), matrix_of(&call->layout[2], NULL))) s.by = BY_ELEMENTS;
+    else if (s.m < FEW_ROWS && s.n >= 2 * COLUMNS) s.by = BY_COLUMNS;
     return s;
 }
 
 static int64_t matmul_items(const rg_call *call)
 {
-    sizes s = sizes_of(call);
-    return s.batch * s.tiles;
+    const sizes s = sizes_of(call);
+    return s.by == BY_ROWS ? s.batch * s.m : s.by == BY_ELEMENTS ? s.m * s.n : (s.n + COLUMNS - 1) / COLUMNS;
 }
 
+/* In floating point: the sizes of views of little memory may have a product that no integer holds. */
 static int64_t matmul_work(const rg_call *call)
 {
-    sizes s = sizes_of(call);
-    const double work = multiplications(s.tile, &s) / 8, most = 0x1p60;
-    return (int64_t)(work < most ? work : most);
+    const sizes s = sizes_of(call);
+    const double elements = s.by == BY_ROWS ? (double)s.n : s.by == BY_ELEMENTS ? 1 : (double)s.m * COLUMNS;
+    const double work = elements * (double)s.k / OPERATIONS_AT_ONCE, most = 0x1p60;
+    return work < most ? (int64_t)work : (int64_t)most;
 }
 
-/* Tiles of a batch lie behind one another only if each matrix is cut evenly. */
 static int64_t matmul_elements(const rg_call *call)
 {
-    sizes s = sizes_of(call);
-    return s.batch == 1 || s.m == s.tile * s.tiles ? s.tile * s.n : 0;
+    const sizes s = sizes_of(call);
+    return s.by == BY_ROWS ? s.n : s.by == BY_ELEMENTS ? 1 : 0;
 }
 
 static bool matmul_accepts(const rg_layout *operand)
@@ -72,24 +75,57 @@ static int64_t batch_offset(const rg_layout *operand, const rg_shape *y, int64_t
     return offset;
 }
 
-#define MATMUL(name, type, suffix)                                                                                 \
-    static void name##_##suffix(const rg_call *call, int64_t begin, int64_t end)                                   \
-    {                                                                                                              \
-        const sizes s = sizes_of(call);                                                                            \
-        const rg_layout *y = &call->layout[0], *a = &call->layout[1], *b = &call->layout[2];                       \
-        const int64_t *a_stride = a->stride + a->shape.rank - 2, *b_stride = b->stride + b->shape.rank - 2;        \
-        for (int64_t item = begin; item < end; item++) {                                                           \
-            const int64_t index = item / s.tiles, row = item % s.tiles * s.tile;                                   \
-            const int64_t rows = s.m - row < s.tile ? s.m - row : s.tile;                                          \
-            const type *from_a = (const type *)call->in[0] + batch_offset(a, &y->shape, index) + row * a_stride[0]; \
-            const type *from_b = (const type *)call->in[1] + batch_offset(b, &y->shape, index);                    \
-            type *to = (type *)call->out + (index * s.m + row) * s.n;                                              \
-            rg_gemm_##suffix(rows, s.n, s.k, (rg_matrix){ from_a, a_stride[0], a_stride[1] },                      \
-                             (rg_matrix){ from_b, b_stride[0], b_stride[1] }, to);                                 \
-        }                                                                                                          \
+static const void *at(rg_matrix a, int64_t row, int64_t column, size_t item)
+{
+    return (const char *)a.data + (row * a.row_stride + column * a.column_stride) * (int64_t)item;
+}
+
+/* Rows first <= i < last of one matrix of the batch. */
+static void some_rows(const rg_call *call, const sizes *s, int64_t index, int64_t first, int64_t last, rg_gemm *multiply,
+                      size_t item)
+{
+    rg_matrix a = matrix_of(&call->layout[1], call->in[0]), b = matrix_of(&call->layout[2], call->in[1]);
+    const rg_shape *y = &call->layout[0].shape;
+    a.data = at(a, first, 0, item);
+    a.data = (const char *)a.data + batch_offset(&call->layout[1], y, index) * (int64_t)item;
+    b.data = (const char *)b.data + batch_offset(&call->layout[2], y, index) * (int64_t)item;
+    multiply(last - first, s->n, s->k, a, b, (char *)call->out + (index * s->m + first) * s->n * (int64_t)item, s->n);
+}
+
+static void product(const rg_call *call, int64_t begin, int64_t end, rg_gemm *multiply, rg_gemv *times_vector, size_t item)
+{
+    const sizes s = sizes_of(call);
+    const rg_matrix a = matrix_of(&call->layout[1], call->in[0]), b = matrix_of(&call->layout[2], call->in[1]);
+    if (s.by == BY_ELEMENTS) {
+        const bool row = s.m == 1 && s.n != 1; /* times a matrix */
+        const int64_t stride = row ? b.column_stride : a.row_stride;
+        times_vector(end - begin, s.k, row ? at(b, 0, begin, item) : at(a, begin, 0, item), stride,
+                     row ? a.data : b.data, (char *)call->out + begin * (int64_t)item);
+    } else if (s.by == BY_COLUMNS) {
+        const int64_t first = begin * COLUMNS, last = end * COLUMNS < s.n ? end * COLUMNS : s.n;
+        const rg_matrix part = { at(b, 0, first, item), b.row_stride, b.column_stride };
+        multiply(s.m, last - first, s.k, a, part, (char *)call->out + first * (int64_t)item, s.n);
+    } else {
+        for (int64_t row = begin, next; row < end; row = next) {
+            const int64_t index = row / s.m;
+            next = (index + 1) * s.m < end ? (index + 1) * s.m : end;
+            some_rows(call, &s, index, row - index * s.m, next - index * s.m, multiply, item);
+        }
     }
-MATMUL(matmul, float, f32)
-MATMUL(matmul, double, f64)
+}
+
+#define MATMUL(suffix, type, level)                                                                                \
+    static void matmul_##suffix(const rg_call *call, int64_t begin, int64_t end)                                   \
+    {                                                                                                              \
+        product(call, begin, end, rg_gemm_##type[level], rg_gemv_##type[level],                                    \
+                rg_dtype_size(call->layout[0].dtype));                                                             \
+    }
+MATMUL(f32, f32, 0)
+MATMUL(f64, f64, 0)
+MATMUL(f32_avx2, f32, 1)
+MATMUL(f64_avx2, f64, 1)
+MATMUL(f32_avx512, f32, 2)
+MATMUL(f64_avx512, f64, 2)
 
 static rg_status matmul_shape(rg_shape_call *call)
 {
@@ -100,7 +136,6 @@ static rg_status matmul_shape(rg_shape_call *call)
     if (a->rank < 2 || b->rank < 2) return rg_refuse(call, RG_E_SHAPE, "takes matrices");
     int64_t m = a->size[a->rank - 2], k = a->size[a->rank - 1], n = b->size[b->rank - 1];
     if (b->size[b->rank - 2] != k) return rg_refuse(call, RG_E_SHAPE, "inner sizes differ");
-    if (m > INT32_MAX || n > INT32_MAX || k > INT32_MAX) return rg_refuse(call, RG_E_SHAPE, "a size above 2^31 - 1");
     rg_shape batch_a = *a, batch_b = *b;
     batch_a.rank -= 2;
     batch_b.rank -= 2;
@@ -132,7 +167,7 @@ static const rg_sample matmul_samples[] = {
 };
 
 const rg_op rg_op_matmul = { .name = "matmul", .doc = "matrix product; leading dimensions broadcast", .arity = 2,
-                             .kind = RG_ITEMS, .shape = matmul_shape, .f32 = matmul_f32, .f64 = matmul_f64,
+                             .kind = RG_ITEMS, .shape = matmul_shape, RG_KERNELS(matmul),
                              .items = matmul_items, .item_work = matmul_work, .item_elements = matmul_elements,
                              .accepts = matmul_accepts, .vjp = matmul_vjp, .samples = matmul_samples };
 

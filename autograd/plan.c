@@ -388,16 +388,17 @@ static size_t count_pointers(const rg_draft *draft)
     return 1 + (size_t)draft->operands + (draft->group ? rg_group_pointers(draft->group) : 0);
 }
 
-enum { TASK_WORK = 1 << 15, CHUNK_ELEMENTS = 1 << 13 };
+enum { TASK_WORK = 1 << 15, CHUNK_BYTES = 1 << 17 };
 
-/* How the items are shared out: tasks of about TASK_WORK operations, chunks that stay in the cache until the
- * group has read them. Neither depends on the number of threads, and no result on either. */
+/* How the items are shared out: tasks of at least TASK_WORK operations, and chunks that stay in the second-level cache
+ * until the group has read them. No result depends on either. */
 static void share_out(const rg_draft *draft, rg_work *work)
 {
     const int64_t members = draft->group ? draft->group->member_count : 0, elements = draft->item_elements;
     const int64_t cost = draft->item_work + members * (elements > 0 ? elements : 1);
     work->items_per_task = TASK_WORK / (cost > 0 ? cost : 1);
-    work->items_per_chunk = draft->group && draft->op ? CHUNK_ELEMENTS / (elements > 0 ? elements : 1) : INT64_MAX;
+    const int64_t chunk = CHUNK_BYTES / (int64_t)rg_dtype_size(draft->out.dtype);
+    work->items_per_chunk = draft->group && draft->op ? chunk / (elements > 0 ? elements : 1) : INT64_MAX;
     if (work->items_per_task < 1) work->items_per_task = 1;
     if (work->items_per_chunk < 1) work->items_per_chunk = 1;
 }

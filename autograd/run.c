@@ -97,27 +97,34 @@ static void run_items(const rg_work *work, int64_t begin, int64_t end)
     }
 }
 
+typedef struct {
+    const rg_work *work;
+    int64_t items_per_task;
+} shared_work;
+
 static void run_task(void *context, int64_t task)
 {
-    const rg_work *work = context;
-    const int64_t begin = task * work->items_per_task, left = work->items - begin;
-    run_items(work, begin, left < work->items_per_task ? work->items : begin + work->items_per_task);
+    const shared_work *shared = context;
+    const int64_t begin = task * shared->items_per_task, left = shared->work->items - begin;
+    run_items(shared->work, begin, left < shared->items_per_task ? shared->work->items : begin + shared->items_per_task);
 }
 
-/* Below this many tasks the waking of another thread costs more than it brings. */
-enum { TASKS_WORTH_THREADS = 4 };
+/* Fewer than the least do not pay for waking a thread; and beyond a few for each thread, which even out how fast they
+ * are, more only cost. */
+enum { LEAST_TASKS = 4, TASKS_PER_THREAD = 2 };
 
 static void run_work(rg_engine *engine, rg_work *work)
 {
-    if (work->items <= work->items_per_task) {
+    const int64_t least = (work->items + work->items_per_task - 1) / work->items_per_task;
+    const bool shared = engine->threads > 1 && least >= LEAST_TASKS;
+    if (shared && !engine->pool) engine->pool = rg_pool_new(engine->threads);
+    if (!shared || !engine->pool) {
         if (work->items > 0) run_items(work, 0, work->items);
         return;
     }
-    const int64_t tasks = (work->items + work->items_per_task - 1) / work->items_per_task;
-    const bool shared = engine->threads > 1 && tasks >= TASKS_WORTH_THREADS;
-    if (shared && !engine->pool) engine->pool = rg_pool_new(engine->threads);
-    if (shared && engine->pool) rg_pool_run(engine->pool, tasks, run_task, work);
-    else run_items(work, 0, work->items);
+    const int64_t most = TASKS_PER_THREAD * (int64_t)engine->threads, tasks = least < most ? least : most;
+    shared_work parts = { work, (work->items + tasks - 1) / tasks };
+    rg_pool_run(engine->pool, (work->items + parts.items_per_task - 1) / parts.items_per_task, run_task, &parts);
 }
 
 /* ---- An index out of range --------------------------------------------------------------------------------------------- */

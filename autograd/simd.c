@@ -14,7 +14,8 @@ int rg_simd_level(void)
 #if defined(__x86_64__)
     bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                   __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
-    level = avx512 ? 2 : __builtin_cpu_supports("avx2") ? 1 : 0;
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    level = avx512 && avx2 ? 2 : avx2 ? 1 : 0;
 #endif
     const char *wanted = getenv("RG_SIMD");
     for (int i = 0; wanted && i < level; i++)

@@ -245,7 +245,7 @@ static void info_tells_what_is_here(void **state)
     assert_int_equal(RUN("info", "--json"), 0);
     assert_true(field("threads") >= 1);
     cJSON *object = cJSON_Parse(last_line());
-    assert_non_null(cJSON_GetStringValue(cJSON_GetObjectItem(object, "blas")));
+    assert_non_null(cJSON_GetStringValue(cJSON_GetObjectItem(object, "gemm")));
     assert_non_null(cJSON_GetStringValue(cJSON_GetObjectItem(object, "simd")));
     assert_non_null(cJSON_GetStringValue(cJSON_GetObjectItem(object, "version")));
     cJSON_Delete(object);

@@ -21,7 +21,7 @@ static int print_json(const tool_command *command, int threads, const char *grap
     cJSON *object = cJSON_CreateObject();
 
     cJSON_AddStringToObject(object, "version", rg_version());
-    cJSON_AddStringToObject(object, "blas", rg_blas_name());
+    cJSON_AddStringToObject(object, "gemm", rg_gemm_name());
     cJSON_AddStringToObject(object, "simd", rg_simd_name());
     cJSON_AddNumberToObject(object, "threads", threads);
     if (graphviz != NULL)
@@ -50,7 +50,7 @@ static int run(const tool_command *command, const void *given_values, const bool
     rg_tape_free(tape);
     bool found = tool_find_graphviz(graphviz, sizeof graphviz);
     printf("Version   %s\n", rg_version());
-    printf("BLAS      %s\n", rg_blas_name());
+    printf("Products  %s\n", rg_gemm_name());
     printf("SIMD      %s\n", rg_simd_name());
     printf("Threads   %d\n", threads);
     printf("Graphviz  %s\n", found ? graphviz : "not here; install graphviz to see graphs as pictures");
@@ -60,7 +60,7 @@ static int run(const tool_command *command, const void *given_values, const bool
 const tool_command tool_info = {
     .name = "info",
     .summary = "show what the library runs with here",
-    .about = "Shows the version, the BLAS and the vector instructions in use, how many threads a tape takes by "
+    .about = "Shows the version, what computes matrix products and the vector instructions in use, how many threads a tape takes by "
              "default, and whether Graphviz is there to draw graphs.",
     .options = options,
     .values_size = sizeof(values),

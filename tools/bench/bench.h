@@ -147,6 +147,8 @@ void bench_peer_end(bench_peer *peer, const bench_case *each);
 /* Keeps this thread, and those it starts, on as many processors as there are to be threads. False if there are
  * fewer, or they cannot be chosen. */
 bool bench_pin(int threads);
+/* How many threads the BLAS takes for one product, if it can be told. */
+void bench_set_blas_threads(int threads);
 /* 0 portable, 1 AVX2 and FMA, 2 AVX-512: the level that hand-written loops are to run at, as the library's own. */
 int bench_level(void);
 void bench_print_machine(FILE *out, const bench_conditions *with, bool pinned);

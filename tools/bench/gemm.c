@@ -76,7 +76,6 @@ static void *make(const bench_case *each, int threads)
     gemm_state *s = calloc(1, sizeof *s);
     if (!s) return NULL;
     (void)threads;
-    rg_gemm_prepare();
     s->dtype = each->dtype;
     s->x = make_matrix(s->dtype, setup->batch * setup->in, 0);
     s->w = make_matrix(s->dtype, setup->out * setup->in, 1);
@@ -91,9 +90,8 @@ static void *make(const bench_case *each, int threads)
 static bool ours(void *state, int64_t products)
 {
     gemm_state *s = state;
-    for (; products > 0; products--)
-        if (s->dtype == RG_F64) rg_gemm_f64(s->m, s->n, s->k, s->a, s->b, s->our_result);
-        else rg_gemm_f32(s->m, s->n, s->k, s->a, s->b, s->our_result);
+    const mlp_product *product = mlp_product_of_library(s->dtype);
+    for (; products > 0; products--) product->multiply(s->m, s->n, s->k, s->a, s->b, s->our_result);
     return true;
 }
 

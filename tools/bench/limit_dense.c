@@ -12,9 +12,6 @@
 #define TEMPLATE "limit_dense_template.h"
 #include "each_kind.h"
 
-/* OpenBLAS only, and absent from other libraries. */
-extern void openblas_set_num_threads(int threads) __attribute__((weak));
-
 /* ---- The product ------------------------------------------------------------------------------------------------ */
 
 /* How BLAS is to read a matrix: a leading dimension is at least as long as what it strides over. */
@@ -61,15 +58,17 @@ const mlp_product *mlp_product_of_blas(rg_dtype dtype)
     return &products[BENCH_TYPE(dtype)];
 }
 
-static void own_f32(int64_t m, int64_t n, int64_t k, rg_matrix a, rg_matrix b, void *c)
-{
-    rg_gemm_f32(m, n, k, a, b, c);
-}
-
-static void own_f64(int64_t m, int64_t n, int64_t k, rg_matrix a, rg_matrix b, void *c)
-{
-    rg_gemm_f64(m, n, k, a, b, c);
-}
+#define OWN(suffix)                                                                                                \
+    static void own_##suffix(int64_t m, int64_t n, int64_t k, rg_matrix a, rg_matrix b, void *c)                   \
+    {                                                                                                              \
+        const bool row = m == 1 && n != 1;                                                                         \
+        if (rg_gemm_is_gemv(m, n, a, b))                                                                           \
+            rg_gemv_##suffix[bench_level()](m * n, k, row ? b.data : a.data, row ? b.column_stride : a.row_stride, \
+                                            row ? a.data : b.data, c);                                             \
+        else rg_gemm_##suffix[bench_level()](m, n, k, a, b, c, n);                                                 \
+    }
+OWN(f32)
+OWN(f64)
 
 const mlp_product *mlp_product_of_library(rg_dtype dtype)
 {
@@ -134,10 +133,10 @@ void mlp_net_free(mlp_net *net)
 
 void mlp_net_begin(const mlp_net *net)
 {
-    if (net->threads > 1 && openblas_set_num_threads) openblas_set_num_threads(net->threads);
+    if (net->threads > 1) bench_set_blas_threads(net->threads);
 }
 
 void mlp_net_end(const mlp_net *net)
 {
-    if (net->threads > 1) rg_gemm_prepare();
+    if (net->threads > 1) bench_set_blas_threads(1);
 }

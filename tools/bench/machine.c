@@ -47,11 +47,21 @@ static void print_processor(FILE *out)
 #define COMPILER "GCC " __VERSION__
 #endif
 
+/* OpenBLAS only, and absent from other libraries. */
+extern char *openblas_get_config(void) __attribute__((weak));
+extern void openblas_set_num_threads(int threads) __attribute__((weak));
+
+void bench_set_blas_threads(int threads)
+{
+    if (openblas_set_num_threads) openblas_set_num_threads(threads);
+}
+
 void bench_print_machine(FILE *out, const bench_conditions *with, bool pinned)
 {
     fprintf(out, "Retrograd  %s, compiled with %s\n", rg_version(), COMPILER);
     print_processor(out);
-    fprintf(out, "BLAS       %s\n", rg_blas_name());
+    fprintf(out, "Products   %s; BLAS of the limits: %s\n", rg_gemm_name(),
+            openblas_get_config ? openblas_get_config() : "CBLAS");
     fprintf(out, "SIMD       %s\n", rg_simd_name());
     fprintf(out, "Threads    %d for the library; for the limits %d in the BLAS of networks, else 1; %s\n",
             with->threads, with->threads, pinned ? "pinned" : "not pinned: fewer processors than threads, or they cannot be chosen");

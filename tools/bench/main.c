@@ -114,6 +114,7 @@ static bool do_case(const request *r, const bench_case *each, bench_summary *sum
 static void begin(const request *r)
 {
     if (r->list) return;
+    bench_set_blas_threads(1);
     bench_print_machine(r->json ? stderr : stdout, &r->with, bench_pin(r->with.threads));
     if (!r->json) bench_print_heading(&r->with);
 }

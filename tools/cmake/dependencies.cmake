@@ -1,6 +1,8 @@
 # What libretrograd stands on. Read by the build and, for those who link the static library, by the
 # installed package. Sets retrograd_missing (what could not be found, as text) and the imported target
-# retrograd_dependencies; retrograd_blas_link is the BLAS as linker options.
+# retrograd_dependencies. A CBLAS is needed if RG_CBLAS is on; in the build it is looked for anyway, for tests and
+# benchmarks: the imported target retrograd_cblas is there if it was found, and retrograd_blas_link is it as linker
+# options.
 
 include(CheckCSourceCompiles)
 find_package(PkgConfig QUIET)
@@ -20,12 +22,13 @@ macro(retrograd_find prefix module package)
 endmacro()
 
 # Any CBLAS will do, OpenBLAS is preferred.
-macro(retrograd_find_blas)
+macro(retrograd_find_cblas)
     if(PKG_CONFIG_FOUND)
         pkg_check_modules(RETROGRAD_BLAS QUIET IMPORTED_TARGET openblas)
     endif()
+    set(retrograd_cblas_library)
     if(RETROGRAD_BLAS_FOUND)
-        list(APPEND retrograd_found PkgConfig::RETROGRAD_BLAS)
+        set(retrograd_cblas_library PkgConfig::RETROGRAD_BLAS)
         string(REPLACE ";" " " retrograd_blas_link "${RETROGRAD_BLAS_LDFLAGS}")
     else()
         find_path(RETROGRAD_CBLAS_INCLUDE cblas.h)
@@ -39,11 +42,16 @@ macro(retrograd_find_blas)
             unset(CMAKE_REQUIRED_LIBRARIES)
         endif()
         if(RETROGRAD_CBLAS_WORKS)
-            list(APPEND retrograd_found ${RETROGRAD_CBLAS_LIBRARY})
+            set(retrograd_cblas_library ${RETROGRAD_CBLAS_LIBRARY})
             set(retrograd_blas_link ${RETROGRAD_CBLAS_LIBRARY})
-        else()
-            list(APPEND retrograd_missing
-                 "a CBLAS (Debian package libopenblas-pthread-dev or libopenblas-serial-dev)")
+        endif()
+    endif()
+    if(retrograd_cblas_library AND NOT TARGET retrograd_cblas)
+        add_library(retrograd_cblas INTERFACE IMPORTED)
+        set_target_properties(retrograd_cblas PROPERTIES INTERFACE_LINK_LIBRARIES "${retrograd_cblas_library}")
+        if(RETROGRAD_CBLAS_INCLUDE)
+            set_target_properties(retrograd_cblas PROPERTIES
+                                  INTERFACE_INCLUDE_DIRECTORIES "${RETROGRAD_CBLAS_INCLUDE}")
         endif()
     endif()
 endmacro()
@@ -54,13 +62,16 @@ endif()
 retrograd_find(RETROGRAD_XXHASH libxxhash libxxhash-dev)
 retrograd_find(RETROGRAD_CJSON libcjson libcjson-dev)
 retrograd_find(RETROGRAD_ZLIB zlib zlib1g-dev)
-retrograd_find_blas()
+if(RG_CBLAS)
+    retrograd_find_cblas()
+    if(TARGET retrograd_cblas)
+        list(APPEND retrograd_found retrograd_cblas)
+    else()
+        list(APPEND retrograd_missing "a CBLAS (Debian package libopenblas-pthread-dev)")
+    endif()
+endif()
 
 if(NOT retrograd_missing AND NOT TARGET retrograd_dependencies)
     add_library(retrograd_dependencies INTERFACE IMPORTED)
     set_target_properties(retrograd_dependencies PROPERTIES INTERFACE_LINK_LIBRARIES "${retrograd_found}")
-    if(RETROGRAD_CBLAS_INCLUDE)
-        set_target_properties(retrograd_dependencies PROPERTIES
-                              INTERFACE_INCLUDE_DIRECTORIES "${RETROGRAD_CBLAS_INCLUDE}")
-    endif()
 endif()

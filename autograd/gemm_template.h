@@ -1,0 +1,393 @@
+/* gemm_template.h: the matrix product for numbers of type REAL in vectors of BYTES bytes, compiled for TARGET, with
+ * ROWS x VECTORS accumulators and FMA(a, b, c) = a b + c rounded once, under names of its own, NAME(f). Included by
+ * gemm_level.h once for each; so there is no guard.
+ *
+ * Both operands are read alike: one, the multiplier, number by number, each spread over a vector; the other, the panel,
+ * in vectors. Usually a is the multiplier and the panel is a strip of b. Since a b = (b' a')', they can change places;
+ * the result is then written transposed.
+ *
+ * Three loops stand around a tile: along k in parts of DEPTH, over the multiplier in parts of HEIGHT rows, which stay in
+ * the second-level cache, and over the panels, each of which stays in the first [Goto and van de Geijn 2008]. */
+
+#define LANES ((int64_t)(BYTES / sizeof(REAL)))
+#define WIDTH (VECTORS * LANES)
+#define DEPTH ((int64_t)RG_GEMM_BLOCK)
+#define HEIGHT ((int64_t)(192 * sizeof(float) / sizeof(REAL)) / ROWS * ROWS)
+
+typedef REAL NAME(vector) __attribute__((vector_size(BYTES)));
+/* As they lie in memory: anywhere. */
+typedef REAL NAME(loose) __attribute__((vector_size(BYTES), aligned(sizeof(REAL)), may_alias));
+/* Four floats or two doubles: the side of a square that is turned at a time. */
+typedef REAL NAME(line) __attribute__((vector_size(16)));
+typedef REAL NAME(loose_line) __attribute__((vector_size(16), aligned(sizeof(REAL)), may_alias));
+
+#define LOAD(address) ((NAME(vector))*(const NAME(loose) *)(const void *)(address))
+#define STORE(address, value) (*(NAME(loose) *)(void *)(address) = (value))
+#define LINE(address) ((NAME(line))*(const NAME(loose_line) *)(const void *)(address))
+#define STORE_LINE(address, value) (*(NAME(loose_line) *)(void *)(address) = (value))
+#define SPREAD(number) ((number) - (NAME(vector)){ 0 })
+
+/* One operand as a table: element (i, p) at data[i * across + p * along], p counting along k. */
+typedef struct {
+    const REAL *data;
+    int64_t across, along;
+} NAME(table);
+
+/* The result: element (multiplier i, panel j) at data[i * across + j * along]. */
+typedef struct {
+    REAL *data;
+    int64_t across, along;
+} NAME(result);
+
+static inline NAME(table) NAME(part)(NAME(table) from, int64_t i, int64_t p)
+{
+    return (NAME(table)){ from.data + i * from.across + p * from.along, from.across, from.along };
+}
+
+/* ---- A tile: rows x vectors accumulators, over a whole number of blocks or what is left of one --------------------- */
+
+#define CLEAR(v, i) sum[i][v] = (NAME(vector)){ 0 }
+#define CLEAR_ROW(i, vectors)                                                                                      \
+    do {                                                                                                           \
+        __builtin_prefetch(to + (i) * stride, 1);                                                                  \
+        REPEAT_VECTORS(vectors, CLEAR, i);                                                                         \
+    } while (0)
+#define READ(v, p) strip[v] = LOAD((p) + (v) * LANES)
+#define MULTIPLY(v, i) sum[i][v] = FMA(spread, strip[v], sum[i][v])
+#define MULTIPLY_ROW(i, vectors)                                                                                   \
+    do {                                                                                                           \
+        const NAME(vector) spread = SPREAD(s[(i) * multiplier.across]);                                            \
+        REPEAT_VECTORS(vectors, MULTIPLY, i);                                                                      \
+    } while (0)
+#define PUT(v, i)                                                                                                  \
+    STORE(to + (i) * stride + (v) * LANES, add ? LOAD(to + (i) * stride + (v) * LANES) + sum[i][v] : sum[i][v])
+#define PUT_ROW(i, vectors) REPEAT_VECTORS(vectors, PUT, i)
+
+static TARGET inline __attribute__((always_inline)) void NAME(tile)(const int rows, const int vectors, int64_t depth,
+                                                                    NAME(table) multiplier, NAME(table) panel, REAL *to,
+                                                                    int64_t stride, bool add)
+{
+    for (int64_t first = 0; first < depth; first += RG_GEMM_BLOCK, add = true) {
+        const int64_t end = depth - first < RG_GEMM_BLOCK ? depth : first + RG_GEMM_BLOCK;
+        const REAL *s = multiplier.data + first * multiplier.along, *p = panel.data + first * panel.along;
+        NAME(vector) sum[8][8], strip[8];
+        REPEAT(rows, CLEAR_ROW, vectors);
+        TWICE for (int64_t at = first; at < end; at++, s += multiplier.along, p += panel.along) {
+            REPEAT_VECTORS(vectors, READ, p);
+            REPEAT(rows, MULTIPLY_ROW, vectors);
+        }
+        REPEAT(rows, PUT_ROW, vectors);
+    }
+}
+
+#undef CLEAR
+#undef CLEAR_ROW
+#undef READ
+#undef MULTIPLY
+#undef MULTIPLY_ROW
+#undef PUT
+#undef PUT_ROW
+
+typedef void NAME(tile_kernel)(int64_t depth, NAME(table) multiplier, NAME(table) panel, REAL *to, int64_t stride, bool add);
+
+#define TILE(rows, vectors)                                                                                        \
+    static TARGET void NAME(tile_##rows##_##vectors)(int64_t depth, NAME(table) multiplier, NAME(table) panel, REAL *to, \
+                                                     int64_t stride, bool add)                                     \
+    {                                                                                                              \
+        NAME(tile)(rows, vectors, depth, multiplier, panel, to, stride, add);                                      \
+    }
+#define TILES(rows) TILE(rows, 1) TILE(rows, 2)
+TILES(1) TILES(2) TILES(3) TILES(4)
+#if ROWS > 4
+TILES(5) TILES(6)
+#endif
+#if ROWS > 6
+TILES(7) TILES(8)
+#endif
+#if VECTORS > 2
+TILE(1, 3) TILE(2, 3) TILE(3, 3) TILE(4, 3) TILE(5, 3) TILE(6, 3) TILE(7, 3) TILE(8, 3)
+#define ROW_OF_TILES(rows) { NAME(tile_##rows##_1), NAME(tile_##rows##_2), NAME(tile_##rows##_3) }
+#else
+#define ROW_OF_TILES(rows) { NAME(tile_##rows##_1), NAME(tile_##rows##_2) }
+#endif
+/* For a single row: up to as many chains side by side as it takes to keep the multipliers busy. */
+TILE(1, 4) TILE(1, 8)
+static NAME(tile_kernel) *const NAME(tiles)[ROWS][VECTORS] = {
+    ROW_OF_TILES(1), ROW_OF_TILES(2), ROW_OF_TILES(3), ROW_OF_TILES(4),
+#if ROWS > 4
+    ROW_OF_TILES(5), ROW_OF_TILES(6),
+#endif
+#if ROWS > 6
+    ROW_OF_TILES(7), ROW_OF_TILES(8),
+#endif
+};
+
+/* ---- Copying: what lies apart, side by side ------------------------------------------------------------------------ */
+
+/* A square of numbers, turned: line i of `from` begins at from + i * across, line i of `to` at to + i * apart. */
+static TARGET inline __attribute__((always_inline)) void NAME(turn)(const REAL *from, int64_t across, REAL *to, int64_t apart)
+{
+    const NAME(line) a = LINE(from), b = LINE(from + across);
+#if SQUARE == 2
+    STORE_LINE(to, __builtin_shufflevector(a, b, 0, 2));
+    STORE_LINE(to + apart, __builtin_shufflevector(a, b, 1, 3));
+#else
+    const NAME(line) c = LINE(from + 2 * across), d = LINE(from + 3 * across);
+    const NAME(line) low_ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), high_ab = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const NAME(line) low_cd = __builtin_shufflevector(c, d, 0, 4, 1, 5), high_cd = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    STORE_LINE(to, __builtin_shufflevector(low_ab, low_cd, 0, 1, 4, 5));
+    STORE_LINE(to + apart, __builtin_shufflevector(low_ab, low_cd, 2, 3, 6, 7));
+    STORE_LINE(to + 2 * apart, __builtin_shufflevector(high_ab, high_cd, 0, 1, 4, 5));
+    STORE_LINE(to + 3 * apart, __builtin_shufflevector(high_ab, high_cd, 2, 3, 6, 7));
+#endif
+}
+
+/* `lines` lines of `length` numbers each, turned: number p of line j goes to to[p * apart + j]. */
+static TARGET void NAME(copy_turned)(const REAL *from, int64_t across, int64_t lines, int64_t length, REAL *to, int64_t apart)
+{
+    int64_t j = 0;
+    for (; j + SQUARE <= lines; j += SQUARE) {
+        int64_t p = 0;
+        for (; p + SQUARE <= length; p += SQUARE) NAME(turn)(from + j * across + p, across, to + p * apart + j, apart);
+        for (; p < length; p++)
+            for (int64_t i = j; i < j + SQUARE; i++) to[p * apart + i] = from[i * across + p];
+    }
+    for (; j < lines; j++)
+        for (int64_t p = 0; p < length; p++) to[p * apart + j] = from[j * across + p];
+}
+
+/* Numbers [p][j] of the table, p < depth, j < width, to to[p * apart + j]. */
+static TARGET void NAME(copy)(NAME(table) from, int64_t depth, int64_t width, REAL *to, int64_t apart)
+{
+    if (from.across != 1 && from.along == 1) {
+        NAME(copy_turned)(from.data, from.across, width, depth, to, apart);
+        return;
+    }
+    for (int64_t p = 0; p < depth; p++, to += apart) {
+        const REAL *line = from.data + p * from.along;
+        int64_t j = 0;
+        for (; from.across == 1 && j + SQUARE <= width; j += SQUARE) STORE_LINE(to + j, LINE(line + j));
+        for (; j < width; j++) to[j] = line[j * from.across];
+    }
+}
+
+/* A panel of `width` numbers, filled up with zeros to whole vectors. */
+static TARGET NAME(table) NAME(copied)(NAME(table) from, int64_t depth, int64_t width, REAL *to)
+{
+    const int64_t padded = (width + LANES - 1) / LANES * LANES;
+    NAME(copy)(from, depth, width, to, padded);
+    for (int64_t p = 0; p < depth && width < padded; p++)
+        for (int64_t j = width; j < padded; j++) to[p * padded + j] = 0;
+    return (NAME(table)){ to, 1, padded };
+}
+
+/* ---- All tiles of a panel ------------------------------------------------------------------------------------------ */
+
+/* The tile is computed aside: it is wider than the result, or the result lies the other way. */
+static TARGET void NAME(tile_aside)(NAME(tile_kernel) *kernel, int64_t depth, NAME(table) multiplier, NAME(table) panel,
+                                    NAME(result) c, int64_t rows, int64_t width, bool add)
+{
+    _Alignas(64) REAL aside[ROWS * WIDTH];
+    if (add) NAME(copy)((NAME(table)){ c.data, c.along, c.across }, rows, width, aside, WIDTH);
+    kernel(depth, multiplier, panel, aside, WIDTH, add);
+    if (c.along == 1) NAME(copy)((NAME(table)){ aside, 1, WIDTH }, rows, width, c.data, c.across);
+    else NAME(copy)((NAME(table)){ aside, WIDTH, 1 }, width, rows, c.data, c.along);
+}
+
+/* Tiles of nearly the same height: that of the next one. */
+static int64_t NAME(tile_height)(int64_t rows)
+{
+    return rows / ((rows + ROWS - 1) / ROWS);
+}
+
+/* The multiplier's numbers, copied tile by tile in the order in which a tile reads them. Where they lie, they would
+ * push one another out of the cache, half used. */
+static TARGET void NAME(gather)(NAME(table) multiplier, int64_t rows, int64_t depth, REAL *copy)
+{
+    for (int64_t i = 0, count; i < rows; i += count, copy += count * depth) {
+        count = NAME(tile_height)(rows - i);
+        NAME(copy)(NAME(part)(multiplier, i, 0), depth, count, copy, count);
+    }
+}
+
+/* `gathered`: the multiplier is such a copy. */
+static TARGET void NAME(panel_times)(int64_t rows, int64_t width, int64_t depth, NAME(table) multiplier, bool gathered,
+                                     NAME(table) panel, NAME(result) c, bool add)
+{
+    const int64_t vectors = (width + LANES - 1) / LANES;
+    const bool direct = c.along == 1 && width == vectors * LANES;
+    for (int64_t i = 0, count; i < rows; i += count) {
+        count = NAME(tile_height)(rows - i);
+        NAME(tile_kernel) *kernel = NAME(tiles)[count - 1][vectors - 1];
+        const NAME(table) part = gathered ? (NAME(table)){ multiplier.data + i * depth, 1, count } : NAME(part)(multiplier, i, 0);
+        const NAME(result) to = { c.data + i * c.across, c.across, c.along };
+        if (direct) kernel(depth, part, panel, to.data, to.across, add);
+        else NAME(tile_aside)(kernel, depth, part, panel, to, count, width, add);
+    }
+}
+
+/* All panels, times a part of the multiplier. */
+static TARGET void NAME(panels_times)(int64_t rows, int64_t width, int64_t depth, NAME(table) multiplier, bool gathered,
+                                      NAME(table) panels, NAME(result) c, bool add)
+{
+    _Alignas(64) REAL copy[DEPTH * WIDTH];
+    for (int64_t j = 0; j < width; j += WIDTH) {
+        const int64_t part = width - j < WIDTH ? width - j : WIDTH;
+        NAME(table) panel = NAME(part)(panels, j, 0);
+        const bool in_place = panel.across == 1 && part % LANES == 0 && rows < ROWS_WORTH_A_COPY;
+        if (!in_place) panel = NAME(copied)(panel, depth, part, copy);
+        NAME(panel_times)(rows, part, depth, multiplier, gathered, panel, (NAME(result)){ c.data + j * c.along, c.across, c.along },
+                          add);
+    }
+}
+
+/* c = multiplier x panels */
+static TARGET void NAME(product)(int64_t rows, int64_t width, int64_t k, NAME(table) multiplier, NAME(table) panels,
+                                 NAME(result) c)
+{
+    _Alignas(64) REAL copy[HEIGHT * DEPTH];
+    const bool gathers = rows > 1 && width > WIDTH && (multiplier.across == 1 || width >= WIDTH_WORTH_A_GATHER);
+    for (int64_t p = 0; p < k; p += DEPTH)
+        for (int64_t i = 0; i < rows; i += HEIGHT) {
+            const int64_t depth = k - p < DEPTH ? k - p : DEPTH, height = rows - i < HEIGHT ? rows - i : HEIGHT;
+            NAME(table) part = NAME(part)(multiplier, i, p);
+            if (gathers) {
+                NAME(gather)(part, height, depth, copy);
+                part.data = copy;
+            }
+            NAME(panels_times)(height, width, depth, part, gathers, NAME(part)(panels, 0, p),
+                               (NAME(result)){ c.data + i * c.across, c.across, c.along }, p > 0);
+        }
+}
+
+/* ---- k = 1 --------------------------------------------------------------------------------------------------------- */
+
+/* Adding zero makes of a product what a chain from zero would: -0 becomes 0. */
+static TARGET void NAME(outer_product)(int64_t m, int64_t n, NAME(table) a, NAME(table) b, REAL *c, int64_t c_stride)
+{
+    const NAME(vector) zero = { 0 };
+    for (int64_t i = 0; i < m; i++, c += c_stride) {
+        const REAL factor = a.data[i * a.across];
+        const NAME(vector) spread = SPREAD(factor);
+        int64_t j = 0;
+        for (; b.across == 1 && j + LANES <= n; j += LANES) STORE(c + j, spread * LOAD(b.data + j) + zero);
+        for (; j < n; j++) c[j] = factor * b.data[j * b.across] + (REAL)0;
+    }
+}
+
+/* ---- One row whose panel's vectors can be read where they are ------------------------------------------------------- */
+
+/* Few: with their sums in registers. Those that do not fill the last vector are computed twice. */
+static TARGET void NAME(narrow_row)(int64_t width, int64_t k, NAME(table) multiplier, NAME(table) panel, REAL *c)
+{
+    static NAME(tile_kernel) *const kernels[] = { NAME(tile_1_8), NAME(tile_1_4), NAME(tile_1_2), NAME(tile_1_1) };
+    int64_t j = 0;
+    for (int64_t i = 0, vectors = 8; i < 4; i++, vectors /= 2)
+        for (; j + vectors * LANES <= width; j += vectors * LANES)
+            kernels[i](k, multiplier, NAME(part)(panel, j, 0), c + j, 0, false);
+    if (j < width) NAME(tile_1_1)(k, multiplier, NAME(part)(panel, width - LANES, 0), c + width - LANES, 0, false);
+}
+
+/* Many: lines of the panel are read one after another as they lie in memory, and the sums are kept nearby. */
+static TARGET void NAME(broad_row)(int64_t width, int64_t k, NAME(table) multiplier, NAME(table) panel, REAL *c)
+{
+    enum { NUMBERS = 8192 / sizeof(REAL), LINES = 4 };
+    _Alignas(64) REAL sums[NUMBERS];
+    for (int64_t j = 0; j < width; j += NUMBERS) {
+        const int64_t part = width - j < NUMBERS ? width - j : NUMBERS, whole = part / LANES * LANES;
+        for (int64_t first = 0; first < k; first += RG_GEMM_BLOCK) {
+            const int64_t end = k - first < RG_GEMM_BLOCK ? k : first + RG_GEMM_BLOCK;
+            memset(sums, 0, (size_t)part * sizeof *sums);
+            for (int64_t p = first, lines; p < end; p += lines) {
+                lines = end - p < LINES ? 1 : LINES;
+                const REAL *line = panel.data + j + p * panel.along, *s = multiplier.data + p * multiplier.along;
+                NAME(vector) spread[LINES];
+                for (int64_t i = 0; i < lines; i++) spread[i] = SPREAD(s[i * multiplier.along]);
+                for (int64_t at = 0; at < whole; at += LANES) {
+                    NAME(vector) sum = FMA(spread[0], LOAD(line + at), LOAD(sums + at));
+                    for (int64_t i = 1; i < lines; i++) sum = FMA(spread[i], LOAD(line + at + i * panel.along), sum);
+                    STORE(sums + at, sum);
+                }
+            }
+            for (int64_t at = 0; at < whole; at++) c[j + at] = first > 0 ? c[j + at] + sums[at] : sums[at];
+        }
+        if (whole < part) NAME(narrow_row)(LANES, k, multiplier, NAME(part)(panel, j + part - LANES, 0), c + j + part - LANES);
+    }
+}
+
+/* ---- All together --------------------------------------------------------------------------------------------------- */
+
+static TARGET void NAME(multiply)(int64_t m, int64_t n, int64_t k, rg_matrix a, rg_matrix b, void *c, int64_t c_stride)
+{
+    const NAME(table) left = { a.data, a.row_stride, a.column_stride }, right = { b.data, b.column_stride, b.row_stride };
+    const bool swap = n == 1 || (m > 1 && right.across != 1 && (m < n || (m == n && m <= SWAP_MOST) || left.across == 1));
+    if (m == 0 || n == 0) return;
+    if (k == 0)
+        for (int64_t i = 0; i < m; i++) memset((REAL *)c + i * c_stride, 0, (size_t)n * sizeof(REAL));
+    else if (k == 1) NAME(outer_product)(m, n, left, right, c, c_stride);
+    else if (m == 1 && right.across == 1 && n > 64 * LANES) NAME(broad_row)(n, k, left, right, c);
+    else if (m == 1 && right.across == 1 && n >= LANES) NAME(narrow_row)(n, k, left, right, c);
+    else if (swap) NAME(product)(n, m, k, right, left, (NAME(result)){ c, 1, c_stride });
+    else NAME(product)(m, n, k, left, right, (NAME(result)){ c, c_stride, 1 });
+}
+
+/* ---- A matrix times a vector ---------------------------------------------------------------------------------------- */
+
+enum { NAME(parts) = 64 / BYTES }; /* vectors that hold RG_GEMV_BYTES of sums */
+
+/* The sums of a few rows at a time. */
+static TARGET inline __attribute__((always_inline)) void NAME(dots)(const int rows, int64_t k, const REAL *matrix,
+                                                                    int64_t stride, const REAL *x, REAL *y)
+{
+    enum { PARTS = NAME(parts) };
+    const int64_t sums = PARTS * LANES;
+    NAME(vector) sum[4][PARTS];
+    int64_t p = 0;
+    UNROLLED for (int i = 0; i < rows; i++)
+        UNROLLED for (int v = 0; v < PARTS; v++) sum[i][v] = (NAME(vector)){ 0 };
+    for (; p + sums <= k; p += sums)
+        UNROLLED for (int v = 0; v < PARTS; v++) {
+            const NAME(vector) factor = LOAD(x + p + v * LANES);
+            UNROLLED for (int i = 0; i < rows; i++)
+                sum[i][v] = FMA(factor, LOAD(matrix + i * stride + p + v * LANES), sum[i][v]);
+        }
+    if (p < k) {
+        REAL last[2][64 / sizeof(REAL)] = { { 0 } };
+        for (int64_t j = p; j < k; j++) last[0][j - p] = x[j];
+        for (int i = 0; i < rows; i++) {
+            for (int64_t j = p; j < k; j++) last[1][j - p] = matrix[i * stride + j];
+            for (int v = 0; v < PARTS; v++) sum[i][v] = FMA(LOAD(last[0] + v * LANES), LOAD(last[1] + v * LANES), sum[i][v]);
+        }
+    }
+    UNROLLED for (int i = 0; i < rows; i++) {
+        _Alignas(64) REAL all[64 / sizeof(REAL)];
+        for (int v = 0; v < PARTS; v++) STORE(all + v * LANES, sum[i][v]);
+        const NAME(line) total = (LINE(all) + LINE(all + 2 * SQUARE)) + (LINE(all + SQUARE) + LINE(all + 3 * SQUARE));
+#if SQUARE == 2
+        y[i] = total[0] + total[1];
+#else
+        y[i] = (total[0] + total[2]) + (total[1] + total[3]);
+#endif
+    }
+}
+
+static TARGET void NAME(times_vector)(int64_t m, int64_t k, const void *matrix, int64_t stride, const void *x, void *y)
+{
+    const REAL *row = matrix;
+    int64_t i = 0;
+    for (; i + 4 <= m; i += 4) NAME(dots)(4, k, row + i * stride, stride, x, (REAL *)y + i);
+    for (; i < m; i++) NAME(dots)(1, k, row + i * stride, stride, x, (REAL *)y + i);
+}
+
+#undef LANES
+#undef WIDTH
+#undef DEPTH
+#undef HEIGHT
+#undef LOAD
+#undef STORE
+#undef LINE
+#undef STORE_LINE
+#undef SPREAD
+#undef TILE
+#undef TILES
+#undef ROW_OF_TILES
