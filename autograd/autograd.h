@@ -516,6 +516,7 @@ typedef struct {
     const rg_layout *layout;  /* [0] the result, [1 + k] operand k; not for elementwise kernels */
     const void *attributes;
     int64_t base;             /* elementwise: the index in the result of the element at position 0 */
+    int64_t origin;           /* others with item_elements: `out` points to this element of the result, else 0 */
     int operands;
     int64_t *fault;           /* an index out of range: see rg_kernel_fault */
 } rg_call;
@@ -589,17 +590,20 @@ struct rg_op {
     rg_kernel *f32, *f64;     /* NULL where the dtype is not supported */
     rg_kernel *f32_simd[2], *f64_simd[2]; /* optional: the same for AVX2 and AVX-512 */
     const struct rg_op_steps *steps; /* of the library's own elementwise ops; NULL */
+    const struct rg_op_fold *fold; /* of the library's own reductions; NULL */
     rg_kernel *any;           /* optional: for operands of any dtype (by element size) */
     int64_t (*items)(const rg_call *call);
     int64_t (*item_work)(const rg_call *call); /* optional: operations an item costs, to share out work */
     int64_t (*item_elements)(const rg_call *call); /* optional: item i writes just the elements from i times
-                                 this on; lets the engine fuse what follows. 0: not in this call */
+                                 this on, less call->origin; lets the engine fuse what follows. 0: not in this call */
     bool (*accepts)(const rg_layout *operand); /* optional: whether the kernel reads this layout as it is;
                                  without it, and where not, operands are made contiguous first */
     bool (*view)(const void *attributes, const rg_layout *in, rg_layout *out, int64_t *offset); /* sets strides
                                  and adds to the offset; false: the operand must be made contiguous first */
     rg_vjp_rule *vjp;         /* NULL: no derivative; asking for one is RG_E_GRADIENT */
     uint32_t no_gradient;     /* bit k: operand k has none, by declaration (labels, masks) */
+    double neutral;           /* for the operands of neutral_operands (bit k: operand k): where that operand is this */
+    uint32_t neutral_operands; /* number everywhere, the result is the other one of two, to the bit */
     uint32_t uniform;         /* bit k: operand k of an elementwise op is passed whole, not by element */
     const rg_sample *samples; /* ends with a sample of no operands */
     void (*describe)(const void *attributes, char *text, size_t size); /* optional: attributes as text */

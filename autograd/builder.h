@@ -14,6 +14,8 @@ typedef struct {
     size_t offset;             /* in the workspace */
     int64_t defined, last_use; /* steps; last_use < defined: never read */
     int micro;                 /* computed by this member of its step's group; -1: by the kernel, or a source */
+    bool local;                /* computed by a kernel, for its group alone, and kept in chunks */
+    void *constant;            /* RG_IN_PLAN: where it is */
 } rg_value;
 
 /* How a node's elements lie in a value. */
@@ -34,6 +36,7 @@ typedef struct {
     const void *attributes;
     int operands;
     rg_member_operand in[RG_GROUP_OPERANDS];
+    bool fold;
     uint32_t value;
 } rg_member;
 
@@ -52,6 +55,7 @@ typedef struct {
     rg_group_read *reads;
     int member_count, read_count;
     int member_capacity, read_capacity;
+    int folds;
 } rg_members;
 
 /* A step under construction. */
@@ -124,6 +128,8 @@ uint32_t rg_builder_elementwise(rg_builder *b, const rg_op *op, const void *attr
 /* Places an update of theta, in[0], by its gradient, in[1]: with the step that computes the gradient, if theta is not
  * read after that; else by itself. (group.c) */
 uint32_t rg_builder_update(rg_builder *b, const rg_op *op, const rg_placement *in, const rg_layout *theta);
+/* Places an op over all elements of in: as a fold. Returns its value. (group.c) */
+uint32_t rg_builder_fold(rg_builder *b, const rg_op_fold *fold, const rg_placement *in, const rg_layout *out, uint32_t node);
 /* The finished group of a step; its slots number the pointers from `pointers` on, of which there are enough. (group.c) */
 rg_group *rg_builder_finish_group(rg_builder *b, const rg_draft *draft, void **pointers);
 /* The most pointers that a group needs. */

@@ -160,15 +160,16 @@
         return rg_apply_at(site, &rg_op_##id, &parameter, 1, &x);                                                  \
     }
 
-#define BINARY(id, formula, derivative_a, derivative_b, zero_mask, low_a, high_a, low_b, high_b, text)             \
-    BINARY_ON_GRID(id, formula, derivative_a, derivative_b, zero_mask, low_a, high_a, low_b, high_b, 0, text)
-#define BINARY_ON_GRID(id, formula, derivative_a, derivative_b, zero_mask, low_a, high_a, low_b, high_b, step, text) \
+/* What stands after the text are further fields of the op. */
+#define BINARY(id, formula, derivative_a, derivative_b, zero_mask, low_a, high_a, low_b, high_b, ...)              \
+    BINARY_ON_GRID(id, formula, derivative_a, derivative_b, zero_mask, low_a, high_a, low_b, high_b, 0, __VA_ARGS__)
+#define BINARY_ON_GRID(id, formula, derivative_a, derivative_b, zero_mask, low_a, high_a, low_b, high_b, step, ...) \
     KERNELS(id, 2, NO_NUMBER, formula)                                                                          \
     DERIVATIVE(id, k == 0 ? derivative_a : derivative_b)                                                           \
     SAMPLES_2(id, low_a, high_a, low_b, high_b, step)                                                              \
-    const rg_op rg_op_##id = { .name = #id, .doc = text, .arity = 2, .shape = rg_shape_broadcast,                  \
-                                 ROW_KERNELS(id), .vjp = id##_vjp, .no_gradient = zero_mask,                        \
-                                 .samples = id##_samples };                                                        \
+    const rg_op rg_op_##id = { .name = #id, .arity = 2, .shape = rg_shape_broadcast, ROW_KERNELS(id),              \
+                                 .vjp = id##_vjp, .no_gradient = zero_mask, .samples = id##_samples,               \
+                                 .doc = __VA_ARGS__ };                                                             \
     rg_tensor rg_##id##_at(const char *site, rg_tensor a, rg_tensor b)                                             \
     {                                                                                                              \
         const rg_tensor in[] = { a, b };                                                                           \
@@ -233,8 +234,9 @@ static rg_tensor power_slope(double p, rg_tensor x, rg_tensor g)
 
 BINARY(add, a + b, g, g, 0, -2, 2, -2, 2, "a + b")
 BINARY(sub, a - b, g, rg_neg(g), 0, -2, 2, -2, 2, "a - b")
-BINARY(mul, a * b, rg_mul(g, in[1]), rg_mul(g, in[0]), 0, -2, 2, -2, 2, "a b")
-BINARY(div, a / b, rg_div(g, in[1]), rg_neg(rg_mul(g, rg_div(y, in[1]))), 0, -2, 2, 0.5, 2, "a / b")
+BINARY(mul, a * b, rg_mul(g, in[1]), rg_mul(g, in[0]), 0, -2, 2, -2, 2, "a b", .neutral = 1, .neutral_operands = 3)
+BINARY(div, a / b, rg_div(g, in[1]), rg_neg(rg_mul(g, rg_div(y, in[1]))), 0, -2, 2, 0.5, 2, "a / b",
+       .neutral = 1, .neutral_operands = 2)
 
 UNARY(neg, -a, rg_neg(g), -2, 2, -2, 2, "-x")
 UNARY(exp, EXP(a), rg_mul(g, y), -2, 2, -5, 1, "e^x")

@@ -3,6 +3,7 @@
  * kernel (a matrix product with bias and activation), or has no kernel and only members. */
 #include "builder.h"
 #include "ops.h"
+#include "lanes.h"
 #include "simd.h"
 
 #include <string.h>
@@ -42,12 +43,10 @@ static bool same_read(const rg_group_read *a, const rg_group_read *b)
 
 /* ---- Finding a step to join ------------------------------------------------------------------------------ */
 
-static int registers_needed(const rg_members *group)
+/* Whether there is room for one more member, with so many reads: each may need a register. */
+static bool has_room(const rg_members *group, int reads)
 {
-    int loads = 0;
-    for (int i = 0; i < group->read_count; i++)
-        loads += group->reads[i].kind == RG_READ_NUMBER || group->reads[i].kind == RG_READ_STRIDED;
-    return loads + group->member_count;
+    return group->read_count + reads + group->member_count + 1 <= RG_GROUP_MEMBERS;
 }
 
 static bool may_join(const rg_builder *b, int64_t step, const rg_group_read *reads, int n, const rg_layout *out,
@@ -56,7 +55,7 @@ static bool may_join(const rg_builder *b, int64_t step, const rg_group_read *rea
     const rg_draft *draft = &b->drafts[step];
     if (draft->count != count || draft->out.dtype != out->dtype) return false;
     if (draft->op && draft->item_elements <= 0) return false;
-    if (draft->group && registers_needed(draft->group) + n + 1 > RG_GROUP_REGISTERS) return false;
+    if (draft->group && !has_room(draft->group, n)) return false;
     for (int k = 0; k < n; k++) {
         int64_t defined = b->values[reads[k].value].defined;
         if (defined > step || (defined == step && !is_result_of(b, &reads[k], step))) return false;
@@ -144,9 +143,9 @@ static bool is_small(int64_t count, rg_dtype dtype)
     return count <= SMALL_BYTES / (int64_t)rg_dtype_size(dtype);
 }
 
-/* Adds a member to a step; RG_BEFORE: to a new one. */
+/* Adds a member to a step; RG_BEFORE: to a new one. A fold has one result for each block. */
 static uint32_t add_member(rg_builder *b, int64_t step, const rg_op *op, const void *attributes, int n,
-                           const rg_group_read *reads, const rg_layout *out, uint32_t node)
+                           const rg_group_read *reads, const rg_layout *out, bool fold, uint32_t node)
 {
     const int64_t count = rg_shape_count(out->shape);
     if (step == RG_BEFORE) step = begin_group(b, out, count, node);
@@ -157,14 +156,16 @@ static uint32_t add_member(rg_builder *b, int64_t step, const rg_op *op, const v
     if (!group || !rg_builder_grow(b, (void **)&group->members, group->member_count, &group->member_capacity,
                                    sizeof *group->members))
         return RG_NONE;
-    rg_member member = { .op = op, .attributes = attributes, .operands = n };
+    group->folds += fold;
+    rg_member member = { .op = op, .attributes = attributes, .operands = n, .fold = fold };
     for (int k = 0; k < n; k++) {
         const rg_value *value = &b->values[reads[k].value];
         bool from_member = value->defined == step && value->micro >= 0;
         member.in[k] = (rg_member_operand){ from_member, from_member ? value->micro : add_read(b, group, &reads[k]) };
         rg_builder_use(b, reads[k].value, step);
     }
-    member.value = rg_builder_value(b, RG_IN_WORKSPACE, 0, (size_t)count * rg_dtype_size(out->dtype), step,
+    const int64_t results = fold ? (count + RG_LANE_BLOCK - 1) / RG_LANE_BLOCK : count;
+    member.value = rg_builder_value(b, RG_IN_WORKSPACE, 0, (size_t)results * rg_dtype_size(out->dtype), step,
                                     group->member_count);
     group->members[group->member_count++] = member;
     return member.value;
@@ -177,7 +178,7 @@ uint32_t rg_builder_elementwise(rg_builder *b, const rg_op *op, const void *attr
     const int64_t count = rg_shape_count(out->shape);
     if (is_small(count, out->dtype)) return small_step(b, op, attributes, n, in, out, node);
     for (int k = 0; k < n; k++) reads[k] = read_of(&in[k], out, op->uniform >> k & 1u);
-    return add_member(b, step_to_join(b, reads, n, out, count), op, attributes, n, reads, out, node);
+    return add_member(b, step_to_join(b, reads, n, out, count), op, attributes, n, reads, out, false, node);
 }
 
 uint32_t rg_builder_update(rg_builder *b, const rg_op *op, const rg_placement *in, const rg_layout *theta)
@@ -189,23 +190,59 @@ uint32_t rg_builder_update(rg_builder *b, const rg_op *op, const rg_placement *i
     for (int k = 0; k < OPERANDS; k++) reads[k] = read_of(&in[k], theta, op->uniform >> k & 1u);
     const bool joins = b->request->optimise && step != RG_BEFORE && b->values[in[0].value].last_use < step &&
                        may_join(b, step, reads, OPERANDS, theta, count);
-    return add_member(b, joins ? step : RG_BEFORE, op, NULL, OPERANDS, reads, theta, RG_NONE);
+    return add_member(b, joins ? step : RG_BEFORE, op, NULL, OPERANDS, reads, theta, false, RG_NONE);
+}
+
+/* With the group that computes what is folded, if there is one: its results then need not be kept for this. */
+uint32_t rg_builder_fold(rg_builder *b, const rg_op_fold *fold, const rg_placement *in, const rg_layout *out, uint32_t node)
+{
+    const rg_layout *layout = &in->layout;
+    const int64_t count = rg_shape_count(layout->shape);
+    const rg_group_read read = read_of(in, layout, false);
+    int64_t step = step_to_join(b, &read, 1, layout, count);
+    /* A kernel's chunks are not whole blocks. */
+    if (step != RG_BEFORE && (b->drafts[step].op || b->drafts[step].group->folds == RG_GROUP_FOLDS)) step = RG_BEFORE;
+    rg_placement *blocks = rg_builder_take(b, 1, sizeof *blocks);
+    const uint32_t value = b->failed ? RG_NONE : add_member(b, step, fold->blocks, NULL, 1, &read, layout, true, node);
+    if (b->failed) return RG_NONE;
+    *blocks = (rg_placement){ .value = value, .layout = { .dtype = layout->dtype, .shape = RG_SHAPE((count + RG_LANE_BLOCK - 1) / RG_LANE_BLOCK) } };
+    rg_layout_contiguous(&blocks->layout);
+    return rg_builder_kernel(b, fold->together, NULL, 1, blocks, out, node);
 }
 
 /* ---- Finishing: who is stored, who gets a register ----------------------------------------------------------- */
 
 typedef struct {
-    bool taken[RG_GROUP_REGISTERS];
+    bool taken[RG_GROUP_MEMBERS];
     int high;
 } registers;
 
 static uint32_t take_register(registers *r)
 {
     int i = 0;
-    while (i < RG_GROUP_REGISTERS - 1 && r->taken[i]) i++;
+    while (i < RG_GROUP_MEMBERS - 1 && r->taken[i]) i++;
     r->taken[i] = true;
     if (i + 1 > r->high) r->high = i + 1;
     return (uint32_t)i;
+}
+
+/* Elements of a tile: as many as leave all registers in the nearest cache. */
+static int64_t tile_of(int registers_used, size_t item)
+{
+    enum { NEAREST_BYTES = 24 << 10, LEAST = 64 };
+    int64_t tile = RG_TILE_MOST;
+    while (tile > LEAST && tile * (int64_t)item * registers_used > NEAREST_BYTES) tile /= 2;
+    return tile;
+}
+
+/* What a member's result is to the members after it: where it stays, if anything but they reads it. */
+static rg_slot place_result(rg_builder *b, const rg_members *members, int i, registers *r, void **pointers, rg_dtype dtype)
+{
+    const rg_member *member = &members->members[i];
+    const uint32_t argument = (uint32_t)(members->read_count + i);
+    if (!rg_value_stored(&b->values[member->value])) return (rg_slot){ RG_SLOT_REGISTER, take_register(r) };
+    rg_builder_argument(b, &pointers[argument], member->value, 0, dtype);
+    return (rg_slot){ member->fold ? RG_SLOT_FOLD : RG_SLOT_ARGUMENT, argument };
 }
 
 /* Slots for the reads. What is copied into a register stays there for the whole tile. */
@@ -217,6 +254,10 @@ static rg_slot *place_reads(rg_builder *b, const rg_members *members, rg_group *
     for (int i = 0; i < members->read_count; i++) {
         const rg_group_read *read = &members->reads[i];
         const uint32_t argument = (uint32_t)i;
+        if (b->values[read->value].local) {
+            slots[i] = (rg_slot){ RG_SLOT_LOCAL, argument };
+            continue;
+        }
         rg_builder_argument(b, &pointers[i], read->value, read->offset, read->layout.dtype);
         if (read->kind == RG_READ_DIRECT || read->kind == RG_READ_WHOLE) {
             slots[i] = (rg_slot){ read->kind == RG_READ_WHOLE ? RG_SLOT_WHOLE : RG_SLOT_ARGUMENT, argument };
@@ -274,14 +315,10 @@ rg_group *rg_builder_finish_group(rg_builder *b, const rg_draft *draft, void **p
             if (in->from_member && last[in->index] == i && results[in->index].kind == RG_SLOT_REGISTER)
                 r.taken[results[in->index].index] = false;
         }
-        if (rg_value_stored(&b->values[member->value])) {
-            results[i] = (rg_slot){ RG_SLOT_ARGUMENT, (uint32_t)(members->read_count + i) };
-            rg_builder_argument(b, &pointers[results[i].index], member->value, 0, group->dtype);
-        } else {
-            results[i] = (rg_slot){ RG_SLOT_REGISTER, take_register(&r) };
-        }
+        if (member->fold) micro->in[micro->operands++] = (rg_slot){ RG_SLOT_STATE, (uint32_t)group->folds++ };
+        results[i] = place_result(b, members, i, &r, pointers, group->dtype);
         micro->out = results[i];
     }
-    group->registers = r.high;
+    group->tile = tile_of(r.high, rg_dtype_size(group->dtype));
     return group;
 }

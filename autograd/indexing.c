@@ -40,10 +40,10 @@ static rg_status gather_shape(rg_shape_call *call)
 static void gather_any(const rg_call *call, int64_t begin, int64_t end)
 {
     const rg_shape *table = &call->layout[1].shape;
-    const size_t bytes = (size_t)row_size(table, 1) * rg_dtype_size(call->layout[1].dtype);
+    const size_t item = rg_dtype_size(call->layout[1].dtype), bytes = (size_t)row_size(table, 1) * item;
     for (int64_t i = begin; i < end; i++) {
         int64_t row = index_at(call->in[1], call->layout[2].dtype, i);
-        char *to = (char *)call->out + (size_t)i * bytes;
+        char *to = (char *)call->out + ((size_t)i * bytes - (size_t)call->origin * item);
         if (row >= 0 && row < table->size[0]) {
             memcpy(to, (const char *)call->in[0] + (size_t)row * bytes, bytes);
         } else {
@@ -198,7 +198,7 @@ static int64_t class_count(const rg_call *call)
         const int64_t n = class_count(call);                                                                       \
         for (int64_t i = begin; i < end; i++) {                                                                    \
             const int64_t label = index_at(call->in[0], call->layout[1].dtype, i);                                 \
-            type *y = (type *)call->out + i * n;                                                                   \
+            type *y = (type *)call->out + (i * n - call->origin);                                                  \
             memset(y, 0, (size_t)n * sizeof *y);                                                                   \
             if (label >= 0 && label < n) y[label] = 1;                                                             \
             else rg_kernel_fault(call, i);                                                                         \

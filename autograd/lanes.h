@@ -14,30 +14,54 @@ enum { RG_LANES = 16, RG_LANE_BLOCK = 1024 };
 #define RG_LARGER(a, b) ((a) > (b) || (a) != (a) ? (a) : (b))
 
 #define RG_LANES_DEFINE(type)                                                                                      \
-    static inline __attribute__((always_inline)) type rg_lanes_block_##type(const type *x, int64_t n)              \
+    /* x[i] goes to lane i % RG_LANES; n is a multiple of RG_LANES but at the end of a block. */                   \
+    static inline __attribute__((always_inline)) void rg_lanes_add_##type(type *lane, const type *x, int64_t n)    \
     {                                                                                                              \
-        type lane[RG_LANES] = { 0 };                                                                               \
         int64_t i = 0;                                                                                             \
         for (; i + RG_LANES <= n; i += RG_LANES)                                                                   \
             for (int j = 0; j < RG_LANES; j++) lane[j] += x[i + j];                                                \
         for (int j = 0; i + j < n; j++) lane[j] += x[i + j];                                                       \
+    }                                                                                                              \
+    static inline __attribute__((always_inline)) type rg_lanes_join_##type(type *lane)                             \
+    {                                                                                                              \
         for (int half = RG_LANES / 2; half > 0; half /= 2)                                                         \
             for (int j = 0; j < half; j++) lane[j] += lane[j + half];                                              \
         return lane[0];                                                                                            \
     }                                                                                                              \
-    /* Block b is added into the partial sums like a binary counter: a carry adds two sums of equal length. */     \
+    static inline __attribute__((always_inline)) type rg_lanes_block_##type(const type *x, int64_t n)              \
+    {                                                                                                              \
+        type lane[RG_LANES] = { 0 };                                                                               \
+        rg_lanes_add_##type(lane, x, n);                                                                           \
+        return rg_lanes_join_##type(lane);                                                                         \
+    }                                                                                                              \
+    /* Sums of blocks are added up like a binary counter: a carry adds two sums of equal length. */                \
+    typedef struct {                                                                                               \
+        type partial[48];                                                                                          \
+        int depth;                                                                                                 \
+        int64_t blocks;                                                                                            \
+    } rg_lanes_counter_##type;                                                                                     \
+    static inline __attribute__((always_inline)) void rg_lanes_count_##type(rg_lanes_counter_##type *c, type sum)  \
+    {                                                                                                              \
+        c->partial[c->depth++] = sum;                                                                              \
+        for (int64_t carry = ++c->blocks; carry % 2 == 0; carry /= 2, c->depth--)                                  \
+            c->partial[c->depth - 2] += c->partial[c->depth - 1];                                                  \
+    }                                                                                                              \
+    static inline __attribute__((always_inline)) type rg_lanes_total_##type(rg_lanes_counter_##type *c)            \
+    {                                                                                                              \
+        type sum = c->partial[--c->depth];                                                                         \
+        while (c->depth > 0) sum = c->partial[--c->depth] + sum;                                                   \
+        return sum;                                                                                                \
+    }                                                                                                              \
     static inline __attribute__((always_inline)) type rg_lanes_sum_##type(const type *x, int64_t n)                \
     {                                                                                                              \
-        type partial[48], sum;                                                                                     \
-        int depth = 0;                                                                                             \
+        rg_lanes_counter_##type counter;                                                                           \
+        counter.depth = 0;                                                                                         \
+        counter.blocks = 0;                                                                                        \
         if (n <= RG_LANE_BLOCK) return rg_lanes_block_##type(x, n);                                                \
-        for (int64_t first = 0, block = 1; first < n; first += RG_LANE_BLOCK, block++) {                           \
-            int64_t length = n - first < RG_LANE_BLOCK ? n - first : RG_LANE_BLOCK;                                \
-            partial[depth++] = rg_lanes_block_##type(x + first, length);                                           \
-            for (int64_t carry = block; carry % 2 == 0; carry /= 2, depth--) partial[depth - 2] += partial[depth - 1]; \
-        }                                                                                                          \
-        for (sum = partial[--depth]; depth > 0;) sum = partial[--depth] + sum;                                     \
-        return sum;                                                                                                \
+        for (int64_t first = 0; first < n; first += RG_LANE_BLOCK)                                                 \
+            rg_lanes_count_##type(&counter, rg_lanes_block_##type(x + first, n - first < RG_LANE_BLOCK ? n - first \
+                                                                                                    : RG_LANE_BLOCK)); \
+        return rg_lanes_total_##type(&counter);                                                                    \
     }                                                                                                              \
     static inline __attribute__((always_inline)) type rg_lanes_max_##type(const type *x, int64_t n)                \
     {                                                                                                              \

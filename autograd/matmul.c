@@ -89,7 +89,7 @@ static void some_rows(const rg_call *call, const sizes *s, int64_t index, int64_
     a.data = at(a, first, 0, item);
     a.data = (const char *)a.data + batch_offset(&call->layout[1], y, index) * (int64_t)item;
     b.data = (const char *)b.data + batch_offset(&call->layout[2], y, index) * (int64_t)item;
-    multiply(last - first, s->n, s->k, a, b, (char *)call->out + (index * s->m + first) * s->n * (int64_t)item, s->n);
+    multiply(last - first, s->n, s->k, a, b, (char *)call->out + ((index * s->m + first) * s->n - call->origin) * (int64_t)item, s->n);
 }
 
 static void product(const rg_call *call, int64_t begin, int64_t end, rg_gemm *multiply, rg_gemv *times_vector, size_t item)
@@ -100,7 +100,7 @@ static void product(const rg_call *call, int64_t begin, int64_t end, rg_gemm *mu
         const bool row = s.m == 1 && s.n != 1; /* times a matrix */
         const int64_t stride = row ? b.column_stride : a.row_stride;
         times_vector(end - begin, s.k, row ? at(b, 0, begin, item) : at(a, begin, 0, item), stride,
-                     row ? a.data : b.data, (char *)call->out + begin * (int64_t)item);
+                     row ? a.data : b.data, (char *)call->out + (begin - call->origin) * (int64_t)item);
     } else if (s.by == BY_COLUMNS) {
         const int64_t first = begin * COLUMNS, last = end * COLUMNS < s.n ? end * COLUMNS : s.n;
         const rg_matrix part = { at(b, 0, first, item), b.row_stride, b.column_stride };

@@ -62,6 +62,7 @@ rg_draft *rg_builder_draft(rg_builder *b)
 
 bool rg_value_stored(const rg_value *value)
 {
+    if (value->place == RG_IN_PLAN || value->local) return false;
     return value->place != RG_IN_WORKSPACE || value->micro < 0 || value->last_use > value->defined;
 }
 
@@ -251,14 +252,78 @@ static void place_view(rg_builder *b, uint32_t i, const rg_node *node)
     placement->value = in.value;
 }
 
+/* A fixed number everywhere is one number, which is part of the plan: nothing is computed. */
+static void place_constant(rg_builder *b, uint32_t i, const rg_node *node)
+{
+    rg_placement *placement = &b->placements[i];
+    layout_of(node, &placement->layout);
+    const size_t item = rg_dtype_size(placement->layout.dtype);
+    void *number = rg_arena_take(&b->plan->arena, item);
+    placement->offset = 0;
+    placement->value = rg_builder_value(b, RG_IN_PLAN, 0, item, RG_BEFORE, -1);
+    if (!number) b->failed = true;
+    if (b->failed) return;
+    const rg_call call = { .out = number, .attributes = node->attributes };
+    rg_op_kernel(node->op, placement->layout.dtype, 0)(&call, 0, 1);
+    b->values[placement->value].constant = number;
+    for (int k = 0; k < placement->layout.shape.rank; k++) placement->layout.stride[k] = 0;
+}
+
+/* Whether the node is one number everywhere, and which. */
+static bool is_full(const rg_builder *b, uint32_t node, double *number)
+{
+    const rg_node *at = &b->tape->nodes[node];
+    while (at->op->kind == RG_VIEW) at = &b->tape->nodes[rg_edges(b->tape, at)[0]];
+    if (at->op != &rg_op_full) return false;
+    memcpy(number, at->attributes, sizeof *number);
+    return true;
+}
+
+/* The operand that the node equals, because the other one is the op's neutral element; or RG_NONE. */
+static uint32_t same_operand(const rg_builder *b, const rg_node *node)
+{
+    for (uint32_t k = 0; b->request->optimise && node->operands == 2 && k < 2; k++) {
+        const uint32_t other = rg_edges(b->tape, node)[1 - k];
+        double number;
+        if (node->op->neutral_operands >> k & 1u && rg_same_shape(b->tape->nodes[other].shape, node->shape) &&
+            is_full(b, rg_edges(b->tape, node)[k], &number) && number == node->op->neutral)
+            return other;
+    }
+    return RG_NONE;
+}
+
+/* Below this, a reduction is a single kernel. */
+enum { FOLD_LEAST = 1 << 14 };
+
+static bool is_fold(const rg_builder *b, const rg_op *op, const rg_layout *in, const void *attributes)
+{
+    return b->request->optimise && op->fold && rg_shape_count(in->shape) >= FOLD_LEAST && op->fold->applies(in, attributes);
+}
+
 static void place_computed(rg_builder *b, uint32_t i, const rg_node *node)
 {
     const int n = (int)node->operands;
     const rg_op *op = node->op;
     const bool elementwise = op->kind == RG_ELEMENTWISE;
+    if (b->request->optimise && op == &rg_op_full) {
+        place_constant(b, i, node);
+        return;
+    }
+    const uint32_t same = same_operand(b, node);
+    if (same != RG_NONE) {
+        b->placements[i] = *placement_of(b, same);
+        return;
+    }
     rg_placement *in = rg_builder_take(b, (size_t)n + 1, sizeof *in), *placement = &b->placements[i];
     const void *attributes = keep_attributes(b, op, node->attributes);
     if (b->failed) return;
+    if (n == 1 && is_fold(b, op, &placement_of(b, rg_edges(b->tape, node)[0])->layout, attributes)) {
+        in[0] = *placement_of(b, rg_edges(b->tape, node)[0]);
+        layout_of(node, &placement->layout);
+        placement->offset = 0;
+        placement->value = rg_builder_fold(b, op->fold, in, &placement->layout, named_node(b, i));
+        return;
+    }
     for (int k = 0; k < n; k++) {
         in[k] = *placement_of(b, rg_edges(b->tape, node)[k]);
         bool readable = elementwise ? !(op->uniform >> k & 1u) : op->accepts && op->accepts(&in[k].layout);
@@ -379,7 +444,9 @@ static void place_all(rg_builder *b)
 
 void rg_builder_argument(rg_builder *b, void **pointer, uint32_t value, int64_t offset, rg_dtype dtype)
 {
-    b->arguments[b->argument_count++] = (rg_argument){ value, offset * (int64_t)rg_dtype_size(dtype), pointer };
+    const int64_t bytes = offset * (int64_t)rg_dtype_size(dtype);
+    if (b->values[value].place == RG_IN_PLAN) *pointer = (char *)b->values[value].constant + bytes;
+    else b->arguments[b->argument_count++] = (rg_argument){ value, bytes, pointer };
 }
 
 /* An upper bound of the pointers that a step needs. */
@@ -388,18 +455,30 @@ static size_t count_pointers(const rg_draft *draft)
     return 1 + (size_t)draft->operands + (draft->group ? rg_group_pointers(draft->group) : 0);
 }
 
-enum { TASK_WORK = 1 << 15, CHUNK_BYTES = 1 << 17 };
+enum { TASK_WORK = 1 << 15, CHUNK_BYTES = 1 << 19, CHEAP_ELEMENT = 16 };
 
-/* How the items are shared out: tasks of at least TASK_WORK operations, and chunks that stay in the second-level cache
- * until the group has read them. No result depends on either. */
+/* Whether the kernel's result may be kept in chunks: only its group reads it. If many operations go into each element,
+ * then chunks that small are not for it: a product copies an operand for each. */
+static bool is_local(const rg_builder *b, const rg_draft *draft)
+{
+    if (!draft->op || !draft->group || !b->request->optimise) return false;
+    const rg_value *value = &b->values[draft->value];
+    const int64_t bytes = draft->item_elements * (int64_t)rg_dtype_size(draft->out.dtype);
+    return value->place == RG_IN_WORKSPACE && value->last_use == value->defined && bytes <= RG_LOCAL_BYTES &&
+           draft->item_work <= CHEAP_ELEMENT * draft->item_elements;
+}
+
+/* How the items are shared out: tasks of at least TASK_WORK operations, and chunks that stay in a cache until the group
+ * has read them. No result depends on either. */
 static void share_out(const rg_draft *draft, rg_work *work)
 {
-    const int64_t members = draft->group ? draft->group->member_count : 0, elements = draft->item_elements;
-    const int64_t cost = draft->item_work + members * (elements > 0 ? elements : 1);
-    work->items_per_task = TASK_WORK / (cost > 0 ? cost : 1);
-    const int64_t chunk = CHUNK_BYTES / (int64_t)rg_dtype_size(draft->out.dtype);
-    work->items_per_chunk = draft->group && draft->op ? chunk / (elements > 0 ? elements : 1) : INT64_MAX;
-    if (work->items_per_task < 1) work->items_per_task = 1;
+    const int64_t members = draft->group ? draft->group->member_count : 0;
+    const int64_t elements = draft->item_elements > 0 ? draft->item_elements : 1;
+    const int64_t cost = draft->item_work + members * elements, item = (int64_t)rg_dtype_size(draft->out.dtype);
+    work->items_unit = draft->op ? 1 : RG_TILE_MOST;
+    work->items_per_task = TASK_WORK / (cost > 0 ? cost : 1) / work->items_unit * work->items_unit;
+    work->items_per_chunk = (work->local ? RG_LOCAL_BYTES : CHUNK_BYTES) / (item * elements);
+    if (work->items_per_task < work->items_unit) work->items_per_task = work->items_unit;
     if (work->items_per_chunk < 1) work->items_per_chunk = 1;
 }
 
@@ -410,10 +489,11 @@ static bool finish_work(rg_builder *b, const rg_draft *draft, rg_step *step, voi
     if (!work || !layouts) return false;
     *step = (rg_step){ .kernel = rg_step_stop, .work = work };
     *work = (rg_work){ .items = draft->items, .item_elements = draft->item_elements, .node = draft->node };
+    if (draft->op) work->local = b->values[draft->value].local = is_local(b, draft);
     share_out(draft, work);
     if (draft->op) {
         layouts[0] = draft->out;
-        rg_builder_argument(b, &work->call.out, draft->value, 0, draft->out.dtype);
+        if (!work->local) rg_builder_argument(b, &work->call.out, draft->value, 0, draft->out.dtype);
         for (int k = 0; k < draft->operands; k++) {
             layouts[1 + k] = draft->in[k].layout;
             rg_builder_argument(b, &pointers[k], draft->in[k].value, draft->in[k].offset, draft->in[k].layout.dtype);

@@ -14,9 +14,12 @@
 #define RG_NONE UINT32_MAX
 
 enum {
-    RG_TILE_BYTES = 2048,      /* of one scratch register: tiles of a group stay in the first-level cache */
-    RG_GROUP_REGISTERS = 24,
-    RG_GROUP_OPERANDS = RG_MAX_OPERANDS
+    RG_GROUP_MEMBERS = 128,
+    RG_GROUP_FOLDS = 8,
+    RG_GROUP_OPERANDS = RG_MAX_OPERANDS,
+    RG_REGISTER_BYTES = 1 << 16, /* of all scratch registers of a group together, at least 64 doubles each */
+    RG_TILE_MOST = 1024,         /* elements that a group does at a time, a power of two; and a block of a fold */
+    RG_LOCAL_BYTES = 48 << 10    /* of a kernel's results that only its group reads, and that are kept nowhere else */
 };
 
 /* ---- Where numbers are while a plan runs -------------------------------------------------------------- */
@@ -26,7 +29,8 @@ typedef enum {
     RG_IN_OUTPUT,              /* handed out: in the tape's memory for values */
     RG_IN_GRADIENT,            /* the gradient of a parameter */
     RG_IN_WORKSPACE,
-    RG_IN_NUMBERS              /* what an update reads beside theta and its gradient */
+    RG_IN_NUMBERS,             /* what an update reads beside theta and its gradient */
+    RG_IN_PLAN                 /* a constant */
 } rg_place;
 
 /* A pointer of a step, as a distance from the beginning of a region: a source, an output, a gradient or the
@@ -46,7 +50,10 @@ typedef struct {
 typedef enum {
     RG_SLOT_ARGUMENT,          /* at the same elements of an argument */
     RG_SLOT_REGISTER,          /* a tile of scratch memory */
-    RG_SLOT_WHOLE              /* an argument, not by elements */
+    RG_SLOT_WHOLE,             /* an argument, not by elements */
+    RG_SLOT_LOCAL,             /* what the kernel has just computed, where only the group reads it */
+    RG_SLOT_FOLD,              /* an argument with one element for each block of a fold */
+    RG_SLOT_STATE              /* of a fold */
 } rg_slot_kind;
 
 typedef struct {
@@ -71,9 +78,9 @@ typedef struct {
 
 /* A run of elementwise ops over the same number of elements, done tile by tile. */
 typedef struct {
-    int64_t count;
+    int64_t count, tile;       /* elements; of a tile */
     rg_dtype dtype;
-    int loads, micros, registers;
+    int loads, micros, folds;
     bool threaded;             /* all members are steps */
     rg_load *load;
     rg_micro *micro;
@@ -85,7 +92,8 @@ struct rg_work {
     rg_call call;              /* its pointers are patched */
     int64_t items;             /* of the kernel, or elements of the group */
     int64_t item_elements;     /* of the result that one item writes */
-    int64_t items_per_task, items_per_chunk;
+    int64_t items_per_task, items_per_chunk, items_unit; /* shared out are multiples of the unit */
+    bool local;                /* the result is kept in chunks, for the group alone */
     rg_group *group;           /* after each chunk of items, over their elements; or NULL */
     void **pointers;           /* what the group's slots number */
     uint32_t node;             /* relative to the segment: whose line a message names; or RG_NONE */
@@ -149,6 +157,8 @@ void rg_plan_move(rg_plan *plan, size_t region, void *base);
 /* Room for the plan's workspace; false when out of memory. */
 bool rg_engine_reserve(rg_engine *engine, const rg_plan *plan);
 void rg_engine_free(rg_engine *engine);
+/* Elements begin <= i < end of every member of the group; `local` is what the kernel computed of them. (tiles.c) */
+void rg_group_run(const rg_group *group, void *const *pointers, int64_t begin, int64_t end, char *local);
 /* Does all steps. NULL, or the work that found an index out of range, at position *plan->fault. */
 const rg_work *rg_plan_do(rg_engine *engine, rg_plan *plan);
 /* Which index was out of range, in words. */

@@ -6,6 +6,8 @@
  * SIMD level and no cut of the work between threads changes it. */
 #include "lanes.h"
 #include "ops.h"
+#include "simd.h"
+#include "step.h"
 
 typedef struct {
     int64_t first, last, keepdims; /* the reduced axes are first <= i < last */
@@ -82,12 +84,12 @@ enum { COLUMNS = 128, BLOCK_ROWS = 64, GROUP_ROWS = 64 * BLOCK_ROWS };
             const int64_t outer = i / e.inner, inner = i % e.inner;                                                \
             const type *from = x + outer * e.reduced * e.inner + inner;                                            \
             if (e.inner == 1) {                                                                                    \
-                y[i++] = name##_along_##suffix(from, e.reduced);                                                   \
+                y[i++ - call->origin] = name##_along_##suffix(from, e.reduced);                                         \
                 continue;                                                                                          \
             }                                                                                                      \
             int64_t n = e.inner - inner < end - i ? e.inner - inner : end - i;                                     \
             if (n > COLUMNS) n = COLUMNS;                                                                          \
-            name##_down_##suffix(from, e.reduced, e.inner, n, y + i);                                              \
+            name##_down_##suffix(from, e.reduced, e.inner, n, y + (i - call->origin));                                       \
             i += n;                                                                                                \
         }                                                                                                          \
     }
@@ -135,6 +137,58 @@ RG_EACH_KERNEL(REDUCE_KERNEL, sum, 0)
 RG_EACH_KERNEL(MAX_ALONG, max, 0)
 RG_EACH_KERNEL(MAX_DOWN, max, 0)
 RG_EACH_KERNEL(REDUCE_KERNEL, max, 0)
+
+/* ---- A fold: the sum of all elements, as rg_lanes_sum does it, in two parts ------------------------------------ */
+
+/* A part of a block, whose lanes are in the state; and the sum so far. */
+#define SUM_BLOCKS(name, type, suffix, target, unused)                                                             \
+    target static void part_of_block_##suffix(const type *x, int64_t n, rg_fold_state *state, type *y)             \
+    {                                                                                                              \
+        type *kept = (type *)(void *)state->lanes, lane[RG_LANES], joined[RG_LANES];                               \
+        for (int j = 0; j < RG_LANES; j++) lane[j] = state->begins ? 0 : kept[j];                                  \
+        rg_lanes_add_##type(lane, x, n);                                                                           \
+        for (int j = 0; j < RG_LANES; j++) kept[j] = joined[j] = lane[j];                                          \
+        *y = rg_lanes_join_##type(joined);                                                                         \
+    }                                                                                                              \
+    static const rg_step *name##_step_##suffix(const rg_step *step)                                                \
+    {                                                                                                              \
+        part_of_block_##suffix(step->in[0], step->count, step->in[1], step->out);                                  \
+        return RG_NEXT_STEP(step);                                                                                 \
+    }                                                                                                              \
+    static void name##_##suffix(const rg_call *call, int64_t begin, int64_t end)                                   \
+    {                                                                                                              \
+        part_of_block_##suffix((const type *)call->in[0] + begin, end - begin,                                     \
+                               (rg_fold_state *)(uintptr_t)call->in[1], call->out);                                \
+    }
+RG_EACH_KERNEL(SUM_BLOCKS, sum_blocks, 0)
+
+#define SUM_TOGETHER(type, suffix)                                                                                 \
+    static void sum_together_##suffix(const rg_call *call, int64_t begin, int64_t end)                             \
+    {                                                                                                              \
+        const type *blocks = call->in[0];                                                                          \
+        rg_lanes_counter_##type counter = { .depth = 0 };                                                          \
+        (void)begin, (void)end;                                                                                    \
+        for (int64_t i = 0; i < call->layout[1].shape.size[0]; i++) rg_lanes_count_##type(&counter, blocks[i]);    \
+        *(type *)call->out = rg_lanes_total_##type(&counter);                                                      \
+    }
+SUM_TOGETHER(float, f32)
+SUM_TOGETHER(double, f64)
+
+static bool sums_all(const rg_layout *in, const void *attributes)
+{
+    const reduce_attributes *axes = attributes;
+    return axes->first == 0 && axes->last == in->shape.rank;
+}
+
+static const rg_op_steps sum_blocks_steps = {
+    .many = { { sum_blocks_step_f32, sum_blocks_step_f32_avx2, sum_blocks_step_f32_avx512 },
+              { sum_blocks_step_f64, sum_blocks_step_f64_avx2, sum_blocks_step_f64_avx512 } },
+};
+static const rg_op sum_blocks = { .name = "sum", .doc = "sums of blocks", .arity = 1, RG_KERNELS(sum_blocks),
+                                  .steps = &sum_blocks_steps };
+static const rg_op sum_together = { .name = "sum", .doc = "the sum of sums of blocks", .arity = 1, .kind = RG_ITEMS,
+                                    .f32 = sum_together_f32, .f64 = sum_together_f64 };
+static const rg_op_fold sum_fold = { &sum_blocks, &sum_together, sums_all };
 
 /* ---- Derivatives ------------------------------------------------------------------------------------ */
 
@@ -195,14 +249,14 @@ static const rg_sample max_samples[] = {
     { .operands = 0 },
 };
 
-#define REDUCTION(name_, shape_, text)                                                                             \
+#define REDUCTION(name_, shape_, fold_, text)                                                                      \
     const rg_op rg_op_##name_ = { .name = #name_, .doc = text, .arity = 1, .kind = RG_ITEMS,                       \
                                   .attribute_size = sizeof(reduce_attributes), .shape = shape_,                    \
                                   RG_KERNELS(name_), .items = output_items, .item_work = reduced_work,             \
-                                  .item_elements = one_element, .vjp = name_##_vjp, .samples = name_##_samples,    \
-                                  .describe = describe_axes };
-REDUCTION(sum, reduce_shape, "sum over axes")
-REDUCTION(max, max_shape, "largest over axes; ties share the cotangent")
+                                  .item_elements = one_element, .fold = fold_, .vjp = name_##_vjp,                 \
+                                  .samples = name_##_samples, .describe = describe_axes };
+REDUCTION(sum, reduce_shape, &sum_fold, "sum over axes")
+REDUCTION(max, max_shape, NULL, "largest over axes; ties share the cotangent")
 
 /* ---- Recording ----------------------------------------------------------------------------------------- */
 

@@ -8,73 +8,6 @@
 #include "plan.h"
 #include "pool.h"
 
-/* ---- Groups: tile by tile, so that what passes between members stays in the nearest cache ---------------------- */
-
-typedef struct {
-    char bytes[RG_GROUP_REGISTERS][RG_TILE_BYTES];
-} register_file;
-
-static void *slot_pointer(const rg_slot *slot, void *const *pointers, register_file *registers, int64_t at, size_t item)
-{
-    if (slot->kind == RG_SLOT_REGISTER) return registers->bytes[slot->index];
-    char *base = pointers[slot->index];
-    return slot->kind == RG_SLOT_WHOLE ? base : base + (size_t)at * item;
-}
-
-static void load_registers(const rg_group *group, void *const *pointers, register_file *registers, int64_t at, int64_t n,
-                           bool first)
-{
-    for (int i = 0; i < group->loads; i++) {
-        const rg_load *load = &group->load[i];
-        if (!load->one_number || first)
-            rg_layout_gather(&load->layout, pointers[load->argument], at, n, registers->bytes[load->into]);
-    }
-}
-
-/* One after another, for members that are not steps. */
-static void run_members(const rg_group *group, void *const *pointers, register_file *registers, int64_t at, int64_t n)
-{
-    const size_t item = rg_dtype_size(group->dtype);
-    for (int i = 0; i < group->micros; i++) {
-        const rg_micro *micro = &group->micro[i];
-        const void *in[RG_GROUP_OPERANDS];
-        for (int k = 0; k < micro->operands; k++)
-            in[k] = slot_pointer(&micro->in[k], pointers, registers, at, item);
-        const rg_call call = { .out = slot_pointer(&micro->out, pointers, registers, at, item), .in = in,
-                               .attributes = micro->attributes, .base = at, .operands = micro->operands };
-        micro->kernel(&call, 0, n);
-    }
-}
-
-static void run_threaded(const rg_group *group, void *const *pointers, register_file *registers, int64_t at, int64_t n)
-{
-    const size_t item = rg_dtype_size(group->dtype);
-    rg_step steps[RG_GROUP_REGISTERS + 1], *step = steps;
-    for (int i = 0; i < group->micros; i++, step++) {
-        const rg_micro *micro = &group->micro[i];
-        step->kernel = micro->step;
-        step->attributes = micro->attributes;
-        step->count = n;
-        step->out = slot_pointer(&micro->out, pointers, registers, at, item);
-        for (int k = 0; k < micro->operands; k++)
-            step->in[k] = slot_pointer(&micro->in[k], pointers, registers, at, item);
-    }
-    step->kernel = rg_step_stop;
-    steps->kernel(steps);
-}
-
-/* Elements begin <= i < end of every member of the group. */
-static void run_group(const rg_group *group, void *const *pointers, int64_t begin, int64_t end)
-{
-    _Alignas(RG_ALIGNMENT) register_file registers;
-    const int64_t tile = RG_TILE_BYTES / (int64_t)rg_dtype_size(group->dtype);
-    for (int64_t at = begin; at < end; at += tile) {
-        const int64_t n = end - at < tile ? end - at : tile;
-        load_registers(group, pointers, &registers, at, n, at == begin);
-        (group->threaded ? run_threaded : run_members)(group, pointers, &registers, at, n);
-    }
-}
-
 /* ---- Steps -------------------------------------------------------------------------------------------------------- */
 
 const rg_step *rg_step_stop(const rg_step *step)
@@ -82,18 +15,29 @@ const rg_step *rg_step_stop(const rg_step *step)
     return step;
 }
 
+/* Items begin <= i < end, in chunks if a group follows: the group finds them in the cache. Where it alone reads what the
+ * kernel computes, that is kept no longer than the chunk. */
 static void run_items(const rg_work *work, int64_t begin, int64_t end)
 {
     if (!work->kernel) {
-        run_group(work->group, work->pointers, begin, end);
+        rg_group_run(work->group, work->pointers, begin, end, NULL);
         return;
     }
+    if (!work->group) {
+        work->kernel(&work->call, begin, end);
+        return;
+    }
+    _Alignas(RG_ALIGNMENT) char local[RG_LOCAL_BYTES];
+    rg_call call = work->call;
     for (int64_t at = begin, stop; at < end; at = stop) {
         stop = end - at <= work->items_per_chunk ? end : at + work->items_per_chunk;
-        work->kernel(&work->call, at, stop);
-        if (!work->group) continue;
-        const int64_t last = stop * work->item_elements, count = work->group->count;
-        run_group(work->group, work->pointers, at * work->item_elements, last < count ? last : count);
+        const int64_t first = at * work->item_elements, last = stop * work->item_elements, count = work->group->count;
+        if (work->local) {
+            call.out = local;
+            call.origin = first;
+        }
+        work->kernel(&call, at, stop);
+        rg_group_run(work->group, work->pointers, first, last < count ? last : count, local);
     }
 }
 
@@ -123,7 +67,8 @@ static void run_work(rg_engine *engine, rg_work *work)
         return;
     }
     const int64_t most = TASKS_PER_THREAD * (int64_t)engine->threads, tasks = least < most ? least : most;
-    shared_work parts = { work, (work->items + tasks - 1) / tasks };
+    const int64_t unit = work->items_unit, even = (work->items + tasks - 1) / tasks;
+    shared_work parts = { work, (even + unit - 1) / unit * unit };
     rg_pool_run(engine->pool, (work->items + parts.items_per_task - 1) / parts.items_per_task, run_task, &parts);
 }
 

@@ -59,7 +59,7 @@ enum { SPAN = 256 };
         const int64_t n = last_size(&call->layout[1].shape);                                                       \
         const type *x = call->in[0];                                                                               \
         type *y = call->out;                                                                                       \
-        for (int64_t row = begin; row < end; row++) y[row] = row_##name##_##suffix(x + row * n, n);                \
+        for (int64_t row = begin; row < end; row++) y[row - call->origin] = row_##name##_##suffix(x + row * n, n); \
     }
 RG_EACH_KERNEL(LOGSUMEXP, logsumexp, 0)
 
@@ -69,7 +69,7 @@ RG_EACH_KERNEL(LOGSUMEXP, logsumexp, 0)
         const int64_t n = last_size(&call->layout[1].shape);                                                       \
         for (int64_t row = begin; row < end; row++) {                                                              \
             const type *x = (const type *)call->in[0] + row * n;                                                   \
-            type *y = (type *)call->out + row * n;                                                                 \
+            type *y = (type *)call->out + (row * n - call->origin);                                                \
             const type m = LANES_MAX(x, n);                                                                        \
             RG_INDEPENDENT                                                                                         \
             for (int64_t i = 0; i < n; i++) y[i] = EXP(x[i] - m);                                                  \
@@ -85,7 +85,7 @@ RG_EACH_KERNEL(SOFTMAX, softmax, 0)
         const int64_t n = last_size(&call->layout[1].shape);                                                       \
         for (int64_t row = begin; row < end; row++) {                                                              \
             const type *x = (const type *)call->in[0] + row * n;                                                   \
-            type *y = (type *)call->out + row * n;                                                                 \
+            type *y = (type *)call->out + (row * n - call->origin);                                                \
             const type l = row_logsumexp_##suffix(x, n);                                                           \
             RG_INDEPENDENT                                                                                         \
             for (int64_t i = 0; i < n; i++) y[i] = x[i] - l;                                                       \
@@ -103,7 +103,7 @@ RG_EACH_KERNEL(LOG_SOFTMAX, log_softmax, 0)
             const int64_t label = wide ? ((const int64_t *)call->in[1])[row] : ((const int32_t *)call->in[1])[row]; \
             const bool known = label >= 0 && label < n;                                                            \
             if (!known) rg_kernel_fault(call, row);                                                                \
-            ((type *)call->out)[row] = known ? row_logsumexp_##suffix(x, n) - x[label] : 0;                        \
+            ((type *)call->out)[row - call->origin] = known ? row_logsumexp_##suffix(x, n) - x[label] : 0;                        \
         }                                                                                                          \
     }
 RG_EACH_KERNEL(CROSS_ENTROPY, cross_entropy_rows, 0)

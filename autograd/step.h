@@ -37,6 +37,18 @@ typedef struct rg_op_steps {
     rg_step_kernel *one[2];     /* for a single element, the count is not looked at; f32, f64 */
     rg_step_kernel *many[2][3]; /* by level of vector instructions */
 } rg_op_steps;
+/* What a fold knows of the block it is in, as its operand 1. */
+typedef struct {
+    bool begins;                /* these are the block's first elements */
+    _Alignas(64) char lanes[128];
+} rg_fold_state;
+/* An op over all elements in the order of lanes.h, in two parts: what it makes of each block, which an elementwise group
+ * can do while it has the elements at hand, and of what all blocks have come to. */
+typedef struct rg_op_fold {
+    const rg_op *blocks;        /* one result for RG_LANE_BLOCK elements; only as a member of a group, tile by tile */
+    const rg_op *together;
+    bool (*applies)(const rg_layout *in, const void *attributes);
+} rg_op_fold;
 /* The op's for so many elements, or NULL. */
 rg_step_kernel *rg_op_step(const rg_op *op, rg_dtype dtype, int simd, int64_t count);
 

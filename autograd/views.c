@@ -324,7 +324,7 @@ static void contiguous_any(const rg_call *call, int64_t begin, int64_t end)
     rg_layout layout = call->layout[1];
     rg_layout_collapse(&layout);
     rg_layout_gather(&layout, call->in[0], begin, end - begin,
-                     (char *)call->out + (size_t)begin * rg_dtype_size(layout.dtype));
+                     (char *)call->out + (size_t)(begin - call->origin) * rg_dtype_size(layout.dtype));
 }
 
 const rg_op rg_op_contiguous = { .name = "contiguous", .doc = "a copy of x with its elements side by side", .arity = 1,

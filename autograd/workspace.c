@@ -88,7 +88,7 @@ static uint32_t dying_operand(const rg_builder *b, const rg_draft *draft, int64_
     for (int r = 0; r < draft->group->read_count; r++) {
         const rg_group_read *read = &draft->group->reads[r];
         const rg_value *value = &b->values[read->value];
-        bool dying = value->place == RG_IN_WORKSPACE && value->last_use == step && !gone[read->value];
+        bool dying = value->place == RG_IN_WORKSPACE && !value->local && value->last_use == step && !gone[read->value];
         bool alike = read->kind == RG_READ_DIRECT && read->offset == 0 && value->bytes == bytes && read->last_member <= i;
         if (!dying || !alike || read_by_kernel(draft, read->value)) continue;
         bool once = true;
@@ -149,7 +149,7 @@ bool rg_builder_layout(rg_builder *b)
     if (!gone || !list_deaths(b, &head, &next)) return false;
     for (size_t step = 0; step < b->draft_count; step++) {
         const rg_draft *draft = &b->drafts[step];
-        if (draft->op && b->values[draft->value].place == RG_IN_WORKSPACE)
+        if (draft->op && b->values[draft->value].place == RG_IN_WORKSPACE && !b->values[draft->value].local)
             place_result(b, &s, gone, draft->value, dying_input(b, draft, (int64_t)step, gone));
         for (int i = 0; draft->group && i < draft->group->member_count; i++) {
             uint32_t value = draft->group->members[i].value, from = RG_NONE;

@@ -232,6 +232,7 @@ static rg_opt_numbers next_numbers(const rg_opt *opt, double norm)
     rg_opt_numbers numbers = { .scale = 1.0, .limit = opt->clip_value > 0.0 ? opt->clip_value : INFINITY };
     if (norm > opt->clip_norm) numbers.scale = opt->clip_norm / norm;
     opt->rule->prepare(&opt->options, opt->steps + 1, rg_opt_learning_rate(opt), &numbers);
+    numbers.plain = numbers.scale == 1.0 && isinf(numbers.limit) && numbers.decay == 0.0;
     return numbers;
 }
 

@@ -21,6 +21,7 @@ typedef struct {
     double gradient_part, state_part; /* momentum: the direction as a sum of the two */
     double root;    /* Adam: what the root of the second moment is multiplied by */
     double epsilon;
+    bool plain;     /* nothing is done to the gradient: scale, limit and decay are 1, infinity and 0 */
 } rg_opt_numbers;
 
 /* Everything has `count` numbers; the states are those of the rule. */

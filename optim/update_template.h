@@ -18,6 +18,11 @@ static TARGET void NAME(sgd)(size_t count, void *theta, const void *gradient, vo
     const REAL scale = (REAL)numbers->scale, limit = (REAL)numbers->limit;
     const REAL decay = (REAL)numbers->decay, rate = (REAL)numbers->rate;
     (void)states;
+    if (numbers->plain) {
+        RG_INDEPENDENT
+        for (size_t i = 0; i < count; i++) x[i] -= rate * g[i];
+        return;
+    }
     for (size_t i = 0; i < count; i++)
         x[i] -= rate * (NAME(clipped)(g[i], scale, limit) + decay * x[i]);
 }
