@@ -285,6 +285,21 @@ size_t rg_group_pointers(const rg_members *members)
     return (size_t)(members->read_count + members->member_count);
 }
 
+static void note_stream(rg_group *group, const rg_slot *slot)
+{
+    bool known = slot->kind != RG_SLOT_ARGUMENT;
+    for (int i = 0; i < group->streams && !known; i++) known = group->stream[i] == slot->index;
+    if (!known && group->streams < RG_GROUP_STREAMS) group->stream[group->streams++] = slot->index;
+}
+
+static void list_streams(rg_group *group)
+{
+    for (int i = 0; i < group->micros; i++) {
+        for (int k = 0; k < group->micro[i].operands; k++) note_stream(group, &group->micro[i].in[k]);
+        note_stream(group, &group->micro[i].out);
+    }
+}
+
 rg_group *rg_builder_finish_group(rg_builder *b, const rg_draft *draft, void **pointers)
 {
     const rg_members *members = draft->group;
@@ -319,6 +334,7 @@ rg_group *rg_builder_finish_group(rg_builder *b, const rg_draft *draft, void **p
         results[i] = place_result(b, members, i, &r, pointers, group->dtype);
         micro->out = results[i];
     }
+    list_streams(group);
     group->tile = tile_of(r.high, rg_dtype_size(group->dtype));
     return group;
 }

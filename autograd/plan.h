@@ -16,6 +16,7 @@
 enum {
     RG_GROUP_MEMBERS = 128,
     RG_GROUP_FOLDS = 8,
+    RG_GROUP_STREAMS = 8,
     RG_GROUP_OPERANDS = RG_MAX_OPERANDS,
     RG_REGISTER_BYTES = 1 << 16, /* of all scratch registers of a group together, at least 64 doubles each */
     RG_TILE_MOST = 1024,         /* elements that a group does at a time, a power of two; and a block of a fold */
@@ -80,10 +81,11 @@ typedef struct {
 typedef struct {
     int64_t count, tile;       /* elements; of a tile */
     rg_dtype dtype;
-    int loads, micros, folds;
+    int loads, micros, folds, streams;
     bool threaded;             /* all members are steps */
     rg_load *load;
     rg_micro *micro;
+    uint32_t stream[RG_GROUP_STREAMS]; /* arguments that are read or written element by element: the first few */
 } rg_group;
 
 /* A kernel with its call and, if there is more than should be done in one go, how its items are cut up. */

@@ -44,6 +44,19 @@ static void load_registers(const rg_group *group, const places *in, int64_t at, 
     for (int i = 0; i < group->folds; i++) in->states[i].begins = at % RG_LANE_BLOCK == 0;
 }
 
+/* Long vectors come from memory: while a tile is computed, the next one is fetched. The processor does not see that coming,
+ * for between two tiles it sees no pattern. */
+enum { LONG_BYTES = 1 << 18, LINE_BYTES = 64 };
+
+static void prefetch_next(const rg_group *group, const places *in, int64_t at, int64_t end)
+{
+    const int64_t next = at + group->tile, n = end - next < group->tile ? end - next : group->tile;
+    for (int i = 0; i < group->streams; i++) {
+        const char *from = (const char *)in->pointers[group->stream[i]] + (size_t)next * in->item;
+        for (int64_t byte = 0; byte < n * (int64_t)in->item; byte += LINE_BYTES) __builtin_prefetch(from + byte);
+    }
+}
+
 /* One after another, for members that are not steps. */
 static void run_members(const rg_group *group, const places *where, int64_t begin, int64_t end)
 {
@@ -86,6 +99,7 @@ static void run_steps(const rg_group *group, const places *where, int64_t begin,
     for (int64_t at = begin; at < end; at += group->tile) {
         const int64_t n = end - at < group->tile ? end - at : group->tile;
         load_registers(group, where, at, n);
+        if (group->count * (int64_t)where->item >= LONG_BYTES) prefetch_next(group, where, at, end);
         for (int i = 0; i < group->micros; i++) steps[i].count = n;
         steps->kernel(steps);
         for (int i = 0; at + group->tile < end && i < group->micros; i++) {
