@@ -515,6 +515,7 @@ typedef struct {
     const void *const *in;    /* one pointer an operand */
     const rg_layout *layout;  /* [0] the result, [1 + k] operand k; not for elementwise kernels */
     const void *attributes;
+    const void *prepared;     /* what the op's prepare made of this call's layouts and attributes */
     int64_t base;             /* elementwise: the index in the result of the element at position 0 */
     int64_t origin;           /* others with item_elements: `out` points to this element of the result, else 0 */
     int operands;
@@ -596,6 +597,8 @@ struct rg_op {
     int64_t (*item_work)(const rg_call *call); /* optional: operations an item costs, to share out work */
     int64_t (*item_elements)(const rg_call *call); /* optional: item i writes just the elements from i times
                                  this on, less call->origin; lets the engine fuse what follows. 0: not in this call */
+    size_t prepared_size;     /* optional: bytes that prepare fills in once, when the call is planned; the kernel finds */
+    void (*prepare)(const rg_call *call, void *prepared); /* them in call->prepared. Pointers are not known yet */
     bool (*accepts)(const rg_layout *operand); /* optional: whether the kernel reads this layout as it is;
                                  without it, and where not, operands are made contiguous first */
     bool (*view)(const void *attributes, const rg_layout *in, rg_layout *out, int64_t *offset); /* sets strides

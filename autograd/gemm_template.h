@@ -371,10 +371,32 @@ static TARGET inline __attribute__((always_inline)) void NAME(dots)(const int ro
     }
 }
 
+/* Fewer numbers than sums: most of those would be zero. */
+static TARGET void NAME(short_dots)(int64_t m, int64_t k, const REAL *matrix, int64_t stride, const REAL *x, REAL *y)
+{
+    for (int64_t i = 0; i < m; i++, matrix += stride) {
+        REAL total[64 / sizeof(REAL)] = { 0 };
+        int64_t half = 1;
+        for (int64_t j = 0; j < k; j++) total[j] = matrix[j] * x[j] + (REAL)0;
+        while (2 * half < k) half *= 2;
+        for (; half > 0; half /= 2)
+            for (int64_t j = 0; j < half; j++) total[j] += total[j + half];
+        y[i] = total[0];
+    }
+}
+
+static TARGET void NAME(pairs)(int64_t m, const REAL *matrix, int64_t stride, REAL a, REAL b, REAL *y)
+{
+    for (int64_t i = 0; i < m; i++) y[i] = (matrix[i * stride] * a + (REAL)0) + (matrix[i * stride + 1] * b + (REAL)0);
+}
+
 static TARGET void NAME(times_vector)(int64_t m, int64_t k, const void *matrix, int64_t stride, const void *x, void *y)
 {
     const REAL *row = matrix;
     int64_t i = 0;
+    if (k == 2) NAME(pairs)(m, row, stride, ((const REAL *)x)[0], ((const REAL *)x)[1], y);
+    else if (k * (int64_t)sizeof(REAL) < RG_GEMV_BYTES) NAME(short_dots)(m, k, row, stride, x, y);
+    if (k == 2 || k * (int64_t)sizeof(REAL) < RG_GEMV_BYTES) return;
     for (; i + 4 <= m; i += 4) NAME(dots)(4, k, row + i * stride, stride, x, (REAL *)y + i);
     for (; i < m; i++) NAME(dots)(1, k, row + i * stride, stride, x, (REAL *)y + i);
 }

@@ -12,26 +12,33 @@ typedef enum {
 
 typedef struct {
     int64_t m, n, k, batch;
+    rg_matrix a, b;            /* without data */
     manner by;
 } sizes;
 
 enum { FEW_ROWS = 64, COLUMNS = 32, OPERATIONS_AT_ONCE = 8 };
 
-static rg_matrix matrix_of(const rg_layout *operand, const void *data)
+static rg_matrix matrix_of(const rg_layout *operand)
 {
     const int r = operand->shape.rank;
-    return (rg_matrix){ data, operand->stride[r - 2], operand->stride[r - 1] };
+    return (rg_matrix){ NULL, operand->stride[r - 2], operand->stride[r - 1] };
 }
 
 static sizes sizes_of(const rg_call *call)
 {
     const rg_shape *y = &call->layout[0].shape, *a = &call->layout[1].shape;
-    sizes s = { y->size[y->rank - 2], y->size[y->rank - 1], a->size[a->rank - 1], 1, BY_ROWS };
+    sizes s = { y->size[y->rank - 2], y->size[y->rank - 1], a->size[a->rank - 1], 1, matrix_of(&call->layout[1]),
+                matrix_of(&call->layout[2]), BY_ROWS };
     for (int i = 0; i < y->rank - 2; i++) s.batch *= y->size[i];
     if (s.batch != 1) return s;
-    if (rg_gemm_is_gemv(s.m, s.n, matrix_of(&call->layout[1], NULL), matrix_of(&call->layout[2], NULL))) s.by = BY_ELEMENTS;
+    if (rg_gemm_is_gemv(s.m, s.n, s.a, s.b)) s.by = BY_ELEMENTS;
     else if (s.m < FEW_ROWS && s.n >= 2 * COLUMNS) s.by = BY_COLUMNS;
     return s;
+}
+
+static void matmul_prepare(const rg_call *call, void *prepared)
+{
+    *(sizes *)prepared = sizes_of(call);
 }
 
 static int64_t matmul_items(const rg_call *call)
@@ -75,57 +82,60 @@ static int64_t batch_offset(const rg_layout *operand, const rg_shape *y, int64_t
     return offset;
 }
 
-static const void *at(rg_matrix a, int64_t row, int64_t column, size_t item)
+static rg_matrix part(rg_matrix a, const void *data, int64_t row, int64_t column, size_t item)
 {
-    return (const char *)a.data + (row * a.row_stride + column * a.column_stride) * (int64_t)item;
+    a.data = (const char *)data + (row * a.row_stride + column * a.column_stride) * (int64_t)item;
+    return a;
 }
 
 /* Rows first <= i < last of one matrix of the batch. */
 static void some_rows(const rg_call *call, const sizes *s, int64_t index, int64_t first, int64_t last, rg_gemm *multiply,
                       size_t item)
 {
-    rg_matrix a = matrix_of(&call->layout[1], call->in[0]), b = matrix_of(&call->layout[2], call->in[1]);
     const rg_shape *y = &call->layout[0].shape;
-    a.data = at(a, first, 0, item);
-    a.data = (const char *)a.data + batch_offset(&call->layout[1], y, index) * (int64_t)item;
-    b.data = (const char *)b.data + batch_offset(&call->layout[2], y, index) * (int64_t)item;
-    multiply(last - first, s->n, s->k, a, b, (char *)call->out + ((index * s->m + first) * s->n - call->origin) * (int64_t)item, s->n);
+    const int64_t before = (index * s->m + first) * s->n - call->origin;
+    const char *a = call->in[0], *b = call->in[1];
+    if (s->batch != 1) {
+        a += batch_offset(&call->layout[1], y, index) * (int64_t)item;
+        b += batch_offset(&call->layout[2], y, index) * (int64_t)item;
+    }
+    multiply(last - first, s->n, s->k, part(s->a, a, first, 0, item), part(s->b, b, 0, 0, item),
+             (char *)call->out + before * (int64_t)item, s->n);
 }
 
-static void product(const rg_call *call, int64_t begin, int64_t end, rg_gemm *multiply, rg_gemv *times_vector, size_t item)
+static inline __attribute__((always_inline)) void product(const rg_call *call, int64_t begin, int64_t end, rg_gemm *multiply,
+                                                          rg_gemv *times_vector, size_t item)
 {
-    const sizes s = sizes_of(call);
-    const rg_matrix a = matrix_of(&call->layout[1], call->in[0]), b = matrix_of(&call->layout[2], call->in[1]);
-    if (s.by == BY_ELEMENTS) {
-        const bool row = s.m == 1 && s.n != 1; /* times a matrix */
-        const int64_t stride = row ? b.column_stride : a.row_stride;
-        times_vector(end - begin, s.k, row ? at(b, 0, begin, item) : at(a, begin, 0, item), stride,
-                     row ? a.data : b.data, (char *)call->out + (begin - call->origin) * (int64_t)item);
-    } else if (s.by == BY_COLUMNS) {
-        const int64_t first = begin * COLUMNS, last = end * COLUMNS < s.n ? end * COLUMNS : s.n;
-        const rg_matrix part = { at(b, 0, first, item), b.row_stride, b.column_stride };
-        multiply(s.m, last - first, s.k, a, part, (char *)call->out + first * (int64_t)item, s.n);
+    const sizes *s = call->prepared;
+    if (s->by == BY_ELEMENTS) {
+        const bool row = s->m == 1 && s->n != 1; /* times a matrix */
+        const rg_matrix matrix = row ? part(s->b, call->in[1], 0, begin, item) : part(s->a, call->in[0], begin, 0, item);
+        times_vector(end - begin, s->k, matrix.data, row ? s->b.column_stride : s->a.row_stride, call->in[row ? 0 : 1],
+                     (char *)call->out + (begin - call->origin) * (int64_t)item);
+    } else if (s->by == BY_COLUMNS) {
+        const int64_t first = begin * COLUMNS, last = end * COLUMNS < s->n ? end * COLUMNS : s->n;
+        multiply(s->m, last - first, s->k, part(s->a, call->in[0], 0, 0, item), part(s->b, call->in[1], 0, first, item),
+                 (char *)call->out + first * (int64_t)item, s->n);
     } else {
         for (int64_t row = begin, next; row < end; row = next) {
-            const int64_t index = row / s.m;
-            next = (index + 1) * s.m < end ? (index + 1) * s.m : end;
-            some_rows(call, &s, index, row - index * s.m, next - index * s.m, multiply, item);
+            const int64_t index = s->batch == 1 ? 0 : row / s->m;
+            next = (index + 1) * s->m < end ? (index + 1) * s->m : end;
+            some_rows(call, s, index, row - index * s->m, next - index * s->m, multiply, item);
         }
     }
 }
 
-#define MATMUL(suffix, type, level)                                                                                \
+#define MATMUL(suffix, type, level, size)                                                                           \
     static void matmul_##suffix(const rg_call *call, int64_t begin, int64_t end)                                   \
     {                                                                                                              \
-        product(call, begin, end, rg_gemm_##type[level], rg_gemv_##type[level],                                    \
-                rg_dtype_size(call->layout[0].dtype));                                                             \
+        product(call, begin, end, rg_gemm_##type[level], rg_gemv_##type[level], size);                             \
     }
-MATMUL(f32, f32, 0)
-MATMUL(f64, f64, 0)
-MATMUL(f32_avx2, f32, 1)
-MATMUL(f64_avx2, f64, 1)
-MATMUL(f32_avx512, f32, 2)
-MATMUL(f64_avx512, f64, 2)
+MATMUL(f32, f32, 0, 4)
+MATMUL(f64, f64, 0, 8)
+MATMUL(f32_avx2, f32, 1, 4)
+MATMUL(f64_avx2, f64, 1, 8)
+MATMUL(f32_avx512, f32, 2, 4)
+MATMUL(f64_avx512, f64, 2, 8)
 
 static rg_status matmul_shape(rg_shape_call *call)
 {
@@ -168,6 +178,7 @@ static const rg_sample matmul_samples[] = {
 
 const rg_op rg_op_matmul = { .name = "matmul", .doc = "matrix product; leading dimensions broadcast", .arity = 2,
                              .kind = RG_ITEMS, .shape = matmul_shape, RG_KERNELS(matmul),
+                             .prepared_size = sizeof(sizes), .prepare = matmul_prepare,
                              .items = matmul_items, .item_work = matmul_work, .item_elements = matmul_elements,
                              .accepts = matmul_accepts, .vjp = matmul_vjp, .samples = matmul_samples };
 

@@ -482,6 +482,26 @@ static void share_out(const rg_draft *draft, rg_work *work)
     if (work->items_per_chunk < 1) work->items_per_chunk = 1;
 }
 
+static bool prepare_call(rg_builder *b, const rg_op *op, rg_call *call)
+{
+    if (!op->prepare) return true;
+    void *prepared = rg_arena_take_zeroed(&b->plan->arena, op->prepared_size);
+    if (!prepared) return false;
+    op->prepare(call, prepared);
+    call->prepared = prepared;
+    return true;
+}
+
+/* A kernel that is done by one thread in one go, and cannot find an index out of range: nothing has to be decided when it
+ * runs. */
+static bool is_small_work(const rg_draft *draft)
+{
+    if (!draft->op || draft->group || draft->items == 0 || draft->items * draft->item_work >= TASK_WORK) return false;
+    for (int k = 0; k < draft->operands; k++)
+        if (!rg_dtype_is_float(draft->in[k].layout.dtype)) return false;
+    return true;
+}
+
 static bool finish_work(rg_builder *b, const rg_draft *draft, rg_step *step, void **pointers)
 {
     rg_work *work = rg_arena_take_zeroed(&b->plan->arena, sizeof *work);
@@ -501,7 +521,9 @@ static bool finish_work(rg_builder *b, const rg_draft *draft, rg_step *step, voi
         work->kernel = rg_op_kernel(draft->op, draft->out.dtype, b->tape->simd);
         work->call = (rg_call){ .in = (const void *const *)pointers, .layout = layouts, .attributes = draft->attributes,
                                 .operands = draft->operands, .fault = b->plan->fault };
+        if (!prepare_call(b, draft->op, &work->call)) return false;
     }
+    if (is_small_work(draft)) *step = (rg_step){ .kernel = rg_step_work, .attributes = work };
     work->pointers = pointers + draft->operands;
     return !draft->group || (work->group = rg_builder_finish_group(b, draft, work->pointers));
 }

@@ -55,6 +55,11 @@ static rg_status max_shape(rg_shape_call *call)
     return RG_OK;
 }
 
+static void reduce_prepare(const rg_call *call, void *prepared)
+{
+    *(extent *)prepared = extent_of(&call->layout[1].shape, call->attributes);
+}
+
 static int64_t output_items(const rg_call *call)
 {
     return rg_shape_count(call->layout[0].shape);
@@ -77,7 +82,7 @@ enum { COLUMNS = 128, BLOCK_ROWS = 64, GROUP_ROWS = 64 * BLOCK_ROWS };
 #define REDUCE_KERNEL(name, type, suffix, target, unused)                                                    \
     target static void name##_##suffix(const rg_call *call, int64_t begin, int64_t end)                            \
     {                                                                                                              \
-        const extent e = extent_of(&call->layout[1].shape, call->attributes);                                      \
+        const extent e = *(const extent *)call->prepared;                                                          \
         const type *x = call->in[0];                                                                               \
         type *y = call->out;                                                                                       \
         for (int64_t i = begin; i < end;) {                                                                        \
@@ -252,7 +257,8 @@ static const rg_sample max_samples[] = {
 #define REDUCTION(name_, shape_, fold_, text)                                                                      \
     const rg_op rg_op_##name_ = { .name = #name_, .doc = text, .arity = 1, .kind = RG_ITEMS,                       \
                                   .attribute_size = sizeof(reduce_attributes), .shape = shape_,                    \
-                                  RG_KERNELS(name_), .items = output_items, .item_work = reduced_work,             \
+                                  RG_KERNELS(name_), .prepared_size = sizeof(extent), .prepare = reduce_prepare,   \
+                                  .items = output_items, .item_work = reduced_work,             \
                                   .item_elements = one_element, .fold = fold_, .vjp = name_##_vjp,                 \
                                   .samples = name_##_samples, .describe = describe_axes };
 REDUCTION(sum, reduce_shape, &sum_fold, "sum over axes")
@@ -288,6 +294,14 @@ static rg_tensor reduce(const char *site, const char *name, const rg_op *op, rg_
             chosen++;
         }
     attributes.last = attributes.first + chosen;
+    bool trivial = node->shape->rank > 0;
+    rg_shape rest = { .rank = 0 };
+    for (int i = 0; i < rank; i++) {
+        const bool reduced = mask >> i & 1u;
+        trivial = trivial && (!reduced || node->shape->size[i] == 1);
+        if (!reduced || keepdims) rest.size[rest.rank++] = node->shape->size[i];
+    }
+    if (trivial) return rg_reshape_at(site, x, rest); /* of one element each */
     bool side_by_side = mask == ((1u << chosen) - 1u) << attributes.first;
     if (side_by_side) return rg_apply_at(site, op, &attributes, 1, &x);
 

@@ -15,6 +15,13 @@ const rg_step *rg_step_stop(const rg_step *step)
     return step;
 }
 
+const rg_step *rg_step_work(const rg_step *step)
+{
+    const rg_work *work = step->attributes;
+    work->kernel(&work->call, 0, work->items);
+    return RG_NEXT_STEP(step);
+}
+
 /* Items begin <= i < end, in chunks if a group follows: the group finds them in the cache. Where it alone reads what the
  * kernel computes, that is kept no longer than the chunk. */
 static void run_items(const rg_work *work, int64_t begin, int64_t end)

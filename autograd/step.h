@@ -31,6 +31,8 @@ struct rg_step {
  * nest; so there is one of these at least every so many steps. */
 rg_step_kernel rg_step_stop;
 enum { RG_STEPS_WITHOUT_STOP = 1024 };
+/* Does all of a small work, which is in `attributes`. */
+rg_step_kernel rg_step_work;
 
 /* The kernels of an elementwise op in this form. */
 typedef struct rg_op_steps {
