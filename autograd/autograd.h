@@ -591,6 +591,7 @@ struct rg_op {
     rg_kernel *f32, *f64;     /* NULL where the dtype is not supported */
     rg_kernel *f32_simd[2], *f64_simd[2]; /* optional: the same for AVX2 and AVX-512 */
     const struct rg_op_steps *steps; /* of the library's own elementwise ops; NULL */
+    const struct rg_op_small *small; /* of the library's own other ops; NULL */
     const struct rg_op_fold *fold; /* of the library's own reductions; NULL */
     rg_kernel *any;           /* optional: for operands of any dtype (by element size) */
     int64_t (*items)(const rg_call *call);

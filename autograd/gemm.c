@@ -128,3 +128,10 @@ rg_gemm *const rg_gemm_f32[3] = ALL_LEVELS(multiply_f32);
 rg_gemm *const rg_gemm_f64[3] = ALL_LEVELS(multiply_f64);
 rg_gemv *const rg_gemv_f32[3] = ALL_LEVELS(times_vector_f32);
 rg_gemv *const rg_gemv_f64[3] = ALL_LEVELS(times_vector_f64);
+
+rg_step_kernel *rg_gemm_step(const rg_gemm_shape *shape, bool f64, int level)
+{
+    typedef rg_step_kernel *chooser(const rg_gemm_shape *shape);
+    static chooser *const of_f32[3] = ALL_LEVELS(step_for_f32), *const of_f64[3] = ALL_LEVELS(step_for_f64);
+    return (f64 ? of_f64 : of_f32)[level](shape);
+}

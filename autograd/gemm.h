@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "step.h"
+
 enum { RG_GEMM_BLOCK = 256, RG_GEMV_BYTES = 64 };
 
 /* A matrix in memory: rows x columns, element (i, j) at data[i * row_stride + j * column_stride], where one of
@@ -38,6 +40,14 @@ bool rg_gemm_is_gemv(int64_t m, int64_t n, rg_matrix a, rg_matrix b);
  * those of x and y. */
 typedef void rg_gemv(int64_t m, int64_t k, const void *matrix, int64_t stride, const void *x, void *y);
 extern rg_gemv *const rg_gemv_f32[3], *const rg_gemv_f64[3];
+
+/* A product as a step of a plan (step.h): operands in[0], in[1], result out, and this in attributes. */
+typedef struct {
+    int64_t m, n, k;
+    rg_matrix a, b;            /* without data */
+} rg_gemm_shape;
+/* The step for a product that one thread does, by the same rules; for f32, or f64. NULL: there is none. */
+rg_step_kernel *rg_gemm_step(const rg_gemm_shape *shape, bool f64, int level);
 
 /* To be called once before the first product; any number of times. */
 void rg_gemm_prepare(void);

@@ -359,16 +359,24 @@ static TARGET inline __attribute__((always_inline)) void NAME(dots)(const int ro
             for (int v = 0; v < PARTS; v++) sum[i][v] = FMA(LOAD(last[0] + v * LANES), LOAD(last[1] + v * LANES), sum[i][v]);
         }
     }
+    NAME(line) joined[4] = { { 0 } };
     UNROLLED for (int i = 0; i < rows; i++) {
         _Alignas(64) REAL all[64 / sizeof(REAL)];
-        for (int v = 0; v < PARTS; v++) STORE(all + v * LANES, sum[i][v]);
-        const NAME(line) total = (LINE(all) + LINE(all + 2 * SQUARE)) + (LINE(all + SQUARE) + LINE(all + 3 * SQUARE));
-#if SQUARE == 2
-        y[i] = total[0] + total[1];
-#else
-        y[i] = (total[0] + total[2]) + (total[1] + total[3]);
-#endif
+        UNROLLED for (int v = 0; v < PARTS; v++) STORE(all + v * LANES, sum[i][v]);
+        joined[i] = (LINE(all) + LINE(all + 2 * SQUARE)) + (LINE(all + SQUARE) + LINE(all + 3 * SQUARE));
     }
+    REAL last[4];
+#if SQUARE == 2
+    STORE_LINE(last, __builtin_shufflevector(joined[0], joined[1], 0, 2) + __builtin_shufflevector(joined[0], joined[1], 1, 3));
+    STORE_LINE(last + 2, __builtin_shufflevector(joined[2], joined[3], 0, 2) + __builtin_shufflevector(joined[2], joined[3], 1, 3));
+#else
+    const NAME(line) even = __builtin_shufflevector(joined[0], joined[1], 0, 4, 2, 6), odd = __builtin_shufflevector(joined[0], joined[1], 1, 5, 3, 7);
+    const NAME(line) even_cd = __builtin_shufflevector(joined[2], joined[3], 0, 4, 2, 6), odd_cd = __builtin_shufflevector(joined[2], joined[3], 1, 5, 3, 7);
+    const NAME(line) zero = __builtin_shufflevector(even, even_cd, 0, 1, 4, 5), two = __builtin_shufflevector(even, even_cd, 2, 3, 6, 7);
+    const NAME(line) one = __builtin_shufflevector(odd, odd_cd, 0, 1, 4, 5), three = __builtin_shufflevector(odd, odd_cd, 2, 3, 6, 7);
+    STORE_LINE(last, (zero + two) + (one + three));
+#endif
+    for (int i = 0; i < rows; i++) y[i] = last[i];
 }
 
 /* Fewer numbers than sums: most of those would be zero. */
@@ -399,6 +407,70 @@ static TARGET void NAME(times_vector)(int64_t m, int64_t k, const void *matrix, 
     if (k == 2 || k * (int64_t)sizeof(REAL) < RG_GEMV_BYTES) return;
     for (; i + 4 <= m; i += 4) NAME(dots)(4, k, row + i * stride, stride, x, (REAL *)y + i);
     for (; i < m; i++) NAME(dots)(1, k, row + i * stride, stride, x, (REAL *)y + i);
+}
+
+/* ---- Small products as steps ---------------------------------------------------------------------------------------- */
+
+/* k = 1, b of whole vectors. */
+static TARGET const rg_step *NAME(outer_step)(const rg_step *step)
+{
+    const rg_gemm_shape *s = step->attributes;
+    const NAME(vector) zero = { 0 };
+    const REAL *a = step->in[0], *b = step->in[1];
+    REAL *c = step->out;
+    const int64_t m = s->m, n = s->n, stride = s->a.row_stride;
+    for (int64_t j = 0; j < n; j += LANES) {
+        const NAME(vector) part = LOAD(b + j);
+        for (int64_t i = 0; i < m; i++) STORE(c + i * n + j, SPREAD(a[i * stride]) * part + zero);
+    }
+    return RG_NEXT_STEP(step);
+}
+
+/* k = 1, b of two numbers. */
+static TARGET const rg_step *NAME(outer_pair_step)(const rg_step *step)
+{
+    const rg_gemm_shape *s = step->attributes;
+    const REAL *a = step->in[0], *b = step->in[1], x = b[0], y = b[s->b.column_stride];
+    REAL *c = step->out;
+    for (int64_t i = 0; i < s->m; i++, a += s->a.row_stride) {
+        c[2 * i] = *a * x + (REAL)0;
+        c[2 * i + 1] = *a * y + (REAL)0;
+    }
+    return RG_NEXT_STEP(step);
+}
+
+/* One row, whose panel's vectors can be read where they are. */
+static TARGET const rg_step *NAME(row_step)(const rg_step *step)
+{
+    const rg_gemm_shape *s = step->attributes;
+    NAME(narrow_row)(s->n, s->k, (NAME(table)){ step->in[0], 0, s->a.column_stride },
+                     (NAME(table)){ step->in[1], 1, s->b.row_stride }, step->out);
+    return RG_NEXT_STEP(step);
+}
+
+static TARGET const rg_step *NAME(vector_step)(const rg_step *step)
+{
+    const rg_gemm_shape *s = step->attributes;
+    if (s->n == 1) NAME(times_vector)(s->m, s->k, step->in[0], s->a.row_stride, step->in[1], step->out);
+    else NAME(times_vector)(s->n, s->k, step->in[1], s->b.column_stride, step->in[0], step->out);
+    return RG_NEXT_STEP(step);
+}
+
+static TARGET const rg_step *NAME(any_step)(const rg_step *step)
+{
+    const rg_gemm_shape *s = step->attributes;
+    NAME(multiply)(s->m, s->n, s->k, (rg_matrix){ step->in[0], s->a.row_stride, s->a.column_stride },
+                   (rg_matrix){ step->in[1], s->b.row_stride, s->b.column_stride }, step->out, s->n);
+    return RG_NEXT_STEP(step);
+}
+
+static rg_step_kernel *NAME(step_for)(const rg_gemm_shape *s)
+{
+    if (rg_gemm_is_gemv(s->m, s->n, s->a, s->b)) return NAME(vector_step);
+    if (s->k == 1 && s->n == 2) return NAME(outer_pair_step);
+    if (s->k == 1 && s->b.column_stride == 1 && s->n % LANES == 0) return NAME(outer_step);
+    if (s->m == 1 && s->b.column_stride == 1 && s->n >= LANES && s->n <= 64 * LANES && s->k > 1) return NAME(row_step);
+    return NAME(any_step);
 }
 
 #undef LANES

@@ -2,6 +2,7 @@
 #include "gemm.h"
 #include "ops.h"
 #include "simd.h"
+#include "step.h"
 
 /* What an item of work is. How items are shared out cannot be told from the bits. */
 typedef enum {
@@ -11,8 +12,8 @@ typedef enum {
 } manner;
 
 typedef struct {
-    int64_t m, n, k, batch;
-    rg_matrix a, b;            /* without data */
+    rg_gemm_shape of;
+    int64_t batch;
     manner by;
 } sizes;
 
@@ -27,12 +28,12 @@ static rg_matrix matrix_of(const rg_layout *operand)
 static sizes sizes_of(const rg_call *call)
 {
     const rg_shape *y = &call->layout[0].shape, *a = &call->layout[1].shape;
-    sizes s = { y->size[y->rank - 2], y->size[y->rank - 1], a->size[a->rank - 1], 1, matrix_of(&call->layout[1]),
-                matrix_of(&call->layout[2]), BY_ROWS };
+    sizes s = { { y->size[y->rank - 2], y->size[y->rank - 1], a->size[a->rank - 1], matrix_of(&call->layout[1]),
+                  matrix_of(&call->layout[2]) }, 1, BY_ROWS };
     for (int i = 0; i < y->rank - 2; i++) s.batch *= y->size[i];
     if (s.batch != 1) return s;
-    if (rg_gemm_is_gemv(s.m, s.n, s.a, s.b)) s.by = BY_ELEMENTS;
-    else if (s.m < FEW_ROWS && s.n >= 2 * COLUMNS) s.by = BY_COLUMNS;
+    if (rg_gemm_is_gemv(s.of.m, s.of.n, s.of.a, s.of.b)) s.by = BY_ELEMENTS;
+    else if (s.of.m < FEW_ROWS && s.of.n >= 2 * COLUMNS) s.by = BY_COLUMNS;
     return s;
 }
 
@@ -44,22 +45,22 @@ static void matmul_prepare(const rg_call *call, void *prepared)
 static int64_t matmul_items(const rg_call *call)
 {
     const sizes s = sizes_of(call);
-    return s.by == BY_ROWS ? s.batch * s.m : s.by == BY_ELEMENTS ? s.m * s.n : (s.n + COLUMNS - 1) / COLUMNS;
+    return s.by == BY_ROWS ? s.batch * s.of.m : s.by == BY_ELEMENTS ? s.of.m * s.of.n : (s.of.n + COLUMNS - 1) / COLUMNS;
 }
 
 /* In floating point: the sizes of views of little memory may have a product that no integer holds. */
 static int64_t matmul_work(const rg_call *call)
 {
     const sizes s = sizes_of(call);
-    const double elements = s.by == BY_ROWS ? (double)s.n : s.by == BY_ELEMENTS ? 1 : (double)s.m * COLUMNS;
-    const double work = elements * (double)s.k / OPERATIONS_AT_ONCE, most = 0x1p60;
+    const double elements = s.by == BY_ROWS ? (double)s.of.n : s.by == BY_ELEMENTS ? 1 : (double)s.of.m * COLUMNS;
+    const double work = elements * (double)s.of.k / OPERATIONS_AT_ONCE, most = 0x1p60;
     return work < most ? (int64_t)work : (int64_t)most;
 }
 
 static int64_t matmul_elements(const rg_call *call)
 {
     const sizes s = sizes_of(call);
-    return s.by == BY_ROWS ? s.n : s.by == BY_ELEMENTS ? 1 : 0;
+    return s.by == BY_ROWS ? s.of.n : s.by == BY_ELEMENTS ? 1 : 0;
 }
 
 static bool matmul_accepts(const rg_layout *operand)
@@ -93,14 +94,14 @@ static void some_rows(const rg_call *call, const sizes *s, int64_t index, int64_
                       size_t item)
 {
     const rg_shape *y = &call->layout[0].shape;
-    const int64_t before = (index * s->m + first) * s->n - call->origin;
+    const int64_t before = (index * s->of.m + first) * s->of.n - call->origin;
     const char *a = call->in[0], *b = call->in[1];
     if (s->batch != 1) {
         a += batch_offset(&call->layout[1], y, index) * (int64_t)item;
         b += batch_offset(&call->layout[2], y, index) * (int64_t)item;
     }
-    multiply(last - first, s->n, s->k, part(s->a, a, first, 0, item), part(s->b, b, 0, 0, item),
-             (char *)call->out + before * (int64_t)item, s->n);
+    multiply(last - first, s->of.n, s->of.k, part(s->of.a, a, first, 0, item), part(s->of.b, b, 0, 0, item),
+             (char *)call->out + before * (int64_t)item, s->of.n);
 }
 
 static inline __attribute__((always_inline)) void product(const rg_call *call, int64_t begin, int64_t end, rg_gemm *multiply,
@@ -108,21 +109,27 @@ static inline __attribute__((always_inline)) void product(const rg_call *call, i
 {
     const sizes *s = call->prepared;
     if (s->by == BY_ELEMENTS) {
-        const bool row = s->m == 1 && s->n != 1; /* times a matrix */
-        const rg_matrix matrix = row ? part(s->b, call->in[1], 0, begin, item) : part(s->a, call->in[0], begin, 0, item);
-        times_vector(end - begin, s->k, matrix.data, row ? s->b.column_stride : s->a.row_stride, call->in[row ? 0 : 1],
+        const bool row = s->of.m == 1 && s->of.n != 1; /* times a matrix */
+        const rg_matrix matrix = row ? part(s->of.b, call->in[1], 0, begin, item) : part(s->of.a, call->in[0], begin, 0, item);
+        times_vector(end - begin, s->of.k, matrix.data, row ? s->of.b.column_stride : s->of.a.row_stride, call->in[row ? 0 : 1],
                      (char *)call->out + (begin - call->origin) * (int64_t)item);
     } else if (s->by == BY_COLUMNS) {
-        const int64_t first = begin * COLUMNS, last = end * COLUMNS < s->n ? end * COLUMNS : s->n;
-        multiply(s->m, last - first, s->k, part(s->a, call->in[0], 0, 0, item), part(s->b, call->in[1], 0, first, item),
-                 (char *)call->out + first * (int64_t)item, s->n);
+        const int64_t first = begin * COLUMNS, last = end * COLUMNS < s->of.n ? end * COLUMNS : s->of.n;
+        multiply(s->of.m, last - first, s->of.k, part(s->of.a, call->in[0], 0, 0, item), part(s->of.b, call->in[1], 0, first, item),
+                 (char *)call->out + first * (int64_t)item, s->of.n);
     } else {
         for (int64_t row = begin, next; row < end; row = next) {
-            const int64_t index = s->batch == 1 ? 0 : row / s->m;
-            next = (index + 1) * s->m < end ? (index + 1) * s->m : end;
-            some_rows(call, s, index, row - index * s->m, next - index * s->m, multiply, item);
+            const int64_t index = s->batch == 1 ? 0 : row / s->of.m;
+            next = (index + 1) * s->of.m < end ? (index + 1) * s->of.m : end;
+            some_rows(call, s, index, row - index * s->of.m, next - index * s->of.m, multiply, item);
         }
     }
+}
+
+static rg_step_kernel *matmul_step(const void *prepared, rg_dtype dtype, int simd)
+{
+    const sizes *s = prepared;
+    return s->batch == 1 ? rg_gemm_step(&s->of, dtype == RG_F64, simd) : NULL;
 }
 
 #define MATMUL(suffix, type, level, size)                                                                           \
@@ -179,6 +186,7 @@ static const rg_sample matmul_samples[] = {
 const rg_op rg_op_matmul = { .name = "matmul", .doc = "matrix product; leading dimensions broadcast", .arity = 2,
                              .kind = RG_ITEMS, .shape = matmul_shape, RG_KERNELS(matmul),
                              .prepared_size = sizeof(sizes), .prepare = matmul_prepare,
+                             .small = &(const rg_op_small){ matmul_step },
                              .items = matmul_items, .item_work = matmul_work, .item_elements = matmul_elements,
                              .accepts = matmul_accepts, .vjp = matmul_vjp, .samples = matmul_samples };
 

@@ -452,7 +452,7 @@ void rg_builder_argument(rg_builder *b, void **pointer, uint32_t value, int64_t 
 /* An upper bound of the pointers that a step needs. */
 static size_t count_pointers(const rg_draft *draft)
 {
-    return 1 + (size_t)draft->operands + (draft->group ? rg_group_pointers(draft->group) : 0);
+    return 2 * (1 + (size_t)draft->operands) + (draft->group ? rg_group_pointers(draft->group) : 0);
 }
 
 enum { TASK_WORK = 1 << 15, CHUNK_BYTES = 1 << 19, CHEAP_ELEMENT = 16 };
@@ -502,6 +502,17 @@ static bool is_small_work(const rg_draft *draft)
     return true;
 }
 
+static void finish_small_work(rg_builder *b, const rg_draft *draft, const rg_work *work, rg_step *step)
+{
+    const rg_op_small *small = draft->op->small;
+    rg_step_kernel *kernel = small ? small->step(work->call.prepared, draft->out.dtype, b->tape->simd) : NULL;
+    *step = (rg_step){ .kernel = kernel ? kernel : rg_step_work, .attributes = kernel ? work->call.prepared : work };
+    if (!kernel) return;
+    rg_builder_argument(b, &step->out, draft->value, 0, draft->out.dtype);
+    for (int k = 0; k < draft->operands; k++)
+        rg_builder_argument(b, &step->in[k], draft->in[k].value, draft->in[k].offset, draft->in[k].layout.dtype);
+}
+
 static bool finish_work(rg_builder *b, const rg_draft *draft, rg_step *step, void **pointers)
 {
     rg_work *work = rg_arena_take_zeroed(&b->plan->arena, sizeof *work);
@@ -523,7 +534,7 @@ static bool finish_work(rg_builder *b, const rg_draft *draft, rg_step *step, voi
                                 .operands = draft->operands, .fault = b->plan->fault };
         if (!prepare_call(b, draft->op, &work->call)) return false;
     }
-    if (is_small_work(draft)) *step = (rg_step){ .kernel = rg_step_work, .attributes = work };
+    if (is_small_work(draft)) finish_small_work(b, draft, work, step);
     work->pointers = pointers + draft->operands;
     return !draft->group || (work->group = rg_builder_finish_group(b, draft, work->pointers));
 }

@@ -275,7 +275,8 @@ rg_program *rg_compile_backward_at(const char *site, rg_tensor loss, int inputs,
 rg_status rg_program_bind(rg_program *program, int input, const void *data)
 {
     if (!program) return RG_E_NULL;
-    program->error = (rg_error){ .status = RG_OK };
+    program->error.status = RG_OK;
+    program->error.message[0] = '\0';
     if (input < 0 || (size_t)input >= program->input_count)
         rg_error_set(&program->error, RG_E_ARGUMENT, "bind: there is no input %d", input);
     else if (!data)

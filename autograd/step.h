@@ -39,6 +39,12 @@ typedef struct rg_op_steps {
     rg_step_kernel *one[2];     /* for a single element, the count is not looked at; f32, f64 */
     rg_step_kernel *many[2][3]; /* by level of vector instructions */
 } rg_op_steps;
+/* A small call of an op that is not elementwise as a step with its operands, its result, and what the op's prepare has
+ * made in attributes (which begin with what the step reads). */
+typedef struct rg_op_small {
+    rg_step_kernel *(*step)(const void *prepared, rg_dtype dtype, int simd); /* NULL: not this call */
+} rg_op_small;
+
 /* What a fold knows of the block it is in, as its operand 1. */
 typedef struct {
     bool begins;                /* these are the block's first elements */
