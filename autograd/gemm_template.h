@@ -12,6 +12,8 @@
 #define LANES ((int64_t)(BYTES / sizeof(REAL)))
 #define WIDTH (VECTORS * LANES)
 #define DEPTH ((int64_t)RG_GEMM_BLOCK)
+#define DEEP ((int64_t)(16 / sizeof(REAL))) /* times as deep where the result lies the other way: it is written in turned
+                                              tiles, better only once */
 #define HEIGHT ((int64_t)(192 * sizeof(float) / sizeof(REAL)) / ROWS * ROWS)
 
 typedef REAL NAME(vector) __attribute__((vector_size(BYTES)));
@@ -230,7 +232,7 @@ static TARGET void NAME(panel_times)(int64_t rows, int64_t width, int64_t depth,
 static TARGET void NAME(panels_times)(int64_t rows, int64_t width, int64_t depth, NAME(table) multiplier, bool gathered,
                                       NAME(table) panels, NAME(result) c, bool add)
 {
-    _Alignas(64) REAL copy[DEPTH * WIDTH];
+    _Alignas(64) REAL copy[DEEP * DEPTH * WIDTH];
     for (int64_t j = 0; j < width; j += WIDTH) {
         const int64_t part = width - j < WIDTH ? width - j : WIDTH;
         NAME(table) panel = NAME(part)(panels, j, 0);
@@ -247,9 +249,10 @@ static TARGET void NAME(product)(int64_t rows, int64_t width, int64_t k, NAME(ta
 {
     _Alignas(64) REAL copy[HEIGHT * DEPTH];
     const bool gathers = rows > 1 && width > WIDTH && (multiplier.across == 1 || width >= WIDTH_WORTH_A_GATHER);
-    for (int64_t p = 0; p < k; p += DEPTH)
-        for (int64_t i = 0; i < rows; i += HEIGHT) {
-            const int64_t depth = k - p < DEPTH ? k - p : DEPTH, height = rows - i < HEIGHT ? rows - i : HEIGHT;
+    const int64_t most = c.along == 1 ? DEPTH : DEEP * DEPTH, tall = c.along == 1 ? HEIGHT : HEIGHT / DEEP / ROWS * ROWS;
+    for (int64_t p = 0; p < k; p += most)
+        for (int64_t i = 0; i < rows; i += tall) {
+            const int64_t depth = k - p < most ? k - p : most, height = rows - i < tall ? rows - i : tall;
             NAME(table) part = NAME(part)(multiplier, i, p);
             if (gathers) {
                 NAME(gather)(part, height, depth, copy);
@@ -280,11 +283,16 @@ static TARGET void NAME(outer_product)(int64_t m, int64_t n, NAME(table) a, NAME
 /* Few: with their sums in registers. Those that do not fill the last vector are computed twice. */
 static TARGET void NAME(narrow_row)(int64_t width, int64_t k, NAME(table) multiplier, NAME(table) panel, REAL *c)
 {
-    static NAME(tile_kernel) *const kernels[] = { NAME(tile_1_8), NAME(tile_1_4), NAME(tile_1_2), NAME(tile_1_1) };
     int64_t j = 0;
-    for (int64_t i = 0, vectors = 8; i < 4; i++, vectors /= 2)
-        for (; j + vectors * LANES <= width; j += vectors * LANES)
-            kernels[i](k, multiplier, NAME(part)(panel, j, 0), c + j, 0, false);
+    while (width - j >= LANES) {
+        const int64_t left = (width - j) / LANES, vectors = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+        const NAME(table) part = NAME(part)(panel, j, 0);
+        if (vectors == 8) NAME(tile_1_8)(k, multiplier, part, c + j, 0, false);
+        else if (vectors == 4) NAME(tile_1_4)(k, multiplier, part, c + j, 0, false);
+        else if (vectors == 2) NAME(tile_1_2)(k, multiplier, part, c + j, 0, false);
+        else NAME(tile_1_1)(k, multiplier, part, c + j, 0, false);
+        j += vectors * LANES;
+    }
     if (j < width) NAME(tile_1_1)(k, multiplier, NAME(part)(panel, width - LANES, 0), c + width - LANES, 0, false);
 }
 
@@ -322,11 +330,13 @@ static TARGET void NAME(multiply)(int64_t m, int64_t n, int64_t k, rg_matrix a, 
     const NAME(table) left = { a.data, a.row_stride, a.column_stride }, right = { b.data, b.column_stride, b.row_stride };
     const bool swap = n == 1 || (m > 1 && right.across != 1 && (m < n || (m == n && m <= SWAP_MOST) || left.across == 1));
     if (m == 0 || n == 0) return;
+    if (m == 1 && right.across == 1 && n >= LANES && k > 1) {
+        (n > 64 * LANES ? NAME(broad_row) : NAME(narrow_row))(n, k, left, right, c);
+        return;
+    }
     if (k == 0)
         for (int64_t i = 0; i < m; i++) memset((REAL *)c + i * c_stride, 0, (size_t)n * sizeof(REAL));
     else if (k == 1) NAME(outer_product)(m, n, left, right, c, c_stride);
-    else if (m == 1 && right.across == 1 && n > 64 * LANES) NAME(broad_row)(n, k, left, right, c);
-    else if (m == 1 && right.across == 1 && n >= LANES) NAME(narrow_row)(n, k, left, right, c);
     else if (swap) NAME(product)(n, m, k, right, left, (NAME(result)){ c, 1, c_stride });
     else NAME(product)(m, n, k, left, right, (NAME(result)){ c, c_stride, 1 });
 }
@@ -476,6 +486,7 @@ static rg_step_kernel *NAME(step_for)(const rg_gemm_shape *s)
 #undef LANES
 #undef WIDTH
 #undef DEPTH
+#undef DEEP
 #undef HEIGHT
 #undef LOAD
 #undef STORE
