@@ -26,7 +26,7 @@ typedef struct {
 #define REAL float
 #define TYPE f32
 #define INTRINSIC ps
-#define TEMPLATE "chain_template.h"
+#define TEMPLATE "bench/chain_template.h"
 #include "each_level.h"
 
 enum { OP_BY_OP, TILED };

@@ -21,7 +21,7 @@ typedef struct {
     void *w_gradient;
 } fused_numbers;
 
-#define TEMPLATE "fused_template.h"
+#define TEMPLATE "bench/fused_template.h"
 #include "each_kind.h"
 
 enum { ONE_LOOP, THREE_LOOPS };

@@ -9,7 +9,7 @@
 #include "bench.h"
 #include "elementary.h"
 
-#define TEMPLATE "limit_dense_template.h"
+#define TEMPLATE "bench/limit_dense_template.h"
 #include "each_kind.h"
 
 /* ---- The product ------------------------------------------------------------------------------------------------ */
