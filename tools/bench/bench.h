@@ -29,11 +29,12 @@ typedef struct {
 } bench_conditions;
 
 typedef struct {
-    double ours, limits[BENCH_MOST_LIMITS]; /* medians of the rates; 0: there is no such limit here */
+    double ours, limits[BENCH_MOST_LIMITS]; /* medians of the rates, or with several threads the
+                                  highest; 0: there is no such limit here */
     int best;                  /* the limit with the highest; BENCH_NO_LIMIT: the case has none */
     double ratio;              /* ours / limits[best] */
     double low, high;          /* quartiles of the ratios of neighbouring repeats */
-    double peer;               /* the median of its rates; 0: it has none */
+    double peer;               /* likewise; 0: it has none */
     double ours_peak, limit_peak; /* megabytes of memory, the largest of all repeats; 0: not measured */
     double difference;         /* the largest of all limits */
     int repeats;               /* less than asked for where a pass takes long */
@@ -112,7 +113,7 @@ typedef struct {
 /* The peer's turn, if there is one. */
 void bench_take_turn_of_peer(const bench_conditions *with, bench_samples *samples);
 
-void bench_summarise(const bench_samples *samples, int limits, bench_result *result);
+void bench_summarise(const bench_samples *samples, int limits, int threads, bench_result *result);
 /* Seconds. One thread is timed by its own clock, which stands still while another program has its processor. */
 double bench_now(int threads);
 /* The largest difference of two vectors, relative to the largest number of b; NaN if there is one in them. */

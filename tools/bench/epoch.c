@@ -306,7 +306,7 @@ static bool measure(const bench_case *each, const bench_conditions *with, bench_
         }
     for (int i = 0; i < samples.repeats && done; i++) bench_take_turn_of_peer(with, &samples);
     if (!done) return snprintf(message, size, "%s: %s", each->name, told.message), false;
-    bench_summarise(&samples, limits, result);
+    bench_summarise(&samples, limits, with->threads, result);
     result->ours_peak = peaks[0];
     result->limit_peak = peaks[1 + result->best];
     return true;

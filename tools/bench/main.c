@@ -32,7 +32,8 @@ static void help(FILE *out)
           "  --peer CMD     run 'CMD CASE THREADS' in turn, a program made with another library, such as\n"
           "                 'python3 tools/bench/peer_torch.py'; tools/bench/peer.c says how it answers\n"
           "  --quick        a moment for each case: shows that it works, not how fast\n"
-          "  --repeats N    repeats that the median is taken of (default 25)\n"
+          "  --repeats N    repeats that the median is taken of (default 25), or, with several threads, the\n"
+          "                 fastest (default 51)\n"
           "  --help         show this text\n\n"
           "RG_MNIST_DIR in the environment names a directory with the files of MNIST for the epoch; without\n"
           "it the images are made up.\n\n"
@@ -51,6 +52,16 @@ static bool read_integer(const char *option, const char *text, int most, int *va
     return true;
 }
 
+/* What was not asked for. Several threads are timed often and shortly, so that some repeats are not interrupted. */
+static void choose_conditions(request *r)
+{
+    bench_conditions *with = &r->with;
+    if (with->scaling && with->threads == 1) with->threads = 2;
+    const bool several = with->threads > 1;
+    if (with->repeats == 0) with->repeats = r->quick ? 3 : several ? 51 : 25;
+    with->slice = r->quick ? 0.001 : several ? 0.004 : 0.02;
+}
+
 static bool parse(int argc, char **argv, request *r)
 {
     enum { LIST = 1, CASE, THREADS, SCALING, ALL_LIMITS, JSON, QUICK, REPEATS, PEER, HELP };
@@ -62,7 +73,7 @@ static bool parse(int argc, char **argv, request *r)
         { "scaling", no_argument, NULL, SCALING },  { "all-limits", no_argument, NULL, ALL_LIMITS },
         { NULL, 0, NULL, 0 },
     };
-    *r = (request){ .with = { .threads = 1, .repeats = 25, .slice = 0.02 } };
+    *r = (request){ .with = { .threads = 1 } };
     bool good = true;
     for (int option; good && (option = getopt_long(argc, argv, "", options, NULL)) != -1;)
         switch (option) {
@@ -71,7 +82,7 @@ static bool parse(int argc, char **argv, request *r)
         case HELP: r->help = true; break;
         case SCALING: r->with.scaling = true; break;
         case ALL_LIMITS: r->with.all_limits = true; break;
-        case QUICK: r->quick = true, r->with.repeats = 3, r->with.slice = 0.001; break;
+        case QUICK: r->quick = true; break;
         case THREADS: good = read_integer("threads", optarg, MOST_THREADS, &r->with.threads); break;
         case REPEATS: good = read_integer("repeats", optarg, BENCH_MOST_REPEATS, &r->with.repeats); break;
         case CASE:
@@ -91,7 +102,7 @@ static bool parse(int argc, char **argv, request *r)
         fprintf(stderr, "retrograd-bench: takes no argument '%.40s'\n", argv[optind]);
         good = false;
     }
-    if (r->with.scaling && r->with.threads == 1) r->with.threads = 2;
+    choose_conditions(r);
     return good;
 }
 

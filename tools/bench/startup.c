@@ -80,7 +80,7 @@ static bool measure(const bench_case *each, const bench_conditions *with, bench_
         samples.limits[1][i] = each->units / unnoticed;
         bench_take_turn_of_peer(with, &samples);
     }
-    bench_summarise(&samples, bench_limits(each), result);
+    bench_summarise(&samples, bench_limits(each), 1, result);
     return true;
 }
 
