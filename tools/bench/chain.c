@@ -26,9 +26,10 @@ typedef struct {
 #define REAL float
 #define TYPE f32
 #define INTRINSIC ps
-#define TEMPLATE "chain_template.h"
+#define TEMPLATE "bench/chain_template.h"
 #include "each_level.h"
 
+enum { RECORDED, COMPILED };
 enum { OP_BY_OP, TILED };
 typedef void chain_pass(const chain_setup *setup, chain_numbers *numbers);
 static chain_pass *const passes[][3] = { [OP_BY_OP] = LEVELS(op_by_op_f32), [TILED] = LEVELS(tiled_f32) };
@@ -40,11 +41,13 @@ typedef struct {
     rg_params *theta;
     rg_param w, b;
     rg_tape *tape;
+    rg_program *program;       /* NULL: it is not compiled */
 } chain_state;
 
 static void free_state(void *state)
 {
     chain_state *s = state;
+    rg_program_free(s->program);
     rg_tape_free(s->tape);
     rg_params_free(s->theta);
     free(s->memory);
@@ -71,7 +74,23 @@ static bool make_limit(chain_state *s)
     return true;
 }
 
-static void *make(const bench_case *each, int threads)
+static rg_tensor record_sum(chain_state *s, rg_tensor *x)
+{
+    *x = rg_input_borrowed(s->tape, RG_F32, RG_SHAPE(s->setup.n), s->numbers.x);
+    rg_tensor w = rg_parameter(s->tape, s->w), b = rg_parameter(s->tape, s->b), y = *x;
+    for (int64_t i = 0; i < s->setup.ops; i += 2) y = rg_add(rg_mul(y, w), b);
+    return rg_sum(y);
+}
+
+static bool compile(chain_state *s)
+{
+    rg_tensor x, sum = record_sum(s, &x);
+    s->program = rg_compile_backward(sum, 1, &x);
+    rg_tape_reset(s->tape);
+    return s->program != NULL;
+}
+
+static void *make(const bench_case *each, const bench_conditions *with)
 {
     chain_state *s = calloc(1, sizeof *s);
     if (!s) return NULL;
@@ -80,31 +99,50 @@ static void *make(const bench_case *each, int threads)
     s->theta = rg_params_new(RG_F32, 42);
     s->w = rg_params_add(s->theta, "w", RG_SHAPE(n));
     s->b = rg_params_add(s->theta, "b", RG_SHAPE(n));
-    s->tape = rg_tape_new_with((rg_tape_options){ .threads = threads });
+    s->tape = rg_tape_new_with((rg_tape_options){ .threads = with->threads });
     if (rg_params_status(s->theta) || !s->tape || !make_limit(s)) return free_state(s), NULL;
     float *theta = rg_params_data(s->theta);
     memcpy(theta + rg_param_offset(s->w), s->numbers.w, (size_t)n * sizeof *theta);
     memcpy(theta + rg_param_offset(s->b), s->numbers.b, (size_t)n * sizeof *theta);
+    if (each->family->way == COMPILED && !compile(s)) return free_state(s), NULL;
     return s;
 }
 
-static rg_tensor record_sum(chain_state *s)
+static bool run_compiled(chain_state *s)
 {
-    rg_tensor y = rg_input_borrowed(s->tape, RG_F32, RG_SHAPE(s->setup.n), s->numbers.x);
-    rg_tensor w = rg_parameter(s->tape, s->w), b = rg_parameter(s->tape, s->b);
-    for (int64_t i = 0; i < s->setup.ops; i += 2) y = rg_add(rg_mul(y, w), b);
-    return rg_sum(y);
+    rg_program_bind(s->program, 0, s->numbers.x);
+    return rg_program_run(s->program) == RG_OK;
+}
+
+static bool run_recorded(chain_state *s)
+{
+    rg_tensor x;
+    rg_backward(record_sum(s, &x));
+    rg_tape_reset(s->tape);
+    return !rg_failed(s->tape);
 }
 
 static bool ours(void *state, int64_t count)
 {
     chain_state *s = state;
-    for (; count > 0 && !rg_failed(s->tape); count--) {
-        rg_backward(record_sum(s));
+    bool done = true;
+    for (; count > 0 && done; count--) {
+        done = s->program ? run_compiled(s) : run_recorded(s);
         rg_params_consume_gradient(s->theta);
-        rg_tape_reset(s->tape);
     }
-    return !rg_failed(s->tape);
+    return done;
+}
+
+/* Leaves the gradient in the store; NaN if the library failed. */
+static double our_sum(chain_state *s)
+{
+    rg_tensor x;
+    if (s->program) return run_compiled(s) ? (double)*(const float *)rg_program_output(s->program, 0) : NAN;
+    rg_tensor sum = record_sum(s, &x);
+    rg_backward(sum);
+    const double number = rg_item(sum);
+    rg_tape_reset(s->tape);
+    return number;
 }
 
 static void limit(void *state, int which, int64_t count)
@@ -117,33 +155,34 @@ static double difference(void *state, int which)
 {
     chain_state *s = state;
     limit(s, which, 1);
-    rg_tensor sum = record_sum(s);
-    rg_backward(sum);
+    const double loss = our_sum(s);
     const float *gradient = rg_params_gradient(s->theta);
-    const double loss = rg_item(sum), of_loss = fabs(s->numbers.loss - loss) / fabs(loss);
+    const double of_loss = fabs(s->numbers.loss - loss) / fabs(loss);
     const double of_w = bench_distance(RG_F32, s->numbers.w_gradient, gradient + rg_param_offset(s->w), s->setup.n);
     const double of_b = bench_distance(RG_F32, s->numbers.b_gradient, gradient + rg_param_offset(s->b), s->setup.n);
     rg_params_consume_gradient(s->theta);
-    rg_tape_reset(s->tape);
-    if (rg_failed(s->tape) || isnan(of_loss) || isnan(of_w) || isnan(of_b)) return NAN;
+    if (isnan(of_loss) || isnan(of_w) || isnan(of_b)) return NAN;
     return fmax(of_loss, fmax(of_w, of_b));
 }
 
 static const char *message(const void *state)
 {
-    return rg_message(((const chain_state *)state)->tape);
+    const chain_state *s = state;
+    return s->program ? rg_program_message(s->program) : rg_message(s->tape);
 }
 
-static const bench_family chain = {
-    .limits = { [OP_BY_OP] = "op by op", [TILED] = "tile by tile" },
-    .make = make, .free = free_state, .ours = ours, .limit = limit, .difference = difference, .message = message,
-};
+#define FAMILY(way_)                                                                                               \
+    { .limits = { [OP_BY_OP] = "op by op", [TILED] = "tile by tile" }, .way = way_, .make = make,                  \
+      .free = free_state, .ours = ours, .limit = limit, .difference = difference, .message = message }
+static const bench_family recorded = FAMILY(RECORDED), compiled = FAMILY(COMPILED);
 
-#define CHAIN(n_)                                                                                                  \
-    { .name = "chain-1000-n" #n_, .about = "1,000 products and sums of " #n_ " elements in a row, f32",            \
-      .dtype = RG_F32, .unit = "ops/s", .units = 1000, .family = &chain, .setup = &(const chain_setup){ 1000, n_ } }
+#define CHAIN(n_, suffix_, family_)                                                                                \
+    { .name = "chain-1000-n" #n_ suffix_, .dtype = RG_F32, .unit = "ops/s", .units = 1000,                         \
+      .about = "1,000 products and sums of " #n_ " elements in a row, f32, " #family_,                             \
+      .family = &family_, .setup = &(const chain_setup){ 1000, n_ } }
+#define BOTH_WAYS(n_) CHAIN(n_, "", recorded), CHAIN(n_, "-compiled", compiled)
 
-static const bench_case cases[] = { CHAIN(1), CHAIN(16), CHAIN(1024) };
+static const bench_case cases[] = { BOTH_WAYS(1), BOTH_WAYS(16), BOTH_WAYS(1024) };
 
 bench_table bench_chain_cases(void)
 {

@@ -111,14 +111,14 @@ static double train_step(training *t, const rg_data_batch *batch, int64_t width)
     return number;
 }
 
-static void ours(const epoch *e, report *to)
+static void ours(const epoch *e, int threads, report *to)
 {
     training t = { .theta = rg_params_new(RG_F32, SEED) };
     rg_data_set set = { 0 };
     rg_error error = { .status = RG_OK };
     t.net = rg_nn_mlp(t.theta, rg_relu, e->setup->size, e->setup->layers + 1);
     t.opt = rg_opt_sgd(t.theta, (rg_opt_sgd_options){ .lr = rate });
-    t.tape = rg_tape_new_with((rg_tape_options){ .threads = e->with->threads });
+    t.tape = rg_tape_new_with((rg_tape_options){ .threads = threads });
     rg_data_batch_options options = { .size = e->setup->batch, .seed = SEED };
     if (load_set(e, &set, to) && rg_data_batches_new(&t.batches, &set, options, &error) == RG_OK) {
         rg_data_batch batch;
@@ -256,7 +256,8 @@ static void work(const epoch *e, int side, report *to)
         to->difference = checked.difference;
         return;
     }
-    if (side == OURS) ours(e, to);
+    if (side == OURS) ours(e, e->with->threads, to);
+    else if (e->with->scaling) ours(e, 1, to);
     else limit(e, side, to);
 }
 
@@ -288,7 +289,7 @@ static bool measure(const bench_case *each, const bench_conditions *with, bench_
 {
     const epoch e = { .each = each, .with = with, .setup = each->setup };
     bench_samples samples = { .repeats = with->repeats < MOST_EPOCHS ? with->repeats : MOST_EPOCHS };
-    const int limits = bench_limits(each);
+    const int limits = with->scaling ? 1 : bench_limits(each);
     double peaks[1 + BENCH_MOST_LIMITS] = { 0 }, our_loss = NAN;
     report told;
     *result = (bench_result){ .best = 0 };
@@ -305,7 +306,7 @@ static bool measure(const bench_case *each, const bench_conditions *with, bench_
         }
     for (int i = 0; i < samples.repeats && done; i++) bench_take_turn_of_peer(with, &samples);
     if (!done) return snprintf(message, size, "%s: %s", each->name, told.message), false;
-    bench_summarise(&samples, limits, result);
+    bench_summarise(&samples, limits, with->threads, result);
     result->ours_peak = peaks[0];
     result->limit_peak = peaks[1 + result->best];
     return true;
@@ -314,7 +315,7 @@ static bool measure(const bench_case *each, const bench_conditions *with, bench_
 /* ---- The cases -------------------------------------------------------------------------------------------------- */
 
 static const bench_family family = { .limits = { "update in the product", "layer by layer; our product" },
-                                     .measure = measure };
+                                     .measure = measure, .scales = true };
 
 static const bench_case cases[] = {
     { .name = "epoch-784-128-10-b64", .about = "60,000 images, ReLU, cross-entropy, SGD, f32, batch 64; peak memory",

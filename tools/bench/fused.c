@@ -21,7 +21,7 @@ typedef struct {
     void *w_gradient;
 } fused_numbers;
 
-#define TEMPLATE "fused_template.h"
+#define TEMPLATE "bench/fused_template.h"
 #include "each_kind.h"
 
 enum { ONE_LOOP, THREE_LOOPS };
@@ -47,7 +47,7 @@ static void free_state(void *state)
     free(s);
 }
 
-static void *make(const bench_case *each, int threads)
+static void *make(const bench_case *each, const bench_conditions *with)
 {
     fused_state *s = calloc(1, sizeof *s);
     if (!s) return NULL;
@@ -56,7 +56,7 @@ static void *make(const bench_case *each, int threads)
     s->dtype = each->dtype;
     s->theta = rg_params_new(s->dtype, 42);
     s->w = rg_params_add(s->theta, "w", RG_SHAPE(n));
-    s->tape = rg_tape_new_with((rg_tape_options){ .threads = threads });
+    s->tape = rg_tape_new_with((rg_tape_options){ .threads = with->threads });
     s->x = aligned_alloc(64, bytes);
     void *w = rg_params_data(s->theta), *gradient = aligned_alloc(64, bytes);
     s->numbers = (fused_numbers){ .n = n, .x = s->x, .w = w, .w_gradient = gradient };

@@ -1,13 +1,11 @@
-/* gemm.c: the library's matrix product against CBLAS's, in the three shapes that a layer of a network has: the output,
- * and the gradients by input and by weight. Both on one thread, however many there are: the library shares out its
- * products in tiles, one thread each. */
-#include "gemm.h"
-
+/* gemm.c: the library's matrix product against those of others, in the three shapes that a layer of a network has: the
+ * output, and the gradients by input and by weight; and of cubes. On one thread it is the kernel alone; several threads
+ * share a product of a compiled program. */
 #include <math.h>
 #include <stdlib.h>
 
 #include "bench.h"
-#include "limits.h"
+#include "product.h"
 
 /* y = x w' with x [batch, in], w [out, in] and y [batch, out]; dy is the adjoint of y. */
 typedef enum {
@@ -26,11 +24,18 @@ typedef struct {
     int64_t m, n, k;
     rg_matrix a, b;
     void *x, *w, *dy, *our_result, *limit_result;
+    int threads;
+    rg_tape *tape;
+    rg_program *program;       /* NULL: the kernel is called as it is */
 } gemm_state;
+
+enum { CBLAS, CORES, ONEDNN = CORES + BENCH_CORES };
 
 static void free_state(void *state)
 {
     gemm_state *s = state;
+    rg_program_free(s->program);
+    rg_tape_free(s->tape);
     free(s->x);
     free(s->w);
     free(s->dy);
@@ -70,13 +75,32 @@ static void choose_operands(gemm_state *s, const gemm_setup *setup)
     }
 }
 
-static void *make(const bench_case *each, int threads)
+/* A matrix as a tape is to see it; *leaf is where its numbers go. */
+static rg_tensor record_matrix(const gemm_state *s, int64_t rows, int64_t columns, rg_matrix a, rg_tensor *leaf)
+{
+    const bool plain = a.column_stride == 1;
+    *leaf = rg_input_borrowed(s->tape, s->dtype, plain ? RG_SHAPE(rows, columns) : RG_SHAPE(columns, rows), a.data);
+    return plain ? *leaf : rg_transpose(*leaf);
+}
+
+static bool compile(gemm_state *s)
+{
+    s->tape = rg_tape_new_with((rg_tape_options){ .threads = s->threads });
+    rg_tensor in[2];
+    const rg_tensor a = record_matrix(s, s->m, s->k, s->a, &in[0]), b = record_matrix(s, s->k, s->n, s->b, &in[1]);
+    const rg_tensor c = rg_matmul(a, b);
+    s->program = rg_compile(2, in, 1, &c);
+    rg_program_bind(s->program, 0, s->a.data);
+    return rg_program_bind(s->program, 1, s->b.data) == RG_OK;
+}
+
+static void *make(const bench_case *each, const bench_conditions *with)
 {
     const gemm_setup *setup = each->setup;
     gemm_state *s = calloc(1, sizeof *s);
     if (!s) return NULL;
-    (void)threads;
     s->dtype = each->dtype;
+    s->threads = with->threads;
     s->x = make_matrix(s->dtype, setup->batch * setup->in, 0);
     s->w = make_matrix(s->dtype, setup->out * setup->in, 1);
     s->dy = make_matrix(s->dtype, setup->batch * setup->out, 2);
@@ -84,42 +108,62 @@ static void *make(const bench_case *each, int threads)
     s->our_result = make_matrix(s->dtype, s->m * s->n, 3);
     s->limit_result = make_matrix(s->dtype, s->m * s->n, 4);
     if (!s->x || !s->w || !s->dy || !s->our_result || !s->limit_result) return free_state(s), NULL;
+    if ((s->threads > 1 || with->scaling) && !compile(s)) return free_state(s), NULL;
     return s;
 }
 
 static bool ours(void *state, int64_t products)
 {
     gemm_state *s = state;
-    const mlp_product *product = mlp_product_of_library(s->dtype);
-    for (; products > 0; products--) product->multiply(s->m, s->n, s->k, s->a, s->b, s->our_result);
-    return true;
+    const bench_product *product = bench_product_of_library(s->dtype);
+    bool done = true;
+    for (; products > 0 && done; products--)
+        if (s->program) done = rg_program_run(s->program) == RG_OK;
+        else product->multiply(product, s->m, s->n, s->k, s->a, s->b, s->our_result);
+    return done;
 }
 
+static const bench_product *product_of(const gemm_state *s, int which)
+{
+    return which == CBLAS    ? bench_product_of_blas(s->dtype)
+           : which == ONEDNN ? bench_product_of_onednn(s->dtype)
+                             : bench_product_of_core(s->dtype, which - CORES);
+}
+
+static bool has(const void *state, int which)
+{
+    return product_of(state, which) != NULL;
+}
+
+/* Other cases find each library with one thread. */
 static void limit(void *state, int which, int64_t products)
 {
     gemm_state *s = state;
-    const mlp_product *product = mlp_product_of_blas(s->dtype);
-    (void)which;
-    for (; products > 0; products--) product->multiply(s->m, s->n, s->k, s->a, s->b, s->limit_result);
+    const bench_product *product = product_of(s, which);
+    if (product->set_threads) product->set_threads(s->threads);
+    for (; products > 0; products--) product->multiply(product, s->m, s->n, s->k, s->a, s->b, s->limit_result);
+    if (product->set_threads) product->set_threads(1);
 }
 
 static double difference(void *state, int which)
 {
     gemm_state *s = state;
-    ours(s, 1);
+    const bool done = ours(s, 1);
     limit(s, which, 1);
-    return bench_distance(s->dtype, s->limit_result, s->our_result, s->m * s->n);
+    const void *result = s->program ? rg_program_output(s->program, 0) : s->our_result;
+    return done ? bench_distance(s->dtype, s->limit_result, result, s->m * s->n) : NAN;
 }
 
 static const char *message(const void *state)
 {
-    (void)state;
-    return "";
+    const gemm_state *s = state;
+    return s->program ? rg_program_message(s->program) : "";
 }
 
 static const bench_family gemm = {
-    .limits = { "CBLAS" }, .summary = "gemm",
-    .make = make, .free = free_state, .ours = ours, .limit = limit, .difference = difference, .message = message,
+    .limits = { [CBLAS] = "CBLAS", [CORES] = BENCH_NAMES_OF_CORES, [ONEDNN] = "oneDNN" }, .summary = "gemm",
+    .make = make, .free = free_state, .has = has,
+    .ours = ours, .limit = limit, .difference = difference, .message = message,
 };
 
 /* Every size of layer by type, kind and batch. The slices are short, for there are many. */
@@ -136,7 +180,17 @@ static const bench_family gemm = {
     PRODUCTS(type_, dtype_, 784, 128), PRODUCTS(type_, dtype_, 128, 10), PRODUCTS(type_, dtype_, 1024, 1024),      \
         PRODUCTS(type_, dtype_, 16, 16)
 
-static const bench_case cases[] = { LAYERS(f32, RG_F32), LAYERS(f64, RG_F64) };
+/* Square matrices as they lie, which is how an input's gradient finds its operands. */
+#define CUBE(type_, dtype_, size_, slice_)                                                                         \
+    { .name = "gemm-" #type_ "-" #size_ "x" #size_ "x" #size_, .dtype = dtype_, .unit = "products/s",              \
+      .about = "a product of square matrices", .units = 1, .slice = slice_, .family = &gemm,                       \
+      .setup = &(const gemm_setup){ INPUT, size_, size_, size_ } }
+#define CUBES(type_, dtype_)                                                                                       \
+    CUBE(type_, dtype_, 4, 0.2), CUBE(type_, dtype_, 16, 0.2), CUBE(type_, dtype_, 2048, 1)
+
+static const bench_case cases[] = {
+    LAYERS(f32, RG_F32), CUBES(f32, RG_F32), LAYERS(f64, RG_F64), CUBES(f64, RG_F64),
+};
 
 bench_table bench_gemm_cases(void)
 {

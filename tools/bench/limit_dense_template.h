@@ -110,7 +110,7 @@ static TARGET void NAME(outer_product)(int64_t out, int64_t in, REAL alpha, cons
     }
 }
 
-static TARGET void NAME(forward)(mlp_net *net, const mlp_batch *batch, const mlp_product *product)
+static TARGET void NAME(forward)(mlp_net *net, const mlp_batch *batch, const bench_product *product)
 {
     const mlp_setup *s = &net->setup;
     const int64_t rows = s->batch;
@@ -119,7 +119,8 @@ static TARGET void NAME(forward)(mlp_net *net, const mlp_batch *batch, const mlp
         const int64_t in = s->size[i], out = s->size[i + 1];
         const REAL *bias = net->theta.bias[i];
         REAL *y = net->output[i];
-        product->multiply(rows, out, in, (rg_matrix){ x, in, 1 }, (rg_matrix){ net->theta.weight[i], 1, in }, y);
+        product->multiply(product, rows, out, in, (rg_matrix){ x, in, 1 },
+                          (rg_matrix){ net->theta.weight[i], 1, in }, y);
         if (i + 1 < s->layers && s->classify) NAME(add_bias_relu)(rows, out, bias, y);
         else if (i + 1 < s->layers) NAME(add_bias_tanh)(rows, out, bias, y);
         x = y;
@@ -127,19 +128,20 @@ static TARGET void NAME(forward)(mlp_net *net, const mlp_batch *batch, const mlp
 }
 
 /* The gradient by a layer's weight; in place it is not kept, but a step is taken along it. */
-static TARGET void NAME(back_weight)(mlp_net *net, int layer, const REAL *x, const mlp_product *product, bool in_place)
+static TARGET void NAME(back_weight)(mlp_net *net, int layer, const REAL *x, const bench_product *product,
+                                     bool in_place)
 {
     const int64_t rows = net->setup.batch, in = net->setup.size[layer], out = net->setup.size[layer + 1];
     const REAL *delta = net->delta[layer], rate = (REAL)net->rate;
     REAL *gradient = net->gradient.weight[layer], *weight = net->theta.weight[layer];
     const rg_matrix left = { delta, 1, out }, right = { x, in, 1 };
     if (rows == 1) NAME(outer_product)(out, in, in_place ? -rate : 1, delta, x, in_place, in_place ? weight : gradient);
-    else if (in_place && product->add) product->add(out, in, rows, -net->rate, left, right, weight);
-    else product->multiply(out, in, rows, left, right, gradient);
+    else if (in_place && product->add) product->add(product, out, in, rows, -net->rate, left, right, weight);
+    else product->multiply(product, out, in, rows, left, right, gradient);
     if (rows > 1 && in_place && !product->add) NAME(descend)(in * out, rate, gradient, weight);
 }
 
-static TARGET void NAME(backward)(mlp_net *net, const mlp_batch *batch, const mlp_product *product, bool in_place)
+static TARGET void NAME(backward)(mlp_net *net, const mlp_batch *batch, const bench_product *product, bool in_place)
 {
     const mlp_setup *s = &net->setup;
     const int64_t rows = s->batch;
@@ -149,7 +151,7 @@ static TARGET void NAME(backward)(mlp_net *net, const mlp_batch *batch, const ml
         const REAL *x = i > 0 ? net->output[i - 1] : batch->x;
         if (i > 0) {
             REAL *before = net->delta[i - 1], *sum = net->gradient.bias[i - 1];
-            product->multiply(rows, in, out, (rg_matrix){ net->delta[i], out, 1 },
+            product->multiply(product, rows, in, out, (rg_matrix){ net->delta[i], out, 1 },
                               (rg_matrix){ net->theta.weight[i], in, 1 }, before);
             if (s->classify) NAME(back_relu)(rows, in, x, before, sum);
             else NAME(back_tanh)(rows, in, x, before, sum);
@@ -160,7 +162,7 @@ static TARGET void NAME(backward)(mlp_net *net, const mlp_batch *batch, const ml
     if (!in_place) NAME(descend)(net->count, rate, net->gradient.all, net->theta.all);
 }
 
-static TARGET void NAME(step)(mlp_net *net, const mlp_batch *batch, const mlp_product *product, bool in_place)
+static TARGET void NAME(step)(mlp_net *net, const mlp_batch *batch, const bench_product *product, bool in_place)
 {
     const mlp_setup *s = &net->setup;
     const int last = s->layers - 1;

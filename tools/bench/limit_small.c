@@ -15,7 +15,7 @@ typedef struct small_kind {
     void (*get)(const void *numbers, void *theta);
 } small_kind;
 
-#define TEMPLATE "limit_small_template.h"
+#define TEMPLATE "bench/limit_small_template.h"
 #include "each_kind.h"
 
 static const small_kind *const kinds[2][3] = KINDS(&kind);

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "autograd.h"
-#include "gemm.h"
+#include "product.h"
 
 enum { MLP_MOST_LAYERS = 4 };
 
@@ -27,13 +27,6 @@ typedef struct {
 
 /* ---- Over a matrix product, for layers of any size (limit_dense.c) --------------------------------------------- */
 
-/* Matrices as in gemm.h: a is [m, k], b is [k, n], c is [m, n]. */
-typedef struct {
-    void (*multiply)(int64_t m, int64_t n, int64_t k, rg_matrix a, rg_matrix b, void *c);           /* c = a b */
-    void (*add)(int64_t m, int64_t n, int64_t k, double factor, rg_matrix a, rg_matrix b, void *c); /* c += factor a b,
-                                                                                          or NULL: it cannot */
-} mlp_product;
-
 /* A vector laid out as the library's theta: of each layer the weight [out, in] and the bias [out]. */
 typedef struct {
     void *all, *weight[MLP_MOST_LAYERS], *bias[MLP_MOST_LAYERS];
@@ -44,7 +37,7 @@ struct mlp_net {
     mlp_setup setup;
     rg_dtype dtype;
     int threads;                          /* of BLAS */
-    void (*step)(mlp_net *net, const mlp_batch *batch, const mlp_product *product, bool in_place);
+    void (*step)(mlp_net *net, const mlp_batch *batch, const bench_product *product, bool in_place);
     void (*from_bytes)(int64_t count, const unsigned char *bytes, void *numbers); /* byte / 255 */
     mlp_vector theta, gradient;
     int64_t count;                        /* of numbers in theta */
@@ -54,10 +47,6 @@ struct mlp_net {
     double loss;                          /* of the last step */
     void *memory;
 };
-
-/* CBLAS's product, and the library's, for f32 or f64. */
-const mlp_product *mlp_product_of_blas(rg_dtype dtype);
-const mlp_product *mlp_product_of_library(rg_dtype dtype);
 
 /* The ways to go about a training step, for the best of them is the limit. */
 enum { MLP_MATERIALISED, MLP_IN_PLACE, MLP_OWN_MATERIALISED, MLP_OWN_LAYERWISE, MLP_WAYS };
@@ -76,7 +65,7 @@ void mlp_net_end(const mlp_net *net);
 static inline void mlp_net_step(mlp_net *net, const mlp_batch *batch, int way)
 {
     const bool own = way == MLP_OWN_MATERIALISED || way == MLP_OWN_LAYERWISE;
-    net->step(net, batch, own ? mlp_product_of_library(net->dtype) : mlp_product_of_blas(net->dtype),
+    net->step(net, batch, own ? bench_product_of_library(net->dtype) : bench_product_of_blas(net->dtype),
               way == MLP_IN_PLACE || way == MLP_OWN_LAYERWISE);
 }
 

@@ -5,6 +5,8 @@
 
 #include "autograd.h"
 #include "bench.h"
+#include "blas.h"
+#include "peak.h"
 #include "simd.h"
 
 bool bench_pin(int threads)
@@ -47,10 +49,6 @@ static void print_processor(FILE *out)
 #define COMPILER "GCC " __VERSION__
 #endif
 
-/* OpenBLAS only, and absent from other libraries. */
-extern char *openblas_get_config(void) __attribute__((weak));
-extern void openblas_set_num_threads(int threads) __attribute__((weak));
-
 void bench_set_blas_threads(int threads)
 {
     if (openblas_set_num_threads) openblas_set_num_threads(threads);
@@ -63,8 +61,16 @@ void bench_print_machine(FILE *out, const bench_conditions *with, bool pinned)
     fprintf(out, "Products   %s; BLAS of the limits: %s\n", rg_gemm_name(),
             openblas_get_config ? openblas_get_config() : "CBLAS");
     fprintf(out, "SIMD       %s\n", rg_simd_name());
-    fprintf(out, "Threads    %d for the library; for the limits %d in the BLAS of networks, else 1; %s\n",
-            with->threads, with->threads, pinned ? "pinned" : "not pinned: fewer processors than threads, or they cannot be chosen");
-    fprintf(out, "Figures    medians of %d interleaved repeats of %.0f ms; ratio = ours / limit, below 1 is slower\n",
-            with->repeats, 1e3 * with->slice);
+    fprintf(out, "Threads    %d for the library; for the limits %d in a BLAS, else 1; %s\n", with->threads,
+            with->threads, pinned ? "pinned" : "not pinned: fewer processors than threads, or they cannot be chosen");
+    fprintf(out, "Figures    the %s of %d interleaved repeats of %.0f ms; ratio = ours / limit, below 1 is slower\n",
+            with->threads == 1 ? "median" : "fastest", with->repeats, 1e3 * with->slice);
+}
+
+void bench_print_peak(FILE *out, double seconds)
+{
+    tool_peak peak;
+    if (!tool_measure_peak(seconds, &peak)) return;
+    fprintf(out, "Peak       of one thread: %.1f GFLOP/s in f32, %.1f in f64; ", peak.f32, peak.f64);
+    fprintf(out, "memory %.1f GB/s in a sum, %.1f in a copy\n", peak.sum, peak.copy);
 }

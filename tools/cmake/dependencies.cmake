@@ -2,7 +2,7 @@
 # installed package. Sets retrograd_missing (what could not be found, as text) and the imported target
 # retrograd_dependencies. A CBLAS is needed if RG_CBLAS is on; in the build it is looked for anyway, for tests and
 # benchmarks: the imported target retrograd_cblas is there if it was found, and retrograd_blas_link is it as linker
-# options.
+# options. oneDNN is one more limit of the benchmarks: the imported target retrograd_onednn is there if it was found.
 
 include(CheckCSourceCompiles)
 find_package(PkgConfig QUIET)
@@ -53,6 +53,18 @@ macro(retrograd_find_cblas)
             set_target_properties(retrograd_cblas PROPERTIES
                                   INTERFACE_INCLUDE_DIRECTORIES "${RETROGRAD_CBLAS_INCLUDE}")
         endif()
+    endif()
+endmacro()
+
+# Not by its own package, which wants OpenCL's headers.
+macro(retrograd_find_onednn)
+    find_path(RETROGRAD_ONEDNN_INCLUDE oneapi/dnnl/dnnl.h)
+    find_library(RETROGRAD_ONEDNN_LIBRARY NAMES dnnl)
+    mark_as_advanced(RETROGRAD_ONEDNN_INCLUDE RETROGRAD_ONEDNN_LIBRARY)
+    if(RETROGRAD_ONEDNN_INCLUDE AND RETROGRAD_ONEDNN_LIBRARY AND NOT TARGET retrograd_onednn)
+        add_library(retrograd_onednn INTERFACE IMPORTED)
+        set_target_properties(retrograd_onednn PROPERTIES INTERFACE_LINK_LIBRARIES "${RETROGRAD_ONEDNN_LIBRARY}"
+                              INTERFACE_INCLUDE_DIRECTORIES "${RETROGRAD_ONEDNN_INCLUDE}")
     endif()
 endmacro()
 

@@ -20,7 +20,7 @@
 #if defined(__clang__)
 #define UNROLLED _Pragma("unroll")
 #else
-#define UNROLLED _Pragma("GCC unroll 8")
+#define UNROLLED _Pragma("GCC unroll 16")
 #endif
 #define LEVELS(name) { name##_portable, name##_avx2, name##_avx512 }
 #endif
