@@ -248,8 +248,9 @@ UNARY(sigmoid, SIGMOID(a), rg_mul(g, rg_mul(y, rg_one_minus(y))), -2, 2, -4, 4, 
 UNARY(softplus, SOFTPLUS(a), rg_mul(g, rg_sigmoid(in[0])), -2, 2, -4, 4, "ln(1 + e^x)")
 UNARY(one_minus, 1 - a, rg_neg(g), -2, 2, -2, 2, "1 - x")
 
-/* NaN passes through both the function and its adjoint: neither comparison may swallow it. */
-UNARY(relu, a > 0 ? a : a != a ? a : 0, rg_gate(g, in[0]), -2, 2, -2, -0.1, "max(x, 0); slope 0 at 0")
+/* NaN passes through both the function and its adjoint: neither comparison may swallow it. The result has the sign that
+ * the adjoint asks for, and the next layer keeps it anyway; the operand need not be kept. */
+UNARY(relu, a > 0 ? a : a != a ? a : 0, rg_gate(g, y), -2, 2, -2, -0.1, "max(x, 0); slope 0 at 0")
 BINARY(gate, b > 0 ? a : b != b ? b : 0, rg_gate(g, in[1]), NOTHING, 2, -2, 2, -2, 2,
        "a where b > 0, else 0: the adjoint of relu")
 
