@@ -328,7 +328,9 @@ static TARGET void NAME(broad_row)(int64_t width, int64_t k, NAME(table) multipl
 static TARGET void NAME(multiply)(int64_t m, int64_t n, int64_t k, rg_matrix a, rg_matrix b, void *c, int64_t c_stride)
 {
     const NAME(table) left = { a.data, a.row_stride, a.column_stride }, right = { b.data, b.column_stride, b.row_stride };
-    const bool swap = n == 1 || (m > 1 && right.across != 1 && (m < n || (m == n && m <= SWAP_MOST) || left.across == 1));
+    /* The panel is to be the one that lies right for it, or else the one that is cheaper to copy. */
+    const bool turned = m > 1 && right.across != 1 && (m < n || (m == n && m <= SWAP_MOST) || left.across == 1);
+    const bool swap = n == 1 || turned || (n < LANES && m >= LANES && left.across == 1);
     if (m == 0 || n == 0) return;
     if (m == 1 && right.across == 1 && n >= LANES && k > 1) {
         (n > 64 * LANES ? NAME(broad_row) : NAME(narrow_row))(n, k, left, right, c);
