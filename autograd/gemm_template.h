@@ -265,17 +265,28 @@ static TARGET void NAME(product)(int64_t rows, int64_t width, int64_t k, NAME(ta
 
 /* ---- k = 1 --------------------------------------------------------------------------------------------------------- */
 
-/* Adding zero makes of a product what a chain from zero would: -0 becomes 0. */
-static TARGET void NAME(outer_product)(int64_t m, int64_t n, NAME(table) a, NAME(table) b, REAL *c, int64_t c_stride)
+/* Some rows at a time, so that b is read once for them. Adding zero makes of a product what a chain from zero would: -0
+ * becomes 0. */
+static TARGET inline __attribute__((always_inline)) void NAME(outer_rows)(const int rows, int64_t n, const REAL *a,
+                                                                          int64_t across, NAME(table) b, REAL *c, int64_t c_stride)
 {
     const NAME(vector) zero = { 0 };
-    for (int64_t i = 0; i < m; i++, c += c_stride) {
-        const REAL factor = a.data[i * a.across];
-        const NAME(vector) spread = SPREAD(factor);
-        int64_t j = 0;
-        for (; b.across == 1 && j + LANES <= n; j += LANES) STORE(c + j, spread * LOAD(b.data + j) + zero);
-        for (; j < n; j++) c[j] = factor * b.data[j * b.across] + (REAL)0;
+    NAME(vector) spread[4];
+    int64_t j = 0;
+    UNROLLED for (int i = 0; i < rows; i++) spread[i] = SPREAD(a[i * across]);
+    for (; b.across == 1 && j + LANES <= n; j += LANES) {
+        const NAME(vector) part = LOAD(b.data + j);
+        UNROLLED for (int i = 0; i < rows; i++) STORE(c + i * c_stride + j, FMA(spread[i], part, zero));
     }
+    for (; j < n; j++)
+        for (int i = 0; i < rows; i++) c[i * c_stride + j] = a[i * across] * b.data[j * b.across] + (REAL)0;
+}
+
+static TARGET void NAME(outer_product)(int64_t m, int64_t n, NAME(table) a, NAME(table) b, REAL *c, int64_t c_stride)
+{
+    int64_t i = 0;
+    for (; i + 4 <= m; i += 4) NAME(outer_rows)(4, n, a.data + i * a.across, a.across, b, c + i * c_stride, c_stride);
+    for (; i < m; i++) NAME(outer_rows)(1, n, a.data + i * a.across, a.across, b, c + i * c_stride, c_stride);
 }
 
 /* ---- One row whose panel's vectors can be read where they are ------------------------------------------------------- */
@@ -433,7 +444,7 @@ static TARGET const rg_step *NAME(outer_step)(const rg_step *step)
     const int64_t m = s->m, n = s->n, stride = s->a.row_stride;
     for (int64_t j = 0; j < n; j += LANES) {
         const NAME(vector) part = LOAD(b + j);
-        for (int64_t i = 0; i < m; i++) STORE(c + i * n + j, SPREAD(a[i * stride]) * part + zero);
+        for (int64_t i = 0; i < m; i++) STORE(c + i * n + j, FMA(SPREAD(a[i * stride]), part, zero));
     }
     return RG_NEXT_STEP(step);
 }
