@@ -82,6 +82,50 @@ static TARGET inline __attribute__((always_inline)) void NAME(tile)(const int ro
     }
 }
 
+/* A row of tiles, side by side, over a depth of one block or less: what comes before and after a tile would take longer
+ * than the tile, and the result is written as it lies in memory. `count` vectors, a multiple of those of a tile. */
+static TARGET inline __attribute__((always_inline)) void NAME(sweep)(const int rows, int64_t count, int64_t depth,
+                                                                     NAME(table) multiplier, NAME(table) panel, REAL *to,
+                                                                     int64_t stride)
+{
+    const bool add = false;
+    for (const REAL *const end = to + count * LANES; to < end; to += WIDTH, panel.data += WIDTH) {
+        const REAL *s = multiplier.data, *p = panel.data;
+        NAME(vector) sum[8][8], strip[8];
+        REPEAT(rows, CLEAR_ROW, VECTORS);
+        TWICE for (int64_t at = 0; at < depth; at++, s += multiplier.along, p += panel.along) {
+            REPEAT_VECTORS(VECTORS, READ, p);
+            REPEAT(rows, MULTIPLY_ROW, VECTORS);
+        }
+        REPEAT(rows, PUT_ROW, VECTORS);
+    }
+}
+
+typedef void NAME(sweep_kernel)(int64_t count, int64_t depth, NAME(table) multiplier, NAME(table) panel, REAL *to, int64_t stride);
+
+#define SWEEP(rows)                                                                                                \
+    static TARGET void NAME(sweep_##rows)(int64_t count, int64_t depth, NAME(table) multiplier, NAME(table) panel, \
+                                          REAL *to, int64_t stride)                                                \
+    {                                                                                                              \
+        NAME(sweep)(rows, count, depth, multiplier, panel, to, stride);                                            \
+    }
+SWEEP(1) SWEEP(2) SWEEP(3) SWEEP(4)
+#if ROWS > 4
+SWEEP(5) SWEEP(6)
+#endif
+#if ROWS > 6
+SWEEP(7) SWEEP(8)
+#endif
+static NAME(sweep_kernel) *const NAME(sweeps)[ROWS] = {
+    NAME(sweep_1), NAME(sweep_2), NAME(sweep_3), NAME(sweep_4),
+#if ROWS > 4
+    NAME(sweep_5), NAME(sweep_6),
+#endif
+#if ROWS > 6
+    NAME(sweep_7), NAME(sweep_8),
+#endif
+};
+
 #undef CLEAR
 #undef CLEAR_ROW
 #undef READ
@@ -263,6 +307,20 @@ static TARGET void NAME(product)(int64_t rows, int64_t width, int64_t k, NAME(ta
         }
 }
 
+/* The same, row of tiles by row of tiles, where all panels can be read as they lie. */
+static TARGET void NAME(shallow_product)(int64_t rows, int64_t width, int64_t k, NAME(table) multiplier, NAME(table) panels,
+                                         NAME(result) c)
+{
+    const int64_t whole = width / WIDTH * WIDTH;
+    for (int64_t i = 0, count; i < rows; i += count) {
+        count = NAME(tile_height)(rows - i);
+        NAME(sweeps)[count - 1](whole / LANES, k, NAME(part)(multiplier, i, 0), panels, c.data + i * c.across, c.across);
+    }
+    if (whole < width)
+        NAME(product)(rows, width - whole, k, multiplier, NAME(part)(panels, whole, 0),
+                      (NAME(result)){ c.data + whole, c.across, 1 });
+}
+
 /* ---- k = 1 --------------------------------------------------------------------------------------------------------- */
 
 /* Some rows at a time, so that b is read once for them. Adding zero makes of a product what a chain from zero would: -0
@@ -351,6 +409,8 @@ static TARGET void NAME(multiply)(int64_t m, int64_t n, int64_t k, rg_matrix a, 
         for (int64_t i = 0; i < m; i++) memset((REAL *)c + i * c_stride, 0, (size_t)n * sizeof(REAL));
     else if (k == 1) NAME(outer_product)(m, n, left, right, c, c_stride);
     else if (swap) NAME(product)(n, m, k, right, left, (NAME(result)){ c, 1, c_stride });
+    else if (k <= SHALLOW && right.across == 1 && n >= WIDTH)
+        NAME(shallow_product)(m, n, k, left, right, (NAME(result)){ c, c_stride, 1 });
     else NAME(product)(m, n, k, left, right, (NAME(result)){ c, c_stride, 1 });
 }
 
@@ -508,4 +568,5 @@ static rg_step_kernel *NAME(step_for)(const rg_gemm_shape *s)
 #undef SPREAD
 #undef TILE
 #undef TILES
+#undef SWEEP
 #undef ROW_OF_TILES
