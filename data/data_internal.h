@@ -24,6 +24,7 @@ typedef struct {
     size_t available;
     bool gzip;
     bool between;              /* of gzip: at the end of a member, where the file may end */
+    int64_t stored, used;      /* bytes stored, -1 if not known, and how many of them have been decompressed */
     int64_t most;              /* no more bytes than this can come out; INT64_MAX: not known */
     z_stream inflater;
     unsigned char buffer[16384];
