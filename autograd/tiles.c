@@ -44,19 +44,6 @@ static void load_registers(const rg_group *group, const places *in, int64_t at, 
     for (int i = 0; i < group->folds; i++) in->states[i].begins = at % RG_LANE_BLOCK == 0;
 }
 
-/* Long vectors come from memory: while a tile is computed, the next one is fetched. The processor does not see that coming,
- * for between two tiles it sees no pattern. */
-enum { LONG_BYTES = 1 << 18, LINE_BYTES = 64 };
-
-static void prefetch_next(const rg_group *group, const places *in, int64_t at, int64_t end)
-{
-    const int64_t next = at + group->tile, n = end - next < group->tile ? end - next : group->tile;
-    for (int i = 0; i < group->streams; i++) {
-        const char *from = (const char *)in->pointers[group->stream[i]] + (size_t)next * in->item;
-        for (int64_t byte = 0; byte < n * (int64_t)in->item; byte += LINE_BYTES) __builtin_prefetch(from + byte);
-    }
-}
-
 /* One after another, for members that are not steps. */
 static void run_members(const rg_group *group, const places *where, int64_t begin, int64_t end)
 {
@@ -74,39 +61,88 @@ static void run_members(const rg_group *group, const places *where, int64_t begi
     }
 }
 
-/* A member as a step, and how far its pointers go from tile to tile. */
+/* ---- Long vectors --------------------------------------------------------------------------------------------------
+ * They come from memory, and between two tiles the processor sees no pattern by which to fetch them ahead. So the next
+ * tile is asked for while this one is computed, a few lines before each member: all at once would be waited for. */
+
+enum { LONG_BYTES = 1 << 18, LINE_BYTES = 64 };
+
+typedef struct {
+    const char *from[RG_GROUP_STREAMS]; /* the next tile of each stream */
+    int line_bits;                      /* 2^line_bits lines of each */
+    int64_t lines, share;               /* of all streams; before each member */
+} fetching;
+
+/* The lines from number `count` on. */
+static const rg_step *fetch_step(const rg_step *step)
+{
+    const fetching *f = step->attributes;
+    const int64_t last = step->count + f->share < f->lines ? step->count + f->share : f->lines;
+    for (int64_t line = step->count; line < last; line++)
+        __builtin_prefetch(f->from[line >> f->line_bits] + ((line & ((INT64_C(1) << f->line_bits) - 1)) * LINE_BYTES));
+    return RG_NEXT_STEP(step);
+}
+
+static fetching fetching_of(const rg_group *group, const places *in, int64_t begin)
+{
+    fetching f = { .line_bits = 0 };
+    while (LINE_BYTES << (f.line_bits + 1) <= (int64_t)in->tile_bytes) f.line_bits++;
+    for (int i = 0; i < group->streams; i++)
+        f.from[i] = (const char *)in->pointers[group->stream[i]] + (size_t)begin * in->item;
+    f.lines = (int64_t)group->streams << f.line_bits;
+    f.share = (f.lines + group->micros - 1) / group->micros;
+    return f;
+}
+
+/* ---- Members as steps ---------------------------------------------------------------------------------------------- */
+
+/* How far a member's pointers go from tile to tile. */
 typedef struct {
     size_t out, in[RG_STEP_OPERANDS];
 } advance;
 
+static void prepare_step(const rg_micro *micro, const places *where, int64_t begin, rg_step *step, advance *by)
+{
+    step->kernel = micro->step;
+    step->attributes = micro->attributes;
+    step->out = slot_pointer(&micro->out, where, begin);
+    by->out = slot_advance(&micro->out, where);
+    for (int k = 0; k < micro->operands; k++) {
+        step->in[k] = slot_pointer(&micro->in[k], where, begin);
+        by->in[k] = slot_advance(&micro->in[k], where);
+    }
+}
+
+static void advance_step(const rg_micro *micro, const places *where, int64_t at, rg_step *step, const advance *by)
+{
+    if (micro->out.kind == RG_SLOT_FOLD) step->out = slot_pointer(&micro->out, where, at);
+    step->out = (char *)step->out + by->out;
+    for (int k = 0; k < micro->operands; k++) step->in[k] = (char *)step->in[k] + by->in[k];
+}
+
 static void run_steps(const rg_group *group, const places *where, int64_t begin, int64_t end)
 {
-    rg_step steps[RG_GROUP_MEMBERS + 1];
+    rg_step steps[2 * RG_GROUP_MEMBERS + 1];
     advance by[RG_GROUP_MEMBERS];
+    const int64_t tile = group->tile;
+    const bool fetches = group->count * (int64_t)where->item >= LONG_BYTES && end - begin > tile;
+    const int apart = fetches ? 2 : 1;
+    fetching f = { .lines = 0 };
+    if (fetches) f = fetching_of(group, where, begin);
     for (int i = 0; i < group->micros; i++) {
-        const rg_micro *micro = &group->micro[i];
-        rg_step *step = &steps[i];
-        step->kernel = micro->step;
-        step->attributes = micro->attributes;
-        step->out = slot_pointer(&micro->out, where, begin);
-        by[i].out = slot_advance(&micro->out, where);
-        for (int k = 0; k < micro->operands; k++) {
-            step->in[k] = slot_pointer(&micro->in[k], where, begin);
-            by[i].in[k] = slot_advance(&micro->in[k], where);
-        }
+        if (fetches) steps[2 * i] = (rg_step){ .kernel = fetch_step, .attributes = &f, .count = i * f.share };
+        prepare_step(&group->micro[i], where, begin, &steps[apart * i + apart - 1], &by[i]);
     }
-    steps[group->micros].kernel = rg_step_stop;
-    for (int64_t at = begin; at < end; at += group->tile) {
-        const int64_t n = end - at < group->tile ? end - at : group->tile;
+    steps[apart * group->micros].kernel = rg_step_stop;
+    for (int64_t at = begin; at < end; at += tile) {
+        const int64_t n = end - at < tile ? end - at : tile;
         load_registers(group, where, at, n);
-        if (group->count * (int64_t)where->item >= LONG_BYTES) prefetch_next(group, where, at, end);
-        for (int i = 0; i < group->micros; i++) steps[i].count = n;
+        for (int i = 0; i < group->streams && fetches; i++) f.from[i] += where->tile_bytes;
+        if (at + tile >= end) f.share = 0;
+        for (int i = 0; i < group->micros; i++) steps[apart * i + apart - 1].count = n;
         steps->kernel(steps);
-        for (int i = 0; at + group->tile < end && i < group->micros; i++) {
-            if (group->micro[i].out.kind == RG_SLOT_FOLD) steps[i].out = slot_pointer(&group->micro[i].out, where, at + group->tile);
-            steps[i].out = (char *)steps[i].out + by[i].out;
-            for (int k = 0; k < group->micro[i].operands; k++) steps[i].in[k] = (char *)steps[i].in[k] + by[i].in[k];
-        }
+        for (int i = 0; at + tile < end && i < group->micros; i++)
+            advance_step(&group->micro[i], where, at + tile, &steps[apart * i + apart - 1], &by[i]);
     }
 }
 
