@@ -37,7 +37,8 @@ static void run_items(const rg_work *work, int64_t begin, int64_t end)
     _Alignas(RG_ALIGNMENT) char local[RG_LOCAL_BYTES];
     rg_call call = work->call;
     for (int64_t at = begin, stop; at < end; at = stop) {
-        stop = end - at <= work->items_per_chunk ? end : at + work->items_per_chunk;
+        const int64_t left = end - at, chunks = (left + work->items_per_chunk - 1) / work->items_per_chunk;
+        stop = at + (left + chunks - 1) / chunks; /* all of about the same size */
         const int64_t first = at * work->item_elements, last = stop * work->item_elements, count = work->group->count;
         if (work->local) {
             call.out = local;
