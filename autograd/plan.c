@@ -503,7 +503,8 @@ static bool prepare_call(rg_builder *b, const rg_op *op, rg_call *call)
  * runs. */
 static bool is_small_work(const rg_draft *draft)
 {
-    if (!draft->op || draft->group || draft->items == 0 || draft->items * draft->item_work >= TASK_WORK) return false;
+    if (!draft->op || draft->group || draft->items == 0) return false;
+    if (draft->items >= TASK_WORK || draft->item_work >= TASK_WORK / draft->items) return false;
     for (int k = 0; k < draft->operands; k++)
         if (!rg_dtype_is_float(draft->in[k].layout.dtype)) return false;
     return true;
