@@ -1,0 +1,222 @@
+/* test_groups.c: long elementwise programs, with reductions, constants and ops of the user's among them, give the bits of
+ * the same programs node by node. */
+#include "tensors.h"
+
+#include <math.h>
+
+enum { LENGTH = 40000, MOST = 16, RUNS = 3 };
+
+typedef struct {
+    rg_tape *tape;
+    rg_tensor x, y;            /* of LENGTH elements */
+    rg_tensor out[MOST];       /* what is compared */
+    int count;
+} scene;
+
+typedef void script(scene *s);
+
+static void show(scene *s, rg_tensor t)
+{
+    assert_true(s->count < MOST);
+    s->out[s->count++] = t;
+}
+
+/* ---- Scripts ------------------------------------------------------------------------------------------------------- */
+
+/* More members than a group has room for, each result read twice. */
+static void long_chain(scene *s)
+{
+    rg_tensor before = s->x, last = s->y;
+    for (int i = 0; i < 300; i++) {
+        rg_tensor next = i % 3 == 0 ? rg_add(before, last) : i % 3 == 1 ? rg_mul(rg_sigmoid(last), before) : rg_sub(last, s->x);
+        before = last;
+        last = next;
+    }
+    rg_tensor sum = rg_sum(last), slope;
+    rg_grad(sum, &s->x, 1, &slope);
+    show(s, sum);
+    show(s, slope);
+}
+
+/* More sums than a group folds. */
+static void many_sums(scene *s)
+{
+    rg_tensor t = s->x;
+    for (int i = 0; i < 12; i++) {
+        t = rg_mul(t, i % 2 ? s->x : s->y);
+        show(s, rg_sum(t));
+    }
+    show(s, t);
+}
+
+/* Sums of what lies otherwise, and of inputs themselves. */
+static void sums_of_views(scene *s)
+{
+    rg_tensor table = rg_reshape(s->x, RG_SHAPE(200, 200));
+    show(s, rg_sum(s->x));
+    show(s, rg_sum(rg_transpose(table)));
+    show(s, rg_sum(rg_expand(rg_slice(table, 0, 3, 4), RG_SHAPE(200, 200))));
+    show(s, rg_sum(rg_mul(rg_transpose(table), rg_reshape(s->y, RG_SHAPE(200, 200)))));
+    show(s, rg_mean(rg_exp(rg_slice(s->y, 0, 1, LENGTH - 1))));
+    show(s, rg_sum(rg_full(s->tape, rg_dtype_of(s->x), RG_SHAPE(LENGTH), 0.1)));
+}
+
+/* An op without steps. */
+static void half_any(const rg_call *call, int64_t begin, int64_t end)
+{
+    const double *x = call->in[0];
+    double *y = call->out;
+    for (int64_t i = begin; i < end; i++) y[i] = x[i] / 2;
+}
+
+static const rg_op half = { .name = "half", .doc = "x / 2", .arity = 1, .shape = rg_shape_same, .f64 = half_any };
+
+static void own_ops_among_others(scene *s)
+{
+    if (rg_dtype_of(s->x) != RG_F64) return;
+    rg_tensor doubled = rg_add(s->x, s->y), t = rg_apply(&half, NULL, 1, &doubled);
+    rg_tensor u = rg_tanh(rg_mul(t, s->y));
+    show(s, rg_sum(u));
+    show(s, rg_sum(rg_apply(&half, NULL, 1, &u)));
+    show(s, t);
+}
+
+/* Constants: as operands, where they change nothing and where they do, as results, and where strides are refused. */
+static void constants(scene *s)
+{
+    const rg_dtype dtype = rg_dtype_of(s->x);
+    rg_tensor one = rg_full(s->tape, dtype, RG_SCALAR, 1), ones = rg_full(s->tape, dtype, RG_SHAPE(LENGTH), 1);
+    rg_tensor two = rg_full(s->tape, dtype, RG_SHAPE(1), 2), table = rg_reshape(s->x, RG_SHAPE(200, 200));
+    show(s, rg_mul(s->x, one));
+    show(s, rg_mul(rg_expand(one, RG_SHAPE(LENGTH)), s->y));
+    show(s, rg_div(s->x, ones));
+    show(s, rg_div(ones, s->x));
+    show(s, rg_mul(rg_expand(rg_reshape(s->x, RG_SHAPE(1, LENGTH)), RG_SHAPE(2, LENGTH)), one));
+    show(s, rg_mul(one, rg_full(s->tape, dtype, RG_SHAPE(3), -0.0)));
+    show(s, rg_add(two, rg_mul(s->x, two)));
+    show(s, ones);
+    show(s, rg_matmul(table, rg_full(s->tape, dtype, RG_SHAPE(200, 7), 0.5)));
+    show(s, rg_softmax(rg_full(s->tape, dtype, RG_SHAPE(4, 5), 3), -1));
+    show(s, rg_mul(rg_mul(s->x, one), rg_mul(s->x, one)));
+}
+
+/* What a kernel computes for its group alone lives in chunks; or does not, where others read it, too. */
+static void behind_kernels(scene *s)
+{
+    rg_tensor a = rg_reshape(s->x, RG_SHAPE(200, 200)), b = rg_reshape(s->y, RG_SHAPE(200, 200));
+    rg_tensor thin = rg_matmul(rg_slice(a, 1, 0, 3), rg_slice(b, 0, 0, 3)), read_twice = rg_matmul(a, b);
+    show(s, rg_tanh(rg_add(thin, rg_slice(b, 0, 0, 1))));
+    show(s, rg_mul(rg_relu(read_twice), b));
+    show(s, rg_sum_axes(read_twice, RG_AXES(0), false));
+    show(s, rg_mul(rg_softmax(a, -1), b));
+    show(s, rg_square(rg_sum_axes(rg_reshape(s->x, RG_SHAPE(20000, 2)), RG_AXES(1), false)));
+    show(s, rg_neg(rg_matmul(rg_reshape(s->x, RG_SHAPE(LENGTH, 1)), rg_slice(rg_reshape(s->y, RG_SHAPE(1, LENGTH)), 1, 0, 2))));
+}
+
+static const struct {
+    const char *name;
+    script *run;
+} scripts[] = {
+    { "long chain", long_chain }, { "many sums", many_sums },     { "sums of views", sums_of_views },
+    { "constants", constants },   { "own ops", own_ops_among_others }, { "behind kernels", behind_kernels },
+};
+
+/* ---- Comparing ------------------------------------------------------------------------------------------------------- */
+
+/* Not only usual numbers. */
+static double number(uint64_t stream, int64_t i)
+{
+    static const double unusual[] = { 0, -0.0, INFINITY, -INFINITY, NAN, 1e-310, 1 };
+    if (i % 4001 == 17) return unusual[i / 4001 % 7];
+    return rg_random_uniform(9, stream, (uint64_t)i) * 2 - 1;
+}
+
+static void *numbers(rg_dtype dtype, uint64_t stream)
+{
+    void *memory = malloc(LENGTH * rg_dtype_size(dtype));
+    for (int64_t i = 0; i < LENGTH; i++)
+        if (dtype == RG_F32) ((float *)memory)[i] = (float)number(stream, i);
+        else ((double *)memory)[i] = number(stream, i);
+    return memory;
+}
+
+static void record(scene *s, rg_tape *tape, rg_dtype dtype, script *run, const void *x, const void *y)
+{
+    *s = (scene){ .tape = tape, .x = rg_input_borrowed(tape, dtype, RG_SHAPE(LENGTH), x),
+                  .y = rg_input_borrowed(tape, dtype, RG_SHAPE(LENGTH), y) };
+    run(s);
+    if (s->count > 0) rg_eval(s->count, s->out);
+    assert_fine(tape);
+}
+
+/* NaNs are alike, whatever else they carry. */
+static bool same(rg_dtype dtype, const void *a, const void *b, int64_t count)
+{
+    if (memcmp(a, b, (size_t)count * rg_dtype_size(dtype)) == 0) return true;
+    for (int64_t i = 0; i < count; i++) {
+        const float *f = a, *g = b;
+        const double *d = a, *e = b;
+        const bool nans = dtype == RG_F32 ? isnan(f[i]) && isnan(g[i]) : isnan(d[i]) && isnan(e[i]);
+        const size_t item = rg_dtype_size(dtype);
+        if (!nans && memcmp((const char *)a + (size_t)i * item, (const char *)b + (size_t)i * item, item) != 0) return false;
+    }
+    return true;
+}
+
+static void compare(rg_dtype dtype, size_t which, int threads)
+{
+    void *x = numbers(dtype, 1), *y = numbers(dtype, 2);
+    rg_tape *eager = rg_tape_new_with((rg_tape_options){ .threads = 1, .eager = true });
+    rg_tape *planned = rg_tape_new_with((rg_tape_options){ .threads = threads });
+    scene expected, found;
+    record(&expected, eager, dtype, scripts[which].run, x, y);
+    for (int run = 0; run < RUNS; run++) {
+        record(&found, planned, dtype, scripts[which].run, x, y);
+        for (int i = 0; i < expected.count; i++)
+            if (!same(dtype, rg_data(expected.out[i]), rg_data(found.out[i]), rg_shape_count(rg_shape_of(found.out[i]))))
+                fail_msg("%s, %s, %d threads, run %d: result %d differs", scripts[which].name, rg_dtype_name(dtype), threads,
+                         run, i);
+        rg_tape_reset(planned);
+    }
+    if (expected.count > 0) assert_true(rg_tape_get_stats(planned).plans_built > 0);
+    rg_tape_free(eager);
+    rg_tape_free(planned);
+    free(x);
+    free(y);
+}
+
+static void planned_programs_have_the_bits_of_node_by_node(void **state)
+{
+    (void)state;
+    for (size_t which = 0; which < COUNT(scripts); which++)
+        for (int threads = 1; threads <= 3; threads += 2) {
+            compare(RG_F32, which, threads);
+            compare(RG_F64, which, threads);
+        }
+}
+
+/* What only its group reads is stored nowhere: a step over vectors of 160 KB has next to no workspace. */
+static void what_only_a_group_reads_is_not_stored(void **state)
+{
+    (void)state;
+    static float x[LENGTH];
+    rg_tape *tape = rg_tape_new_with((rg_tape_options){ .threads = 1 });
+    for (int run = 0; run < RUNS; run++) {
+        rg_tensor t = rg_input_borrowed(tape, RG_F32, RG_SHAPE(LENGTH), x), a = rg_exp(t), b = rg_mul(rg_sigmoid(a), a), slope;
+        rg_grad(rg_sum(rg_tanh(b)), &t, 1, &slope);
+        assert_non_null(rg_data(slope));
+        rg_tape_reset(tape);
+    }
+    assert_fine(tape);
+    assert_true(rg_tape_get_stats(tape).workspace_bytes <= 4096);
+    rg_tape_free(tape);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(planned_programs_have_the_bits_of_node_by_node),
+        cmocka_unit_test(what_only_a_group_reads_is_not_stored),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
