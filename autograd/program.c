@@ -7,6 +7,7 @@
 
 #include "gradient.h"
 #include "params.h"
+#include "stopwatch.h"
 
 /* What becomes of the gradients decides between these. A program without any has the first alone. */
 enum { WRITE, ACCUMULATE, UPDATE, PLANS };
@@ -24,7 +25,7 @@ typedef struct {
 
 typedef struct {
     const rg_op *op;
-    const char *site;
+    const char *site, *scope;
 } origin;
 
 struct rg_program {
@@ -41,6 +42,7 @@ struct rg_program {
     rg_param *parameters;          /* of the leaves, by node; store NULL for other nodes */
     origin *origins;               /* of every node */
     rg_program_step step;
+    rg_arena profile;              /* the last one */
     rg_error error;
 };
 
@@ -49,6 +51,7 @@ void rg_program_free(rg_program *program)
     if (!program) return;
     for (int i = 0; i < PLANS; i++) rg_arena_free(&program->plans[i].arena);
     rg_arena_free(&program->arena);
+    rg_arena_free(&program->profile);
     rg_engine_free(&program->engine);
     free(program);
 }
@@ -131,6 +134,21 @@ static bool note_store(compilation *c, rg_params *store)
     return true;
 }
 
+/* The paths of the tape's scopes, by number; NULL when out of memory. */
+static const char **copy_scopes(compilation *c)
+{
+    const rg_tape *tape = c->tape;
+    const char **paths = rg_arena_take(&c->tape->scratch, (tape->scope_count + 1) * sizeof *paths);
+    for (size_t i = 0; paths && i < tape->scope_count; i++) {
+        const char *path = tape->scopes[i].path ? tape->scopes[i].path : "";
+        const size_t bytes = strlen(path) + 1;
+        char *copy = rg_arena_take(&c->program->arena, bytes);
+        if (!copy) return NULL;
+        paths[i] = memcpy(copy, path, bytes);
+    }
+    return paths;
+}
+
 /* Everything that the program keeps of the tape. */
 static bool copy_trace(compilation *c)
 {
@@ -145,11 +163,12 @@ static bool copy_trace(compilation *c)
     p->keys = rg_arena_take_zeroed(&p->arena, nodes * sizeof *p->keys);
     p->stores = rg_arena_take_zeroed(&p->arena, (c->tape->binding_count + 1) * sizeof *p->stores);
     c->constants = rg_arena_take_zeroed(&c->tape->scratch, nodes * sizeof *c->constants);
-    if (!p->inputs || !p->outputs || !p->parameters || !p->origins || !p->keys || !p->stores || !c->constants)
+    const char **scopes = copy_scopes(c);
+    if (!scopes || !p->inputs || !p->outputs || !p->parameters || !p->origins || !p->keys || !p->stores || !c->constants)
         return out_of_memory(c);
     for (size_t i = 0; i < nodes; i++) {
         const rg_node *node = &c->tape->nodes[i];
-        p->origins[i] = (origin){ node->op, node->site };
+        p->origins[i] = (origin){ node->op, node->site, scopes[node->scope] };
         if (node->op->kind == RG_LEAF && !copy_leaf(c, i)) return false;
         if (p->parameters[i].store) note_store(c, p->parameters[i].store);
     }
@@ -168,7 +187,7 @@ static bool build(compilation *c, int which)
     const rg_request request = { .first = 0, .end = (uint32_t)c->tape->node_count, .wanted = wanted,
                                  .wanted_count = (size_t)c->outputs, .sinks = c->sinks, .sink_count = c->sink_count,
                                  .accumulate = which == ACCUMULATE, .update = which == UPDATE ? &p->step.update : NULL,
-                                 .optimise = true, .apart = true };
+                                 .optimise = true, .accounts = true, .apart = true };
     if (!rg_plan_build(c->tape, &request, plan) || !rg_engine_reserve(&p->engine, plan)) return out_of_memory(c);
     p->has[which] = true;
     for (size_t k = 0; k < p->input_count; k++) p->input_region[which][k] = SIZE_MAX;
@@ -351,7 +370,7 @@ static void end(rg_program *p, const rg_plan *plan, bool updated)
 static void note_fault(rg_program *p, const rg_plan *plan, const rg_work *faulty)
 {
     char reason[RG_REASON_SIZE];
-    const origin nowhere = { NULL, NULL }, *from = faulty->node == RG_NONE ? &nowhere : &p->origins[faulty->node];
+    const origin nowhere = { NULL, NULL, "" }, *from = faulty->node == RG_NONE ? &nowhere : &p->origins[faulty->node];
     rg_fault_reason(faulty, *plan->fault, reason, sizeof reason);
     rg_error_set(&p->error, RG_E_INDEX, "%s%s%s: %s", rg_site_short(from->site), from->site ? ": " : "",
                  from->op ? from->op->name : "index", reason);
@@ -359,10 +378,9 @@ static void note_fault(rg_program *p, const rg_plan *plan, const rg_work *faulty
 
 static const char no_step[] = "run: the optimiser cannot make a step";
 
-rg_status rg_program_run(rg_program *program)
+/* With a stopwatch, or NULL. */
+static rg_status run(rg_program *p, rg_stopwatch *watch)
 {
-    if (!program) return RG_E_NULL;
-    rg_program *p = program;
     p->error.status = RG_OK;
     p->error.message[0] = '\0';
     bool update = true;
@@ -371,11 +389,69 @@ rg_status rg_program_run(rg_program *program)
     const bool accumulate = begin(p);
     const int which = accumulate ? ACCUMULATE : update && p->has[UPDATE] ? UPDATE : WRITE;
     rg_plan *plan = &p->plans[which];
-    const rg_work *faulty = rg_plan_do(&p->engine, plan);
+    const rg_work *faulty = watch ? rg_plan_time(&p->engine, plan, watch) : rg_plan_do(&p->engine, plan);
     if (faulty) note_fault(p, plan, faulty);
     end(p, plan, which == UPDATE);
     if (p->error.status || !p->step.end) return p->error.status;
+    if (watch) rg_stopwatch_start(watch);
     status = p->step.end(p->step.context, which == UPDATE);
+    if (watch) rg_stopwatch_stop(watch);
     if (status) rg_error_set(&p->error, status, no_step);
+    return status;
+}
+
+rg_status rg_program_run(rg_program *program)
+{
+    return program ? run(program, NULL) : RG_E_NULL;
+}
+
+/* ---- Profiles ------------------------------------------------------------------------------------------------ */
+
+static void describe_step(const rg_program *p, const rg_account *account, rg_profile_step *step)
+{
+    const origin nowhere = { NULL, NULL, "" }, *from = account->node == RG_NONE ? &nowhere : &p->origins[account->node];
+    *step = (rg_profile_step){ .ops = 1 + account->member_count, .backward = account->backward,
+                               .site = rg_site_short(from->site), .scope = from->scope, .operations = account->operations,
+                               .bytes_read = account->bytes_read, .bytes_written = account->bytes_written };
+}
+
+/* The steps of the plan that was timed, and of an optimiser that came after it. */
+static bool describe(rg_program *p, rg_stopwatch *watch, rg_profile *profile)
+{
+    const rg_plan *plan = watch->plan;
+    const bool more = p->step.end && plan != &p->plans[UPDATE];
+    rg_profile_step *steps = rg_arena_take(&p->profile, (plan->step_count + 1) * sizeof *steps);
+    if (!steps) return false;
+    for (size_t i = 0; i < plan->step_count; i++) {
+        describe_step(p, &plan->accounts[i], &steps[i]);
+        steps[i].seconds = rg_stopwatch_median(watch, i);
+        if (!(steps[i].what = rg_account_name(&plan->accounts[i], &p->profile))) return false;
+    }
+    if (more)
+        steps[plan->step_count] = (rg_profile_step){
+            .what = p->step.name, .ops = 1, .backward = true, .site = "", .scope = "", .operations = p->step.operations,
+            .bytes_read = p->step.bytes_read, .bytes_written = p->step.bytes_written,
+            .seconds = rg_stopwatch_median(watch, plan->step_count),
+        };
+    *profile = (rg_profile){ plan->step_count + more, steps, watch->runs };
+    return true;
+}
+
+rg_status rg_program_profile(rg_program *program, int repeats, rg_profile *profile)
+{
+    if (profile) *profile = (rg_profile){ .count = 0 };
+    if (!program) return RG_E_NULL;
+    rg_program *p = program;
+    rg_stopwatch watch = { .steps = 1 };
+    rg_status status = !profile ? RG_E_NULL : repeats < 1 ? RG_E_ARGUMENT : RG_OK;
+    if (status) return rg_error_set(&p->error, status, profile ? "profile: no repeats" : "profile: nowhere to put it"), status;
+    for (int which = 0; which < PLANS; which++)
+        if (p->plans[which].step_count >= watch.steps) watch.steps = p->plans[which].step_count + 1;
+    rg_arena_rewind(&p->profile);
+    bool enough = rg_stopwatch_make(&watch, repeats);
+    for (int i = 0; enough && !status && i < repeats; i++) status = run(p, &watch);
+    enough = enough && (status || describe(p, &watch, profile));
+    rg_stopwatch_free(&watch);
+    if (!enough) rg_error_set(&p->error, status = RG_E_MEMORY, "profile: out of memory");
     return status;
 }
