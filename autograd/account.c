@@ -2,14 +2,14 @@
  * takes, can say what is reached of what the machine can do. */
 #include "builder.h"
 
-double rg_op_operations(const rg_op *op, const rg_call *call)
+double rg_op_operations(const rg_op *op, const rg_call *call, int64_t elements)
 {
     if (op->operations) return op->operations(call);
-    return op->any ? 0 : (double)rg_shape_count(call->layout[0].shape);
+    return op->any ? 0 : (double)elements;
 }
 
-/* What is read in memory: what is repeated is there once. And a value may have less than the layout says, as the numbers
- * of an update, which are passed whole. */
+/* What is read in memory: what is repeated is there once. And a value may have less than the layout says, as the
+ * numbers of an update, which are passed whole. */
 static double bytes_of(const rg_value *value, const rg_layout *layout)
 {
     double bytes = (double)rg_dtype_size(layout->dtype);
@@ -69,8 +69,8 @@ static bool count_members(rg_builder *b, const rg_draft *draft, rg_account *acco
     if (!members) return false;
     for (int i = 0; i < group->member_count; i++) {
         const rg_member *member = &group->members[i];
-        account->operations += rg_op_operations(member->op, &(rg_call){ .layout = &draft->out,
-                                                                        .attributes = member->attributes });
+        const rg_call call = { .layout = &draft->out, .attributes = member->attributes };
+        account->operations += rg_op_operations(member->op, &call, draft->count);
         members[i] = member->op;
     }
     if (!draft->op) account->op = members[0];

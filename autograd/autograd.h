@@ -159,6 +159,7 @@ typedef struct {
     int threads;          /* 0: RG_THREADS from the environment, else the processors at hand */
     int plans;            /* plans kept before the least recently used goes; 0: 64 */
     bool eager;           /* node by node, unfused, never planned; also by RG_EAGER=1 in the environment */
+    bool profiles;        /* programs compiled from it remember what rg_program_profile tells */
 } rg_tape_options;
 
 /* A tape with default options; NULL when out of memory. Free it with rg_tape_free. */
@@ -513,14 +514,15 @@ typedef struct {
 /* Where the time of a program goes. */
 typedef struct {
     size_t count;
-    const rg_profile_step *steps; /* in the order in which they are done; until the next profile, or the program's end */
+    const rg_profile_step *steps; /* as they are done, one after another; until the next profile, or the program's end */
     int runs;                 /* that the medians are of */
 } rg_profile;
 
 /* Runs the program so many times, with a look at the clock before and after each step, whose own time is not counted.
  * What it computes is what so many calls of rg_program_run would. Runs that add to a gradient have other steps than one
  * that begins it, so the profile is of the last run and those that were like it just before.
- * errors  as rg_program_run, RG_E_NULL no profile, RG_E_ARGUMENT repeats below 1, RG_E_MEMORY. */
+ * errors  as rg_program_run; RG_E_NULL no profile, RG_E_ARGUMENT repeats below 1, RG_E_MEMORY; RG_E_STATE compiled from
+ *         a tape without rg_tape_options.profiles. */
 RG_API rg_status rg_program_profile(rg_program *program, int repeats, rg_profile *profile);
 
 /* ---- Ops: one struct is all there is to an op --------------------------------------------------------- */

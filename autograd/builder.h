@@ -130,7 +130,8 @@ uint32_t rg_builder_elementwise(rg_builder *b, const rg_op *op, const void *attr
                                 const rg_placement *in, const rg_layout *out, uint32_t node);
 /* Places an update of theta, in[0], by its gradient, in[1]: with the step that computes the gradient, if theta is not
  * read after that; else by itself. (group.c) */
-uint32_t rg_builder_update(rg_builder *b, const rg_op *op, const rg_placement *in, const rg_layout *theta, uint32_t node);
+uint32_t rg_builder_update(rg_builder *b, const rg_op *op, const rg_placement *in, const rg_layout *theta,
+                           uint32_t node);
 /* Places an op over all elements of in: as a fold. Returns its value. (group.c) */
 uint32_t rg_builder_fold(rg_builder *b, const rg_op_fold *fold, const rg_placement *in, const rg_layout *out, uint32_t node);
 /* The finished group of a step; its slots number the pointers from `pointers` on, of which there are enough. (group.c) */
@@ -139,8 +140,8 @@ rg_group *rg_builder_finish_group(rg_builder *b, const rg_draft *draft, void **p
 size_t rg_group_pointers(const rg_members *members);
 /* What each step does, once they are all made. (account.c) */
 bool rg_builder_account(rg_builder *b);
-/* On floating-point numbers, of a call with these layouts and attributes. (account.c) */
-double rg_op_operations(const rg_op *op, const rg_call *call);
+/* On floating-point numbers, of a call whose result has so many elements. (account.c) */
+double rg_op_operations(const rg_op *op, const rg_call *call, int64_t elements);
 /* Lays out the values that live in the workspace. (workspace.c) */
 bool rg_builder_layout(rg_builder *b);
 /* Has *pointer point to `offset` elements into the value, whenever the plan runs. */

@@ -181,7 +181,8 @@ uint32_t rg_builder_elementwise(rg_builder *b, const rg_op *op, const void *attr
     return add_member(b, step_to_join(b, reads, n, out, count), op, attributes, n, reads, out, false, node);
 }
 
-uint32_t rg_builder_update(rg_builder *b, const rg_op *op, const rg_placement *in, const rg_layout *theta, uint32_t node)
+uint32_t rg_builder_update(rg_builder *b, const rg_op *op, const rg_placement *in, const rg_layout *theta,
+                           uint32_t node)
 {
     enum { OPERANDS = 3 };
     rg_group_read reads[OPERANDS];

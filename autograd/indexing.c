@@ -155,7 +155,8 @@ static double scattered_elements(const rg_call *call)
 const rg_op rg_op_scatter_rows = { .name = "scatter_rows", .doc = "rows added at their indices", .arity = 2,
                                    .kind = RG_ITEMS, .attribute_size = sizeof(int64_t), .shape = scatter_shape,
                                    .f32 = scatter_f32, .f64 = scatter_f64, .operations = scattered_elements,
-                                   .vjp = scatter_rows_vjp, .no_gradient = 2, .samples = scatter_samples, .describe = describe_integer };
+                                   .vjp = scatter_rows_vjp, .no_gradient = 2, .samples = scatter_samples,
+                                   .describe = describe_integer };
 
 rg_tensor rg_gather_rows_at(const char *site, rg_tensor table, rg_tensor index)
 {
@@ -234,8 +235,8 @@ static double nothing_computed(const rg_call *call)
 const rg_op rg_op_one_hot = { .name = "one_hot", .doc = "a 1 at the label, else 0", .arity = 1, .kind = RG_ITEMS,
                               .attribute_size = sizeof(one_hot_attributes), .shape = one_hot_shape,
                               .f32 = one_hot_f32, .f64 = one_hot_f64, .items = label_items, .item_work = class_count,
-                              .item_elements = class_count, .operations = nothing_computed, .no_gradient = 1, .samples = one_hot_samples,
-                              .describe = describe_integer };
+                              .item_elements = class_count, .operations = nothing_computed, .no_gradient = 1,
+                              .samples = one_hot_samples, .describe = describe_integer };
 
 rg_tensor rg_one_hot_at(const char *site, rg_tensor labels, int64_t classes, rg_dtype dtype)
 {

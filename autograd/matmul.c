@@ -195,7 +195,8 @@ const rg_op rg_op_matmul = { .name = "matmul", .doc = "matrix product; leading d
                              .prepared_size = sizeof(sizes), .prepare = matmul_prepare,
                              .small = &(const rg_op_small){ matmul_step },
                              .items = matmul_items, .item_work = matmul_work, .item_elements = matmul_elements,
-                             .operations = matmul_operations, .accepts = matmul_accepts, .vjp = matmul_vjp, .samples = matmul_samples };
+                             .operations = matmul_operations, .accepts = matmul_accepts, .vjp = matmul_vjp,
+                             .samples = matmul_samples };
 
 /* ---- Recording: vectors become matrices, and a batch times one matrix is one product --------------------- */
 

@@ -222,7 +222,7 @@ uint32_t rg_builder_kernel(rg_builder *b, const rg_op *op, const void *attribute
     const bool by_element = op->kind == RG_ELEMENTWISE;
     draft->items = by_element ? draft->count : op->items ? op->items(&call) : 1;
     draft->item_elements = op->item_elements ? op->item_elements(&call) : by_element ? 1 : op->items ? 0 : draft->count;
-    draft->operations = b->request->accounts ? rg_op_operations(op, &call) : 0;
+    draft->operations = b->request->accounts ? rg_op_operations(op, &call, draft->count) : 0;
     draft->item_work = op->item_work ? op->item_work(&call) : draft->items > 0 ? draft->count / draft->items : 1;
     return draft->value;
 }

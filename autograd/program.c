@@ -25,7 +25,7 @@ typedef struct {
 
 typedef struct {
     const rg_op *op;
-    const char *site, *scope;
+    const char *site;
 } origin;
 
 struct rg_program {
@@ -41,6 +41,7 @@ struct rg_program {
     drawn_key *keys;
     rg_param *parameters;          /* of the leaves, by node; store NULL for other nodes */
     origin *origins;               /* of every node */
+    const char **scopes;           /* of every node, for profiles; NULL if there are to be none */
     rg_program_step step;
     rg_arena profile;              /* the last one */
     rg_error error;
@@ -134,19 +135,23 @@ static bool note_store(compilation *c, rg_params *store)
     return true;
 }
 
-/* The paths of the tape's scopes, by number; NULL when out of memory. */
-static const char **copy_scopes(compilation *c)
+/* What a profile names beside lines: the scopes of the nodes. */
+static bool copy_scopes(compilation *c)
 {
+    rg_program *p = c->program;
     const rg_tape *tape = c->tape;
     const char **paths = rg_arena_take(&c->tape->scratch, (tape->scope_count + 1) * sizeof *paths);
-    for (size_t i = 0; paths && i < tape->scope_count; i++) {
+    p->scopes = rg_arena_take(&p->arena, tape->node_count * sizeof *p->scopes);
+    if (!paths || !p->scopes) return out_of_memory(c);
+    for (size_t i = 0; i < tape->scope_count; i++) {
         const char *path = tape->scopes[i].path ? tape->scopes[i].path : "";
         const size_t bytes = strlen(path) + 1;
-        char *copy = rg_arena_take(&c->program->arena, bytes);
-        if (!copy) return NULL;
+        char *copy = rg_arena_take(&p->arena, bytes);
+        if (!copy) return out_of_memory(c);
         paths[i] = memcpy(copy, path, bytes);
     }
-    return paths;
+    for (size_t i = 0; i < tape->node_count; i++) p->scopes[i] = paths[tape->nodes[i].scope];
+    return true;
 }
 
 /* Everything that the program keeps of the tape. */
@@ -163,12 +168,11 @@ static bool copy_trace(compilation *c)
     p->keys = rg_arena_take_zeroed(&p->arena, nodes * sizeof *p->keys);
     p->stores = rg_arena_take_zeroed(&p->arena, (c->tape->binding_count + 1) * sizeof *p->stores);
     c->constants = rg_arena_take_zeroed(&c->tape->scratch, nodes * sizeof *c->constants);
-    const char **scopes = copy_scopes(c);
-    if (!scopes || !p->inputs || !p->outputs || !p->parameters || !p->origins || !p->keys || !p->stores || !c->constants)
+    if (!p->inputs || !p->outputs || !p->parameters || !p->origins || !p->keys || !p->stores || !c->constants)
         return out_of_memory(c);
     for (size_t i = 0; i < nodes; i++) {
         const rg_node *node = &c->tape->nodes[i];
-        p->origins[i] = (origin){ node->op, node->site, scopes[node->scope] };
+        p->origins[i] = (origin){ node->op, node->site };
         if (node->op->kind == RG_LEAF && !copy_leaf(c, i)) return false;
         if (p->parameters[i].store) note_store(c, p->parameters[i].store);
     }
@@ -187,7 +191,7 @@ static bool build(compilation *c, int which)
     const rg_request request = { .first = 0, .end = (uint32_t)c->tape->node_count, .wanted = wanted,
                                  .wanted_count = (size_t)c->outputs, .sinks = c->sinks, .sink_count = c->sink_count,
                                  .accumulate = which == ACCUMULATE, .update = which == UPDATE ? &p->step.update : NULL,
-                                 .optimise = true, .accounts = true, .apart = true };
+                                 .optimise = true, .accounts = c->tape->profiles, .apart = true };
     if (!rg_plan_build(c->tape, &request, plan) || !rg_engine_reserve(&p->engine, plan)) return out_of_memory(c);
     p->has[which] = true;
     for (size_t k = 0; k < p->input_count; k++) p->input_region[which][k] = SIZE_MAX;
@@ -237,7 +241,7 @@ static bool compile(compilation *c)
     rg_program *p = c->program;
     const bool backward = !rg_is_null(c->loss);
     if (backward && !record_gradient(c)) return false;
-    if (!copy_trace(c)) return false;
+    if (!copy_trace(c) || (c->tape->profiles && !copy_scopes(c))) return false;
     const bool alone = p->store_count == 1 && p->stores[0].store == p->step.update.store;
     return build(c, WRITE) && (!backward || build(c, ACCUMULATE)) &&
            (!p->step.update.op || !alone || build(c, UPDATE)) && bind_outputs(c);
@@ -370,7 +374,7 @@ static void end(rg_program *p, const rg_plan *plan, bool updated)
 static void note_fault(rg_program *p, const rg_plan *plan, const rg_work *faulty)
 {
     char reason[RG_REASON_SIZE];
-    const origin nowhere = { NULL, NULL, "" }, *from = faulty->node == RG_NONE ? &nowhere : &p->origins[faulty->node];
+    const origin nowhere = { NULL, NULL }, *from = faulty->node == RG_NONE ? &nowhere : &p->origins[faulty->node];
     rg_fault_reason(faulty, *plan->fault, reason, sizeof reason);
     rg_error_set(&p->error, RG_E_INDEX, "%s%s%s: %s", rg_site_short(from->site), from->site ? ": " : "",
                  from->op ? from->op->name : "index", reason);
@@ -409,9 +413,10 @@ rg_status rg_program_run(rg_program *program)
 
 static void describe_step(const rg_program *p, const rg_account *account, rg_profile_step *step)
 {
-    const origin nowhere = { NULL, NULL, "" }, *from = account->node == RG_NONE ? &nowhere : &p->origins[account->node];
+    const bool somewhere = account->node != RG_NONE;
     *step = (rg_profile_step){ .ops = 1 + account->member_count, .backward = account->backward,
-                               .site = rg_site_short(from->site), .scope = from->scope, .operations = account->operations,
+                               .site = rg_site_short(somewhere ? p->origins[account->node].site : NULL),
+                               .scope = somewhere ? p->scopes[account->node] : "", .operations = account->operations,
                                .bytes_read = account->bytes_read, .bytes_written = account->bytes_written };
 }
 
@@ -437,14 +442,24 @@ static bool describe(rg_program *p, rg_stopwatch *watch, rg_profile *profile)
     return true;
 }
 
+static rg_status check_profile(rg_program *p, int repeats, const rg_profile *profile)
+{
+    p->error.status = RG_OK;
+    if (!profile) rg_error_set(&p->error, RG_E_NULL, "profile: nowhere to put it");
+    else if (repeats < 1) rg_error_set(&p->error, RG_E_ARGUMENT, "profile: repeats must be at least 1, not %d", repeats);
+    else if (!p->scopes)
+        rg_error_set(&p->error, RG_E_STATE, "profile: compiled from a tape without rg_tape_options.profiles");
+    return p->error.status;
+}
+
 rg_status rg_program_profile(rg_program *program, int repeats, rg_profile *profile)
 {
     if (profile) *profile = (rg_profile){ .count = 0 };
     if (!program) return RG_E_NULL;
     rg_program *p = program;
     rg_stopwatch watch = { .steps = 1 };
-    rg_status status = !profile ? RG_E_NULL : repeats < 1 ? RG_E_ARGUMENT : RG_OK;
-    if (status) return rg_error_set(&p->error, status, profile ? "profile: no repeats" : "profile: nowhere to put it"), status;
+    rg_status status = check_profile(p, repeats, profile);
+    if (status) return status;
     for (int which = 0; which < PLANS; which++)
         if (p->plans[which].step_count >= watch.steps) watch.steps = p->plans[which].step_count + 1;
     rg_arena_rewind(&p->profile);

@@ -210,7 +210,7 @@ static const rg_sample label_samples[] = {
     { .operands = 0 },
 };
 
-#define ROW_OP(name_, shape_, elements, counted, text)                                                                     \
+#define ROW_OP(name_, shape_, elements, counted, text)                                                             \
     const rg_op rg_op_##name_ = { .name = #name_, .doc = text, .arity = 1, .kind = RG_ITEMS, .shape = shape_,      \
                                   RG_KERNELS(name_), .items = row_items, .item_work = row_work,                    \
                                   .item_elements = elements, .operations = counted, .vjp = name_##_vjp,         \

@@ -14,7 +14,7 @@ typedef struct {
     int64_t started;
 } rg_stopwatch;
 
-/* For so many runs of so many steps (watch->steps; the rest is zeros). False when out of memory: to be freed also then. */
+/* For so many runs; watch->steps is set, all else is zeros. False when out of memory: it must be freed either way. */
 bool rg_stopwatch_make(rg_stopwatch *watch, int repeats);
 void rg_stopwatch_free(rg_stopwatch *watch);
 
