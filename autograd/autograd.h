@@ -332,6 +332,9 @@ RG_API rg_tensor rg_exp(rg_tensor x);                    /* e^x             vjp 
 RG_API rg_tensor rg_log(rg_tensor x);                    /* ln x            vjp  g / x */
 RG_API rg_tensor rg_sqrt(rg_tensor x);                   /* x^(1/2)         vjp  g / (2 y) */
 RG_API rg_tensor rg_square(rg_tensor x);                 /* x^2             vjp  2 g x */
+RG_API rg_tensor rg_sin(rg_tensor x);                    /* sin x           vjp  g cos x */
+RG_API rg_tensor rg_cos(rg_tensor x);                    /* cos x           vjp  -g sin x */
+RG_API rg_tensor rg_erf(rg_tensor x);                    /* erf x           vjp  g e^(-x^2) 2 / sqrt(pi) */
 RG_API rg_tensor rg_tanh(rg_tensor x);                   /* tanh x          vjp  g (1 - y^2) */
 RG_API rg_tensor rg_sigmoid(rg_tensor x);                /* 1 / (1 + e^-x)  vjp  g y (1 - y) */
 RG_API rg_tensor rg_relu(rg_tensor x);                   /* max(x, 0)       vjp  g where x > 0, else 0; 0 at 0 */

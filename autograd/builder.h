@@ -112,6 +112,8 @@ typedef struct {
 } rg_builder;
 
 /* Memory that lives as long as the build; NULL marks the build as failed. */
+void *rg_builder_room(rg_builder *b, size_t count, size_t size);
+/* The same, cleared. */
 void *rg_builder_take(rg_builder *b, size_t count, size_t size);
 /* Doubles a list in such memory when it is full. False when the build has failed. */
 bool rg_builder_grow(rg_builder *b, void **items, int count, int *capacity, size_t size);

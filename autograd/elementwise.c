@@ -9,12 +9,18 @@
 #include "elementary.h"
 #include "ops.h"
 #include "step.h"
+#include "trigonometric.h"
 
 #define EXP(x) _Generic((x), float: rg_exp_f32, double: rg_exp_f64)(x)
 #define LOG(x) _Generic((x), float: rg_log_f32, double: rg_log_f64)(x)
 #define TANH(x) _Generic((x), float: rg_tanh_f32, double: rg_tanh_f64)(x)
 #define SIGMOID(x) _Generic((x), float: rg_sigmoid_f32, double: rg_sigmoid_f64)(x)
 #define SOFTPLUS(x) _Generic((x), float: rg_softplus_f32, double: rg_softplus_f64)(x)
+#define ERF(x) _Generic((x), float: rg_erf_f32, double: rg_erf_f64)(x)
+#define SIN(x) _Generic((x), float: rg_sin_within_f32, double: rg_sin_within_f64)(x)
+#define COS(x) _Generic((x), float: rg_cos_within_f32, double: rg_cos_within_f64)(x)
+#define SIN_FINISH(y, n) _Generic((y), float *: rg_sin_finish_f32, double *: rg_sin_finish_f64)(y, n);
+#define COS_FINISH(y, n) _Generic((y), float *: rg_cos_finish_f32, double *: rg_cos_finish_f64)(y, n);
 #define SQRT(x) _Generic((x), float: sqrtf, double: sqrt)(x)
 #define POW(x, p) _Generic((x), float: powf, double: pow)(x, p)
 
@@ -31,9 +37,11 @@
 #define POINTERS_3(type) step->in[0], step->in[1], step->in[2]
 #define NO_NUMBER(type)
 #define NUMBER(type) const type p = (type)(*(const double *)step->attributes);
+#define NO_FINISH(y, n)
 
-/* The loop as a step, and the kernel that makes a step of the items of a call. */
-#define LOOP(name, type, suffix, target, operands, ATTRIBUTES, formula)                                            \
+/* The loop as a step, and the kernel that makes a step of the items of a call. FINISH is for what the loop leaves
+ * undone, as few elements as that may be. */
+#define LOOP(name, type, suffix, target, operands, ATTRIBUTES, formula, FINISH)                                    \
     target static const rg_step *name##_step_##suffix(const rg_step *step)                                         \
     {                                                                                                              \
         ATTRIBUTES(type)                                                                                           \
@@ -46,6 +54,7 @@
             READ_##operands(type)                                                                                  \
             y[i] = formula;                                                                                        \
         }                                                                                                          \
+        FINISH(y, n)                                                                                               \
         return RG_NEXT_STEP(step);                                                                                 \
     }                                                                                                              \
     static void name##_##suffix(const rg_call *call, int64_t begin, int64_t end)                                   \
@@ -60,28 +69,31 @@
     }
 
 /* One element: scalar programs are made of these. */
-#define ONE_ELEMENT(name, type, suffix, operands, ATTRIBUTES, formula)                                             \
+#define ONE_ELEMENT(name, type, suffix, operands, ATTRIBUTES, formula, FINISH)                                     \
     static const rg_step *name##_one_##suffix(const rg_step *step)                                                 \
     {                                                                                                              \
         enum { i = 0 };                                                                                            \
         ATTRIBUTES(type)                                                                                           \
         const type *const x[] = { POINTERS_##operands(type) };                                                     \
+        type *y = step->out;                                                                                       \
         (void)x;                                                                                                   \
         READ_##operands(type)                                                                                      \
-        *(type *)step->out = formula;                                                                              \
+        *y = formula;                                                                                              \
+        FINISH(y, 1)                                                                                               \
         return RG_NEXT_STEP(step);                                                                                 \
     }
 
 /* All the kernels of a row. */
-#define KERNELS(id, operands, ATTRIBUTES, formula)                                                                 \
-    LOOP(id, float, f32, RG_TARGET_PORTABLE, operands, ATTRIBUTES, formula)                                        \
-    LOOP(id, double, f64, RG_TARGET_PORTABLE, operands, ATTRIBUTES, formula)                                       \
-    LOOP(id, float, f32_avx2, RG_TARGET_AVX2, operands, ATTRIBUTES, formula)                                       \
-    LOOP(id, double, f64_avx2, RG_TARGET_AVX2, operands, ATTRIBUTES, formula)                                      \
-    LOOP(id, float, f32_avx512, RG_TARGET_AVX512, operands, ATTRIBUTES, formula)                                   \
-    LOOP(id, double, f64_avx512, RG_TARGET_AVX512, operands, ATTRIBUTES, formula)                                  \
-    ONE_ELEMENT(id, float, f32, operands, ATTRIBUTES, formula)                                                     \
-    ONE_ELEMENT(id, double, f64, operands, ATTRIBUTES, formula)                                                    \
+#define KERNELS(id, operands, ATTRIBUTES, formula) KERNELS_FINISHED(id, operands, ATTRIBUTES, formula, NO_FINISH)
+#define KERNELS_FINISHED(id, operands, ATTRIBUTES, formula, FINISH)                                                \
+    LOOP(id, float, f32, RG_TARGET_PORTABLE, operands, ATTRIBUTES, formula, FINISH)                                \
+    LOOP(id, double, f64, RG_TARGET_PORTABLE, operands, ATTRIBUTES, formula, FINISH)                               \
+    LOOP(id, float, f32_avx2, RG_TARGET_AVX2, operands, ATTRIBUTES, formula, FINISH)                               \
+    LOOP(id, double, f64_avx2, RG_TARGET_AVX2, operands, ATTRIBUTES, formula, FINISH)                              \
+    LOOP(id, float, f32_avx512, RG_TARGET_AVX512, operands, ATTRIBUTES, formula, FINISH)                           \
+    LOOP(id, double, f64_avx512, RG_TARGET_AVX512, operands, ATTRIBUTES, formula, FINISH)                          \
+    ONE_ELEMENT(id, float, f32, operands, ATTRIBUTES, formula, FINISH)                                             \
+    ONE_ELEMENT(id, double, f64, operands, ATTRIBUTES, formula, FINISH)                                            \
     static const rg_op_steps id##_steps = {                                                                        \
         .one = { id##_one_f32, id##_one_f64 },                                                                     \
         .many = { { id##_step_f32, id##_step_f32_avx2, id##_step_f32_avx512 },                                     \
@@ -135,7 +147,9 @@
     };
 
 #define UNARY(id, formula, derivative, low_1, high_1, low_2, high_2, text)                                         \
-    KERNELS(id, 1, NO_NUMBER, formula)                                                                          \
+    UNARY_FINISHED(id, formula, NO_FINISH, derivative, low_1, high_1, low_2, high_2, text)
+#define UNARY_FINISHED(id, formula, FINISH, derivative, low_1, high_1, low_2, high_2, text)                        \
+    KERNELS_FINISHED(id, 1, NO_NUMBER, formula, FINISH)                                                            \
     DERIVATIVE(id, derivative)                                                                                     \
     SAMPLES_1(id, NULL, low_1, high_1, low_2, high_2, END)                                                         \
     const rg_op rg_op_##id = { .name = #id, .doc = text, .arity = 1, .shape = rg_shape_same,                       \
@@ -205,6 +219,7 @@
     }
 
 #define NOTHING ((rg_tensor){ 0 })
+#define TWO_OVER_ROOT_PI 1.1283791670955125739
 
 static void describe_number(const void *attributes, char *text, size_t size)
 {
@@ -243,13 +258,18 @@ UNARY(exp, EXP(a), rg_mul(g, y), -2, 2, -5, 1, "e^x")
 UNARY(log, LOG(a), rg_div(g, in[0]), 0.5, 4, 0.1, 1, "natural logarithm")
 UNARY(sqrt, SQRT(a), rg_div(g, rg_scale(y, 2)), 0.5, 4, 0.2, 1, "square root")
 UNARY(square, a * a, rg_mul(g, rg_scale(in[0], 2)), -2, 2, 1, 3, "x^2")
+UNARY_FINISHED(sin, SIN(a), SIN_FINISH, rg_mul(g, rg_cos(in[0])), -2, 2, 4, 8, "sine")
+UNARY_FINISHED(cos, COS(a), COS_FINISH, rg_neg(rg_mul(g, rg_sin(in[0]))), -2, 2, 4, 8, "cosine")
+UNARY(erf, ERF(a), rg_mul(g, rg_scale(rg_exp(rg_neg(rg_square(in[0]))), TWO_OVER_ROOT_PI)), -2, 2, -0.5, 0.5,
+      "error function")
 UNARY(tanh, TANH(a), rg_mul(g, rg_one_minus(rg_square(y))), -2, 2, -0.5, 0.5, "hyperbolic tangent")
 UNARY(sigmoid, SIGMOID(a), rg_mul(g, rg_mul(y, rg_one_minus(y))), -2, 2, -4, 4, "1 / (1 + e^-x)")
 UNARY(softplus, SOFTPLUS(a), rg_mul(g, rg_sigmoid(in[0])), -2, 2, -4, 4, "ln(1 + e^x)")
 UNARY(one_minus, 1 - a, rg_neg(g), -2, 2, -2, 2, "1 - x")
 
-/* NaN passes through both the function and its adjoint: neither comparison may swallow it. */
-UNARY(relu, a > 0 ? a : a != a ? a : 0, rg_gate(g, in[0]), -2, 2, -2, -0.1, "max(x, 0); slope 0 at 0")
+/* NaN passes through both the function and its adjoint: neither comparison may swallow it. The result has the sign that
+ * the adjoint asks for, and the next layer keeps it anyway; the operand need not be kept. */
+UNARY(relu, a > 0 ? a : a != a ? a : 0, rg_gate(g, y), -2, 2, -2, -0.1, "max(x, 0); slope 0 at 0")
 BINARY(gate, b > 0 ? a : b != b ? b : 0, rg_gate(g, in[1]), NOTHING, 2, -2, 2, -2, 2,
        "a where b > 0, else 0: the adjoint of relu")
 

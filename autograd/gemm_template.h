@@ -82,6 +82,50 @@ static TARGET inline __attribute__((always_inline)) void NAME(tile)(const int ro
     }
 }
 
+/* A row of tiles, side by side, over a depth of one block or less: what comes before and after a tile would take longer
+ * than the tile, and the result is written as it lies in memory. `count` vectors, a multiple of those of a tile. */
+static TARGET inline __attribute__((always_inline)) void NAME(sweep)(const int rows, int64_t count, int64_t depth,
+                                                                     NAME(table) multiplier, NAME(table) panel, REAL *to,
+                                                                     int64_t stride)
+{
+    const bool add = false;
+    for (const REAL *const end = to + count * LANES; to < end; to += WIDTH, panel.data += WIDTH) {
+        const REAL *s = multiplier.data, *p = panel.data;
+        NAME(vector) sum[8][8], strip[8];
+        REPEAT(rows, CLEAR_ROW, VECTORS);
+        TWICE for (int64_t at = 0; at < depth; at++, s += multiplier.along, p += panel.along) {
+            REPEAT_VECTORS(VECTORS, READ, p);
+            REPEAT(rows, MULTIPLY_ROW, VECTORS);
+        }
+        REPEAT(rows, PUT_ROW, VECTORS);
+    }
+}
+
+typedef void NAME(sweep_kernel)(int64_t count, int64_t depth, NAME(table) multiplier, NAME(table) panel, REAL *to, int64_t stride);
+
+#define SWEEP(rows)                                                                                                \
+    static TARGET void NAME(sweep_##rows)(int64_t count, int64_t depth, NAME(table) multiplier, NAME(table) panel, \
+                                          REAL *to, int64_t stride)                                                \
+    {                                                                                                              \
+        NAME(sweep)(rows, count, depth, multiplier, panel, to, stride);                                            \
+    }
+SWEEP(1) SWEEP(2) SWEEP(3) SWEEP(4)
+#if ROWS > 4
+SWEEP(5) SWEEP(6)
+#endif
+#if ROWS > 6
+SWEEP(7) SWEEP(8)
+#endif
+static NAME(sweep_kernel) *const NAME(sweeps)[ROWS] = {
+    NAME(sweep_1), NAME(sweep_2), NAME(sweep_3), NAME(sweep_4),
+#if ROWS > 4
+    NAME(sweep_5), NAME(sweep_6),
+#endif
+#if ROWS > 6
+    NAME(sweep_7), NAME(sweep_8),
+#endif
+};
+
 #undef CLEAR
 #undef CLEAR_ROW
 #undef READ
@@ -263,19 +307,44 @@ static TARGET void NAME(product)(int64_t rows, int64_t width, int64_t k, NAME(ta
         }
 }
 
+/* The same, row of tiles by row of tiles, where all panels can be read as they lie. */
+static TARGET void NAME(shallow_product)(int64_t rows, int64_t width, int64_t k, NAME(table) multiplier, NAME(table) panels,
+                                         NAME(result) c)
+{
+    const int64_t whole = width / WIDTH * WIDTH;
+    for (int64_t i = 0, count; i < rows; i += count) {
+        count = NAME(tile_height)(rows - i);
+        NAME(sweeps)[count - 1](whole / LANES, k, NAME(part)(multiplier, i, 0), panels, c.data + i * c.across, c.across);
+    }
+    if (whole < width)
+        NAME(product)(rows, width - whole, k, multiplier, NAME(part)(panels, whole, 0),
+                      (NAME(result)){ c.data + whole, c.across, 1 });
+}
+
 /* ---- k = 1 --------------------------------------------------------------------------------------------------------- */
 
-/* Adding zero makes of a product what a chain from zero would: -0 becomes 0. */
-static TARGET void NAME(outer_product)(int64_t m, int64_t n, NAME(table) a, NAME(table) b, REAL *c, int64_t c_stride)
+/* Some rows at a time, so that b is read once for them. Adding zero makes of a product what a chain from zero would: -0
+ * becomes 0. */
+static TARGET inline __attribute__((always_inline)) void NAME(outer_rows)(const int rows, int64_t n, const REAL *a,
+                                                                          int64_t across, NAME(table) b, REAL *c, int64_t c_stride)
 {
     const NAME(vector) zero = { 0 };
-    for (int64_t i = 0; i < m; i++, c += c_stride) {
-        const REAL factor = a.data[i * a.across];
-        const NAME(vector) spread = SPREAD(factor);
-        int64_t j = 0;
-        for (; b.across == 1 && j + LANES <= n; j += LANES) STORE(c + j, spread * LOAD(b.data + j) + zero);
-        for (; j < n; j++) c[j] = factor * b.data[j * b.across] + (REAL)0;
+    NAME(vector) spread[4];
+    int64_t j = 0;
+    UNROLLED for (int i = 0; i < rows; i++) spread[i] = SPREAD(a[i * across]);
+    for (; b.across == 1 && j + LANES <= n; j += LANES) {
+        const NAME(vector) part = LOAD(b.data + j);
+        UNROLLED for (int i = 0; i < rows; i++) STORE(c + i * c_stride + j, FMA(spread[i], part, zero));
     }
+    for (; j < n; j++)
+        for (int i = 0; i < rows; i++) c[i * c_stride + j] = a[i * across] * b.data[j * b.across] + (REAL)0;
+}
+
+static TARGET void NAME(outer_product)(int64_t m, int64_t n, NAME(table) a, NAME(table) b, REAL *c, int64_t c_stride)
+{
+    int64_t i = 0;
+    for (; i + 4 <= m; i += 4) NAME(outer_rows)(4, n, a.data + i * a.across, a.across, b, c + i * c_stride, c_stride);
+    for (; i < m; i++) NAME(outer_rows)(1, n, a.data + i * a.across, a.across, b, c + i * c_stride, c_stride);
 }
 
 /* ---- One row whose panel's vectors can be read where they are ------------------------------------------------------- */
@@ -328,7 +397,9 @@ static TARGET void NAME(broad_row)(int64_t width, int64_t k, NAME(table) multipl
 static TARGET void NAME(multiply)(int64_t m, int64_t n, int64_t k, rg_matrix a, rg_matrix b, void *c, int64_t c_stride)
 {
     const NAME(table) left = { a.data, a.row_stride, a.column_stride }, right = { b.data, b.column_stride, b.row_stride };
-    const bool swap = n == 1 || (m > 1 && right.across != 1 && (m < n || (m == n && m <= SWAP_MOST) || left.across == 1));
+    /* The panel is to be the one that lies right for it, or else the one that is cheaper to copy. */
+    const bool turned = m > 1 && right.across != 1 && (m < n || (m == n && m <= SWAP_MOST) || left.across == 1);
+    const bool swap = n == 1 || turned || (n < LANES && m >= LANES && left.across == 1);
     if (m == 0 || n == 0) return;
     if (m == 1 && right.across == 1 && n >= LANES && k > 1) {
         (n > 64 * LANES ? NAME(broad_row) : NAME(narrow_row))(n, k, left, right, c);
@@ -338,6 +409,8 @@ static TARGET void NAME(multiply)(int64_t m, int64_t n, int64_t k, rg_matrix a, 
         for (int64_t i = 0; i < m; i++) memset((REAL *)c + i * c_stride, 0, (size_t)n * sizeof(REAL));
     else if (k == 1) NAME(outer_product)(m, n, left, right, c, c_stride);
     else if (swap) NAME(product)(n, m, k, right, left, (NAME(result)){ c, 1, c_stride });
+    else if (k <= SHALLOW && right.across == 1 && n >= WIDTH)
+        NAME(shallow_product)(m, n, k, left, right, (NAME(result)){ c, c_stride, 1 });
     else NAME(product)(m, n, k, left, right, (NAME(result)){ c, c_stride, 1 });
 }
 
@@ -431,7 +504,7 @@ static TARGET const rg_step *NAME(outer_step)(const rg_step *step)
     const int64_t m = s->m, n = s->n, stride = s->a.row_stride;
     for (int64_t j = 0; j < n; j += LANES) {
         const NAME(vector) part = LOAD(b + j);
-        for (int64_t i = 0; i < m; i++) STORE(c + i * n + j, SPREAD(a[i * stride]) * part + zero);
+        for (int64_t i = 0; i < m; i++) STORE(c + i * n + j, FMA(SPREAD(a[i * stride]), part, zero));
     }
     return RG_NEXT_STEP(step);
 }
@@ -495,4 +568,5 @@ static rg_step_kernel *NAME(step_for)(const rg_gemm_shape *s)
 #undef SPREAD
 #undef TILE
 #undef TILES
+#undef SWEEP
 #undef ROW_OF_TILES

@@ -118,7 +118,7 @@ static rg_placement laid_out(rg_builder *b, const rg_placement *in, const rg_lay
     for (size_t i = 0; i < b->copy_count && i < RG_SMALL_COPIES; i++)
         if (same_placement(&b->copies[i].from, &spread)) return b->copies[i].copy;
     rg_small_copy *entry = &b->copies[b->copy_count++ % RG_SMALL_COPIES];
-    rg_placement *from = rg_builder_take(b, 1, sizeof *from);
+    rg_placement *from = rg_builder_room(b, 1, sizeof *from);
     if (!from) return spread;
     *from = entry->from = entry->copy = spread;
     rg_layout_contiguous(&entry->copy.layout);
@@ -130,7 +130,7 @@ static rg_placement laid_out(rg_builder *b, const rg_placement *in, const rg_lay
 static uint32_t small_step(rg_builder *b, const rg_op *op, const void *attributes, int n, const rg_placement *in,
                            const rg_layout *out, uint32_t node)
 {
-    rg_placement *operands = rg_builder_take(b, (size_t)n + 1, sizeof *operands);
+    rg_placement *operands = rg_builder_room(b, (size_t)n + 1, sizeof *operands);
     for (int k = 0; k < n && !b->failed; k++)
         operands[k] = op->uniform >> k & 1u ? in[k] : laid_out(b, &in[k], out, node);
     return b->failed ? RG_NONE : rg_builder_kernel(b, op, attributes, n, operands, out, node);
@@ -203,7 +203,7 @@ uint32_t rg_builder_fold(rg_builder *b, const rg_op_fold *fold, const rg_placeme
     int64_t step = step_to_join(b, &read, 1, layout, count);
     /* A kernel's chunks are not whole blocks. */
     if (step != RG_BEFORE && (b->drafts[step].op || b->drafts[step].group->folds == RG_GROUP_FOLDS)) step = RG_BEFORE;
-    rg_placement *blocks = rg_builder_take(b, 1, sizeof *blocks);
+    rg_placement *blocks = rg_builder_room(b, 1, sizeof *blocks);
     const uint32_t value = b->failed ? RG_NONE : add_member(b, step, fold->blocks, NULL, 1, &read, layout, true, node);
     if (b->failed) return RG_NONE;
     *blocks = (rg_placement){ .value = value, .layout = { .dtype = layout->dtype, .shape = RG_SHAPE((count + RG_LANE_BLOCK - 1) / RG_LANE_BLOCK) } };

@@ -7,9 +7,9 @@
 
 #define RG_OPS(X)                                                                                                  \
     /* elementwise */                                                                                              \
-    X(add) X(sub) X(mul) X(div) X(neg) X(exp) X(log) X(sqrt) X(square) X(tanh) X(sigmoid) X(relu) X(softplus)      \
-    X(power) X(maximum) X(minimum) X(scale) X(shift) X(one_minus) X(greater) X(equal) X(where) X(full) X(dropout)  \
-    X(gate) X(share) X(logistic_loss)                                                                                               \
+    X(add) X(sub) X(mul) X(div) X(neg) X(exp) X(log) X(sqrt) X(square) X(sin) X(cos) X(erf) X(tanh) X(sigmoid)     \
+    X(relu) X(softplus) X(power) X(maximum) X(minimum) X(scale) X(shift) X(one_minus) X(greater) X(equal) X(where) \
+    X(full) X(dropout) X(gate) X(share) X(logistic_loss)                                                           \
     /* reductions and rows */                                                                                      \
     X(sum) X(max) X(logsumexp) X(softmax) X(log_softmax) X(cross_entropy_rows)                                     \
     /* products */                                                                                                 \

@@ -8,11 +8,18 @@
 
 /* ---- Memory of the build ------------------------------------------------------------------------------------ */
 
-void *rg_builder_take(rg_builder *b, size_t count, size_t size)
+void *rg_builder_room(rg_builder *b, size_t count, size_t size)
 {
     size_t bytes;
-    void *memory = rg_size_mul(count, size, &bytes) ? rg_arena_take_zeroed(b->scratch, bytes) : NULL;
+    void *memory = rg_size_mul(count, size, &bytes) ? rg_arena_take(b->scratch, bytes) : NULL;
     if (!memory) b->failed = true;
+    return memory;
+}
+
+void *rg_builder_take(rg_builder *b, size_t count, size_t size)
+{
+    void *memory = rg_builder_room(b, count, size);
+    if (memory) memset(memory, 0, count * size);
     return memory;
 }
 
@@ -33,7 +40,7 @@ static bool grow_list(rg_builder *b, void **items, size_t count, size_t *capacit
 {
     if (count < *capacity) return true;
     size_t larger = *capacity ? 2 * *capacity : 32;
-    void *grown = rg_builder_take(b, larger, size);
+    void *grown = rg_builder_room(b, larger, size);
     if (!grown) return false;
     if (count) memcpy(grown, *items, count * size);
     *items = grown;
@@ -213,7 +220,7 @@ uint32_t rg_builder_kernel(rg_builder *b, const rg_op *op, const void *attribute
     for (int k = 0; k < n; k++) rg_builder_use(b, in[k].value, step);
     draft->value = rg_builder_value(b, RG_IN_WORKSPACE, 0, layout_bytes(out), step, -1);
 
-    rg_layout *layouts = rg_builder_take(b, (size_t)n + 1, sizeof *layouts);
+    rg_layout *layouts = rg_builder_room(b, (size_t)n + 1, sizeof *layouts);
     if (!layouts) return RG_NONE;
     layouts[0] = *out;
     for (int k = 0; k < n; k++) layouts[1 + k] = in[k].layout;
@@ -231,7 +238,7 @@ uint32_t rg_builder_kernel(rg_builder *b, const rg_op *op, const void *attribute
 static void make_contiguous(rg_builder *b, rg_placement *placement, uint32_t node)
 {
     if (rg_layout_is_contiguous(&placement->layout)) return;
-    rg_placement *in = rg_builder_take(b, 1, sizeof *in);
+    rg_placement *in = rg_builder_room(b, 1, sizeof *in);
     if (!in) return;
     *in = *placement;
     rg_layout_contiguous(&placement->layout);
@@ -315,7 +322,7 @@ static void place_computed(rg_builder *b, uint32_t i, const rg_node *node)
         b->placements[i] = *placement_of(b, same);
         return;
     }
-    rg_placement *in = rg_builder_take(b, (size_t)n + 1, sizeof *in), *placement = &b->placements[i];
+    rg_placement *in = rg_builder_room(b, (size_t)n + 1, sizeof *in), *placement = &b->placements[i];
     const void *attributes = keep_attributes(b, op, node->attributes);
     if (b->failed) return;
     if (n == 1 && is_fold(b, op, &placement_of(b, rg_edges(b->tape, node)[0])->layout, attributes)) {
@@ -359,7 +366,7 @@ static void put(rg_builder *b, uint32_t node, rg_place place, uint32_t index)
     rg_placement from = *placement_of(b, node);
     if (b->failed) return;
     if (!can_move(b, &from)) {
-        rg_placement *in = rg_builder_take(b, 1, sizeof *in);
+        rg_placement *in = rg_builder_room(b, 1, sizeof *in);
         if (!in) return;
         *in = from;
         rg_layout_contiguous(&from.layout);
@@ -619,7 +626,7 @@ static bool finish(rg_builder *b)
     rg_arena *arena = &plan->arena;
     size_t pointer_count = 0;
     for (size_t i = 0; i < b->draft_count; i++) pointer_count += count_pointers(&b->drafts[i]);
-    b->arguments = rg_builder_take(b, pointer_count, sizeof *b->arguments);
+    b->arguments = rg_builder_room(b, pointer_count, sizeof *b->arguments);
     void **pointers = rg_arena_take_zeroed(arena, pointer_count * sizeof *pointers);
     plan->outputs = rg_arena_take(arena, plan->output_count * sizeof *plan->outputs);
     plan->fault = rg_arena_take(arena, sizeof *plan->fault);
@@ -639,9 +646,9 @@ bool rg_plan_build(rg_tape *tape, const rg_request *request, rg_plan *plan)
     const size_t places = b.count + tape->external_count;
     b.needed = rg_builder_take(&b, b.count, sizeof *b.needed);
     b.same_as = rg_builder_take(&b, b.count, sizeof *b.same_as);
-    b.placements = rg_builder_take(&b, places, sizeof *b.placements);
-    b.output_of = rg_builder_take(&b, b.count, sizeof *b.output_of);
-    b.source_of = rg_builder_take(&b, places, sizeof *b.source_of);
+    b.placements = rg_builder_room(&b, places, sizeof *b.placements);
+    b.output_of = rg_builder_room(&b, b.count, sizeof *b.output_of);
+    b.source_of = rg_builder_room(&b, places, sizeof *b.source_of);
     plan->sources = rg_arena_take(&plan->arena, places * sizeof *plan->sources);
     plan->sinks = rg_arena_take(&plan->arena, request->sink_count * sizeof *plan->sinks);
     if (b.failed || !plan->sources || !plan->sinks) return false;

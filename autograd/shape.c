@@ -113,6 +113,19 @@ static void gather_run(const char *from, int64_t stride, int64_t count, size_t i
     }
 }
 
+/* The same row over and over: what is there already is doubled. */
+static void repeat_row(const char *row, int64_t width, int64_t begin, int64_t count, size_t item, char *out)
+{
+    const int64_t at = begin % width, first = width - at < count ? width - at : count;
+    int64_t done = width < count ? width : count;
+    memcpy(out, row + (size_t)at * item, (size_t)first * item);
+    if (done > first) memcpy(out + (size_t)first * item, row, (size_t)(done - first) * item);
+    for (int64_t more; done < count; done += more) {
+        more = done < count - done ? done : count - done;
+        memcpy(out + (size_t)done * item, out, (size_t)more * item);
+    }
+}
+
 void rg_layout_gather(const rg_layout *layout, const void *data, int64_t begin, int64_t count, void *out)
 {
     const size_t item = rg_dtype_size(layout->dtype);
@@ -120,6 +133,10 @@ void rg_layout_gather(const rg_layout *layout, const void *data, int64_t begin, 
     const int last = layout->shape.rank - 1;
     if (last < 0) {
         if (count > 0) memcpy(out, data, item);
+        return;
+    }
+    if (last == 1 && stride[0] == 0 && stride[1] == 1) {
+        repeat_row(data, size[1], begin, count, item, out);
         return;
     }
     int64_t position[RG_MAX_RANK], offset = 0, rest = begin;

@@ -30,6 +30,9 @@ RG_API rg_tensor rg_exp_at(const char *site, rg_tensor x);
 RG_API rg_tensor rg_log_at(const char *site, rg_tensor x);
 RG_API rg_tensor rg_sqrt_at(const char *site, rg_tensor x);
 RG_API rg_tensor rg_square_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_sin_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_cos_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_erf_at(const char *site, rg_tensor x);
 RG_API rg_tensor rg_tanh_at(const char *site, rg_tensor x);
 RG_API rg_tensor rg_sigmoid_at(const char *site, rg_tensor x);
 RG_API rg_tensor rg_relu_at(const char *site, rg_tensor x);
@@ -99,6 +102,9 @@ RG_API rg_tensor rg_apply_at(const char *site, const rg_op *op, const void *attr
 #define rg_log(...) rg_log_at(RG_SITE, __VA_ARGS__)
 #define rg_sqrt(...) rg_sqrt_at(RG_SITE, __VA_ARGS__)
 #define rg_square(...) rg_square_at(RG_SITE, __VA_ARGS__)
+#define rg_sin(...) rg_sin_at(RG_SITE, __VA_ARGS__)
+#define rg_cos(...) rg_cos_at(RG_SITE, __VA_ARGS__)
+#define rg_erf(...) rg_erf_at(RG_SITE, __VA_ARGS__)
 #define rg_tanh(...) rg_tanh_at(RG_SITE, __VA_ARGS__)
 #define rg_sigmoid(...) rg_sigmoid_at(RG_SITE, __VA_ARGS__)
 #define rg_relu(...) rg_relu_at(RG_SITE, __VA_ARGS__)

@@ -103,7 +103,7 @@ static uint32_t dying_operand(const rg_builder *b, const rg_draft *draft, int64_
 static bool list_deaths(rg_builder *b, uint32_t **head, uint32_t **next)
 {
     *head = rg_builder_take(b, b->draft_count + 1, sizeof **head);
-    *next = rg_builder_take(b, b->value_count + 1, sizeof **next);
+    *next = rg_builder_room(b, b->value_count + 1, sizeof **next);
     if (b->failed) return false;
     for (size_t step = 0; step < b->draft_count; step++) (*head)[step] = RG_NONE;
     for (size_t i = b->value_count; i-- > 0;) {

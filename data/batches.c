@@ -36,7 +36,8 @@ rg_status rg_data_batches_new(rg_data_batches *batches, const rg_data_set *set, 
     if (!batches) return rg_data_fail(error, RG_E_NULL, "batches: no place for the iterator");
     *batches = (rg_data_batches){ 0 };
     if (!set) return rg_data_fail(error, RG_E_NULL, "batches: no data set");
-    if (set->count < 1 || !set->features) return rg_data_fail(error, RG_E_ARGUMENT, "batches: the data set is empty");
+    if (set->count < 1 || !rg_data_has_examples(set))
+        return rg_data_fail(error, RG_E_ARGUMENT, "batches: the data set is empty");
     if (options.size < 1)
         return rg_data_fail(error, RG_E_ARGUMENT, "batches: a batch of %lld examples", (long long)options.size);
 

@@ -42,13 +42,18 @@ extern "C" {
 /* ---- Data sets ------------------------------------------------------------------------------------ */
 
 /* n examples. A plain value that owns its arrays: read and change them freely, copy the struct to move
- * it, and call rg_data_free once. A loaded set has at least one example and one feature. */
+ * it, and call rg_data_free once. A loaded set has at least one example and one feature.
+ *
+ * Images stay the bytes of their file, a quarter of what they would be as f32: then `features` is NULL, and
+ * batches bring byte / 255 as numbers of dtype. To read the features of all examples as one array, make
+ * them first: rg_data_make_features. */
 typedef struct {
     int64_t count;              /* n */
     int64_t width;              /* features of one example: 784 for images of 28 x 28 */
     rg_shape shape;             /* of all features: [n, 28, 28] for images, [n, width] for tables */
     rg_dtype dtype;             /* of features and targets: RG_F32 or RG_F64 */
-    void *features;             /* [shape], row-major */
+    void *features;             /* [shape] of dtype, row-major; NULL while there are bytes instead */
+    unsigned char *bytes;       /* [shape], row-major: features times 255; NULL unless of images */
     int32_t *labels;            /* [n], each in [0, classes), for classification; else NULL */
     void *targets;              /* [n] of dtype, for regression; else NULL */
     int32_t classes;            /* 0 unless for classification */
@@ -56,11 +61,15 @@ typedef struct {
     const char **class_names;   /* [classes], or NULL where a class is called by its number; one block */
 } rg_data_set;
 
+/* Makes the features of a set that keeps bytes, byte / 255 in its dtype, and frees the bytes. Does nothing to
+ * a set that has features. */
+RG_API rg_status rg_data_make_features(rg_data_set *set, rg_error *error);
+
 /* Frees what the set owns and makes it all zeros. NULL and a set of zeros are allowed. */
 RG_API void rg_data_free(rg_data_set *set);
 
 /* Copies the examples rows[0], ..., rows[count - 1], in that order and with repetition if you like, to a
- * new set with the same classes and names.
+ * new set with the same classes and names. Bytes stay bytes.
  * errors  RG_E_ARGUMENT count < 1, RG_E_INDEX a row outside [0, n). */
 RG_API rg_status rg_data_select(const rg_data_set *set, const int64_t *rows, int64_t count, rg_data_set *out,
                                 rg_error *error);
@@ -71,8 +80,9 @@ typedef struct {
     bool stratified;      /* take this fraction of every class by itself (needs labels) */
 } rg_data_split_options;
 
-/* Copies each example to one of two new sets, at random; inside each they keep their order. The test set
- * gets round(test_fraction n) examples; stratified, that many of each class, n being the class's count.
+/* Copies each example to one of two new sets, at random; inside each they keep their order, and bytes stay
+ * bytes. The test set gets round(test_fraction n) examples; stratified, that many of each class, n being
+ * the class's count.
  * errors  RG_E_ARGUMENT fraction out of range, one side would be empty, stratified without labels. */
 RG_API rg_status rg_data_split(const rg_data_set *set, rg_data_split_options options, rg_data_set *train,
                                rg_data_set *test, rg_error *error);
@@ -84,8 +94,9 @@ typedef struct {
     int32_t classes; /* how many there are; 0: the largest label + 1 */
 } rg_data_idx_options;
 
-/* Images [n, ...] and their labels [n], both of unsigned bytes; features are byte / 255, in [0, 1]. The
- * labels' path may be NULL, for images without. Whether a file is compressed is told by its content.
+/* Images [n, ...] and their labels [n], both of unsigned bytes. The set keeps the images' bytes, which are read
+ * or decompressed straight into their place; features are byte / 255, in [0, 1]. The labels' path may be NULL,
+ * for images without. Whether a file is compressed is told by its content.
  * errors  RG_E_FORMAT not IDX, other than unsigned bytes, a rank that does not fit, an empty dimension,
  *         too few or too many bytes, damaged compression, counts that differ, a label >= classes.
  *         RG_E_ARGUMENT classes < 0.                         [LeCun, "The MNIST database", file formats] */
@@ -166,7 +177,8 @@ typedef struct {
  * errors  RG_E_ARGUMENT a sum that is not finite. */
 RG_API rg_status rg_data_standardiser_fit(rg_data_standardiser *standardiser, const rg_data_set *set,
                                           rg_error *error);
-/* Changes the set's features in place. errors RG_E_SHAPE another number of features. */
+/* Changes the set's features in place; makes them first where it keeps bytes.
+ * errors  RG_E_SHAPE another number of features. */
 RG_API rg_status rg_data_standardiser_apply(const rg_data_standardiser *standardiser, rg_data_set *set,
                                             rg_error *error);
 RG_API void rg_data_standardiser_free(rg_data_standardiser *standardiser);
@@ -183,7 +195,8 @@ typedef struct {
     bool in_order; /* as the set has them, unshuffled */
 } rg_data_batch_options;
 
-/* Some examples, copied together. Good until the next call that uses the same iterator. */
+/* Some examples, copied together; features are numbers even where the set keeps bytes. Good until the next
+ * call that uses the same iterator. */
 typedef struct {
     int64_t count;         /* examples in this batch */
     rg_shape shape;        /* [count, ...] like the set's */

@@ -24,6 +24,7 @@ typedef struct {
     size_t available;
     bool gzip;
     bool between;              /* of gzip: at the end of a member, where the file may end */
+    int64_t stored, used;      /* bytes stored, -1 if not known, and how many of them have been decompressed */
     int64_t most;              /* no more bytes than this can come out; INT64_MAX: not known */
     z_stream inflater;
     unsigned char buffer[16384];
@@ -46,15 +47,23 @@ rg_status rg_data_source_read_all(rg_data_source *source, int64_t limit, unsigne
 
 /* Room for count elements of a size; NULL when that does not fit in memory. Never NULL for count 0. */
 void *rg_data_allocate(int64_t count, size_t size);
+/* Whether there is something to read features from. */
+bool rg_data_has_examples(const rg_data_set *set);
 /* *out: a set with room for the features of this shape, and nothing else. */
 rg_status rg_data_set_new(rg_data_set *out, rg_shape shape, rg_dtype dtype, rg_error *error);
-/* Copies examples, their labels and targets (those the set has) to arrays with room for them. */
+/* Copies examples to arrays with room for them: features as numbers, unless that is NULL, and the labels and targets
+ * if the set has them. */
 void rg_data_copy_rows(const rg_data_set *set, const int64_t *rows, int64_t count, void *features, int32_t *labels,
                        void *targets);
 /* A copy of the names in one block; NULL when out of memory. */
 const char **rg_data_copy_names(const char *const *names, int64_t count);
 /* RG_NO_DTYPE becomes RG_F32; RG_E_DTYPE for what is not a float dtype. */
 rg_status rg_data_choose_dtype(rg_dtype *dtype, rg_error *error);
+
+/* ---- bytes.c -------------------------------------------------------------------------------------- */
+
+/* Writes the features of examples of a set that keeps bytes. */
+void rg_data_convert_rows(const rg_data_set *set, const int64_t *rows, int64_t count, void *features);
 
 /* ---- idx.c and csv.c: the loaders behind the public ones ------------------------------------------ */
 

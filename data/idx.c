@@ -77,22 +77,6 @@ static rg_status read_array(rg_data_source *source, int least_rank, int most_ran
     return status;
 }
 
-/* byte / 255, in a table because there are only 256 of them. */
-static void scale(const unsigned char *bytes, rg_data_set *out)
-{
-    float single[256];
-    double exact[256];
-    for (int i = 0; i < 256; i++) {
-        exact[i] = i / 255.0;
-        single[i] = (float)i / 255.0f;
-    }
-    int64_t elements = out->count * out->width;
-    if (out->dtype == RG_F32)
-        for (int64_t i = 0; i < elements; i++) ((float *)out->features)[i] = single[bytes[i]];
-    else
-        for (int64_t i = 0; i < elements; i++) ((double *)out->features)[i] = exact[bytes[i]];
-}
-
 static rg_status read_labels(rg_data_source *source, int32_t classes, rg_data_set *out, rg_error *error)
 {
     rg_shape shape;
@@ -126,10 +110,9 @@ rg_status rg_data_read_idx(rg_data_source *images, rg_data_source *labels, rg_da
     rg_status status = rg_data_choose_dtype(&options.dtype, error);
     if (status == RG_OK) status = read_array(images, 2, RG_MAX_RANK, &shape, &bytes, error);
     if (status != RG_OK) return status;
-    status = rg_data_set_new(out, shape, options.dtype, error);
-    if (status == RG_OK) scale(bytes, out);
-    free(bytes);
-    if (status == RG_OK && labels) status = read_labels(labels, options.classes, out, error);
+    *out = (rg_data_set){ .count = shape.size[0], .width = rg_shape_count(shape) / shape.size[0], .shape = shape,
+                          .dtype = options.dtype, .bytes = bytes };
+    if (labels) status = read_labels(labels, options.classes, out, error);
     if (status != RG_OK) rg_data_free(out);
     return status;
 }

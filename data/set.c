@@ -39,6 +39,11 @@ rg_status rg_data_choose_dtype(rg_dtype *dtype, rg_error *error)
     return rg_data_fail(error, RG_E_DTYPE, "features are f32 or f64, not %s", rg_dtype_name(*dtype));
 }
 
+bool rg_data_has_examples(const rg_data_set *set)
+{
+    return set && (set->features || set->bytes);
+}
+
 rg_status rg_data_set_new(rg_data_set *out, rg_shape shape, rg_dtype dtype, rg_error *error)
 {
     int64_t elements = rg_shape_count(shape);
@@ -54,6 +59,7 @@ void rg_data_free(rg_data_set *set)
 {
     if (!set) return;
     free(set->features);
+    free(set->bytes);
     free(set->labels);
     free(set->targets);
     free((void *)set->feature_names);
@@ -78,28 +84,41 @@ const char **rg_data_copy_names(const char *const *names, int64_t count)
     return copy;
 }
 
-/* Gives `out`, which has its features, room for what else `set` has, and copies the names. */
-static bool make_room_like(rg_data_set *out, const rg_data_set *set)
+/* *out: a set with room for so many examples of `set`, in the form that they have there, and with its names. */
+static bool make_room_like(rg_data_set *out, const rg_data_set *set, int64_t count)
 {
-    out->classes = set->classes;
+    size_t element = rg_dtype_size(set->dtype);
+    *out = (rg_data_set){ .count = count, .width = set->width, .shape = set->shape, .dtype = set->dtype,
+                          .classes = set->classes };
+    out->shape.size[0] = count;
+    if (set->features)
+        out->features = rg_data_allocate(count, (size_t)set->width * element);
+    else
+        out->bytes = rg_data_allocate(count, (size_t)set->width);
     if (set->labels) out->labels = rg_data_allocate(out->count, sizeof *out->labels);
-    if (set->targets) out->targets = rg_data_allocate(out->count, rg_dtype_size(set->dtype));
+    if (set->targets) out->targets = rg_data_allocate(out->count, element);
     if (set->feature_names) out->feature_names = rg_data_copy_names(set->feature_names, set->width);
     if (set->class_names) out->class_names = rg_data_copy_names(set->class_names, set->classes);
-    return !out->labels == !set->labels && !out->targets == !set->targets &&
+    return rg_data_has_examples(out) && !out->labels == !set->labels && !out->targets == !set->targets &&
            !out->feature_names == !set->feature_names && !out->class_names == !set->class_names;
+}
+
+static void copy_items(const void *items, size_t size, const int64_t *rows, int64_t count, void *out)
+{
+    for (int64_t i = 0; i < count; i++)
+        memcpy((char *)out + (size_t)i * size, (const char *)items + (size_t)rows[i] * size, size);
 }
 
 void rg_data_copy_rows(const rg_data_set *set, const int64_t *rows, int64_t count, void *features, int32_t *labels,
                        void *targets)
 {
-    size_t element = rg_dtype_size(set->dtype), row_size = (size_t)set->width * element;
-    for (int64_t i = 0; i < count; i++) {
-        size_t to = (size_t)i, from = (size_t)rows[i];
-        memcpy((char *)features + to * row_size, (const char *)set->features + from * row_size, row_size);
-        if (set->labels) labels[to] = set->labels[from];
-        if (set->targets) memcpy((char *)targets + to * element, (const char *)set->targets + from * element, element);
-    }
+    size_t element = rg_dtype_size(set->dtype);
+    if (features && set->features)
+        copy_items(set->features, (size_t)set->width * element, rows, count, features);
+    else if (features)
+        rg_data_convert_rows(set, rows, count, features);
+    for (int64_t i = 0; set->labels && i < count; i++) labels[i] = set->labels[rows[i]];
+    if (set->targets) copy_items(set->targets, element, rows, count, targets);
 }
 
 rg_status rg_data_select(const rg_data_set *set, const int64_t *rows, int64_t count, rg_data_set *out,
@@ -107,20 +126,17 @@ rg_status rg_data_select(const rg_data_set *set, const int64_t *rows, int64_t co
 {
     if (!out) return rg_data_fail(error, RG_E_NULL, "select: no place for the result");
     *out = (rg_data_set){ 0 };
-    if (!set || !set->features || !rows) return rg_data_fail(error, RG_E_NULL, "select: no examples or no rows");
+    if (!rg_data_has_examples(set) || !rows) return rg_data_fail(error, RG_E_NULL, "select: no examples or no rows");
     if (count < 1) return rg_data_fail(error, RG_E_ARGUMENT, "select: %lld rows", (long long)count);
     for (int64_t i = 0; i < count; i++)
         if (rows[i] < 0 || rows[i] >= set->count)
             return rg_data_fail(error, RG_E_INDEX, "select: row %lld is outside [0, %lld)", (long long)rows[i],
                                 (long long)set->count);
-    rg_shape shape = set->shape;
-    shape.size[0] = count;
-    rg_status status = rg_data_set_new(out, shape, set->dtype, error);
-    if (status != RG_OK) return status;
-    if (!make_room_like(out, set)) {
+    if (!make_room_like(out, set, count)) {
         rg_data_free(out);
         return rg_data_out_of_memory(error);
     }
+    if (out->bytes) copy_items(set->bytes, (size_t)set->width, rows, count, out->bytes);
     rg_data_copy_rows(set, rows, count, out->features, out->labels, out->targets);
     return RG_OK;
 }
@@ -150,7 +166,7 @@ static int64_t choose_rows(const rg_data_set *set, rg_data_split_options options
 
 static rg_status check_split(const rg_data_set *set, rg_data_split_options options, rg_error *error)
 {
-    if (!set || !set->features) return rg_data_fail(error, RG_E_NULL, "split: no examples");
+    if (!rg_data_has_examples(set)) return rg_data_fail(error, RG_E_NULL, "split: no examples");
     if (!(options.test_fraction > 0 && options.test_fraction < 1))
         return rg_data_fail(error, RG_E_ARGUMENT, "split: the test fraction is %g, not between 0 and 1",
                             options.test_fraction);

@@ -12,7 +12,7 @@
 
 /* Deflate cannot say more than 258 bytes in two bits, so this bounds what a compressed file can hold. */
 #define MOST_PER_COMPRESSED_BYTE 1032
-/* Memory for content whose size is not known: at first this much, then twice as much as has come. */
+/* Memory for content whose size is not known: at first this much, see larger_room. */
 #define FIRST_BLOCK 65536
 /* The longest part of a path that a message shows, its end. */
 #define NAME_SHOWN 160
@@ -45,6 +45,7 @@ static rg_status recognise(rg_data_source *source, int64_t stored, rg_error *err
 {
     rg_status status = refill(source, error);
     if (status != RG_OK) return status;
+    source->stored = stored;
     source->most = stored < 0 ? INT64_MAX : stored;
     if (source->available < 2 || source->next[0] != 0x1f || source->next[1] != 0x8b) return RG_OK;
     source->most = stored < 0 || stored > INT64_MAX / MOST_PER_COMPRESSED_BYTE ? INT64_MAX
@@ -114,6 +115,7 @@ static rg_status decompress(rg_data_source *source, unsigned char *out, size_t r
         source->between = code == Z_STREAM_END;
         source->next += given - inflater->avail_in;
         source->available -= given - inflater->avail_in;
+        source->used += given - inflater->avail_in;
         *got = space - inflater->avail_out;
     }
     return RG_OK;
@@ -145,6 +147,17 @@ rg_status rg_data_source_read(rg_data_source *source, void *out, size_t wanted, 
     return RG_OK;
 }
 
+/* What there should be room for after this many bytes have come: twice as many, or, if that is more, a quarter above
+ * what the whole file makes if it goes on as it began. So little of what has come is copied to a larger block. */
+static size_t larger_room(const rg_data_source *source, size_t size, size_t most)
+{
+    double expected = 0;
+    if (source->gzip && source->stored > 0)
+        expected = 1.25 * (double)size * (double)source->stored / (double)source->used;
+    if (size > most / 2 || expected >= (double)most) return most;
+    return expected > 2 * (double)size ? (size_t)expected : 2 * size;
+}
+
 rg_status rg_data_source_read_all(rg_data_source *source, int64_t limit, unsigned char **bytes, size_t *size,
                                   rg_error *error)
 {
@@ -169,7 +182,7 @@ rg_status rg_data_source_read_all(rg_data_source *source, int64_t limit, unsigne
         }
         *size += got;
         if (*size < room || room == most) break;
-        room = room < most / 2 ? 2 * room : most;
+        room = larger_room(source, *size, most);
     }
     block[*size] = 0;
     *bytes = block;

@@ -7,6 +7,7 @@
 static double feature(const rg_data_set *set, int64_t row, int64_t column)
 {
     int64_t i = row * set->width + column;
+    if (!set->features) return set->dtype == RG_F32 ? (double)((float)set->bytes[i] / 255) : set->bytes[i] / 255.0;
     return set->dtype == RG_F32 ? (double)((const float *)set->features)[i] : ((const double *)set->features)[i];
 }
 
@@ -31,7 +32,7 @@ rg_status rg_data_standardiser_fit(rg_data_standardiser *standardiser, const rg_
 {
     if (!standardiser) return rg_data_fail(error, RG_E_NULL, "standardise: no place for the result");
     *standardiser = (rg_data_standardiser){ 0 };
-    if (!set || !set->features) return rg_data_fail(error, RG_E_NULL, "standardise: no examples");
+    if (!rg_data_has_examples(set)) return rg_data_fail(error, RG_E_NULL, "standardise: no examples");
     standardiser->width = set->width;
     standardiser->mean = rg_data_allocate(set->width, sizeof(double));
     standardiser->deviation = rg_data_allocate(set->width, sizeof(double));
@@ -53,10 +54,12 @@ rg_status rg_data_standardiser_apply(const rg_data_standardiser *standardiser, r
 {
     if (!standardiser || !standardiser->mean || !standardiser->deviation)
         return rg_data_fail(error, RG_E_NULL, "standardise: the standardiser was never fitted");
-    if (!set || !set->features) return rg_data_fail(error, RG_E_NULL, "standardise: no examples");
+    if (!rg_data_has_examples(set)) return rg_data_fail(error, RG_E_NULL, "standardise: no examples");
     if (set->width != standardiser->width)
         return rg_data_fail(error, RG_E_SHAPE, "standardise: %lld features, but fitted on %lld", (long long)set->width,
                             (long long)standardiser->width);
+    rg_status status = rg_data_make_features(set, error);
+    if (status != RG_OK) return status;
     for (int64_t i = 0; i < set->count; i++)
         for (int64_t j = 0; j < set->width; j++) {
             double x = (feature(set, i, j) - standardiser->mean[j]) / standardiser->deviation[j];

@@ -42,7 +42,7 @@ int main(void)
     rg_data_set digits = { 0 }, test = { 0 };
     rg_data_batches batches = { 0 };
     if (rg_data_digits(NULL, RG_DATA_TRAIN, as_they_are, &digits, &error) ||
-        rg_data_digits(NULL, RG_DATA_TEST, as_they_are, &test, &error) ||
+        rg_data_digits(NULL, RG_DATA_TEST, as_they_are, &test, &error) || rg_data_make_features(&test, &error) ||
         rg_data_batches_new(&batches, &digits, (rg_data_batch_options){ .size = 32, .seed = 42 }, &error)) {
         fprintf(stderr, "%s\n", error.message);
         return 1;

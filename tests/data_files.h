@@ -85,6 +85,7 @@ static inline void assert_empty_set(const rg_data_set *set)
     assert_int_equal(set->classes, 0);
     assert_int_equal(set->shape.rank, empty.shape.rank);
     assert_null(set->features);
+    assert_null(set->bytes);
     assert_null(set->labels);
     assert_null(set->targets);
     assert_null(set->feature_names);

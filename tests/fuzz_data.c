@@ -21,13 +21,15 @@ static void check_set(const rg_data_set *set, rg_status status, const rg_error *
 {
     if (status != RG_OK) {
         require(error->status == status && error->message[0] != '\0');
-        require(!set->features && !set->labels && !set->targets && !set->feature_names && !set->class_names);
+        require(!set->features && !set->bytes && !set->labels && !set->targets);
+        require(!set->feature_names && !set->class_names);
         return;
     }
     require(set->count > 0 && set->width > 0 && set->shape.size[0] == set->count);
     require(rg_shape_count(set->shape) == set->count * set->width);
     require(!(set->labels && set->targets) && !set->labels == (set->classes == 0));
-    for (int64_t i = 0; i < set->count * set->width; i++)
+    require(!set->features != !set->bytes);
+    for (int64_t i = 0; set->features && i < set->count * set->width; i++)
         require(isfinite(set->dtype == RG_F32 ? (double)((const float *)set->features)[i]
                                               : ((const double *)set->features)[i]));
     for (int64_t i = 0; set->labels && i < set->count; i++)
@@ -81,6 +83,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     rg_status status = choice & 0x8000 ? load_idx(bytes + 2, size - 2, choice, &set, &error)
                                        : load_csv(bytes + 2, size - 2, choice, &set, &error);
     check_set(&set, status, &error);
+    if (status == RG_OK) {
+        require(rg_data_make_features(&set, &error) == RG_OK);
+        check_set(&set, status, &error);
+    }
     rg_data_free(&set);
     return 0;
 }

@@ -72,6 +72,9 @@ NAIVE(exp, exp(a))
 NAIVE(log, log(a))
 NAIVE(sqrt, sqrt(a))
 NAIVE(square, a * a)
+NAIVE(sin, sin(a))
+NAIVE(cos, cos(a))
+NAIVE(erf, erf(a))
 NAIVE(tanh, tanh(a))
 NAIVE(sigmoid, 1 / (1 + exp(-a)))
 NAIVE(softplus, a > 0 ? a + log1p(exp(-a)) : log1p(exp(a)))
@@ -97,6 +100,7 @@ static const struct {
     { "add", naive_add },         { "sub", naive_sub },         { "mul", naive_mul },
     { "div", naive_div },         { "neg", naive_neg },         { "exp", naive_exp },
     { "log", naive_log },         { "sqrt", naive_sqrt },       { "square", naive_square },
+    { "sin", naive_sin },         { "cos", naive_cos },         { "erf", naive_erf },
     { "tanh", naive_tanh },       { "sigmoid", naive_sigmoid }, { "softplus", naive_softplus },
     { "relu", naive_relu },       { "one_minus", naive_one_minus }, { "scale", naive_scale },
     { "shift", naive_shift },     { "power", naive_power },     { "maximum", naive_maximum },

@@ -161,7 +161,7 @@ typedef rg_tensor program_op(program *p);
 static rg_tensor op_unary(program *p)
 {
     rg_tensor x = any(p), positive;
-    switch (below(p, 18)) {
+    switch (below(p, 21)) {
     case 0: return rg_neg(x);
     case 1: return rg_exp(x);
     case 2: return rg_exp(rg_tanh(x));
@@ -176,6 +176,9 @@ static rg_tensor op_unary(program *p)
     case 11: return rg_stop_gradient(x);
     case 12: return rg_dropout(x, 0.25, rg_random_key(p->tape, 7, next_bits(&p->numbers)));
     case 13: return rg_log(x);
+    case 14: return rg_sin(x);
+    case 15: return rg_cos(x);
+    case 16: return rg_erf(x);
     default: positive = rg_shift(rg_square(x), 0.5);
     }
     switch (below(p, 3)) {

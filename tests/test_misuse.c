@@ -102,7 +102,7 @@ static void unary_ops_refuse_what_does_not_fit(void **state)
         { "neg: ", rg_neg_at },   { "exp: ", rg_exp_at },         { "log: ", rg_log_at },   { "sqrt: ", rg_sqrt_at },
         { "tanh: ", rg_tanh_at }, { "sigmoid: ", rg_sigmoid_at }, { "relu: ", rg_relu_at }, { "softplus: ", rg_softplus_at },
         { "sum: ", rg_sum_at },   { "square: ", rg_square_at },   { "max: ", rg_max_at },   { "one_minus: ", rg_one_minus_at },
-        { "mean: ", rg_mean_at },
+        { "mean: ", rg_mean_at }, { "sin: ", rg_sin_at },         { "cos: ", rg_cos_at },   { "erf: ", rg_erf_at },
     };
     for (size_t k = 0; k < COUNT(ops); k++) {
         REFUSED(ops[k].record(RG_SITE, i), RG_E_DTYPE, ops[k].name, "takes f32 or f64: i i32[2]");

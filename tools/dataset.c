@@ -108,17 +108,38 @@ rg_status tool_load_unseen(const tool_data_request *request, rg_data_part part, 
     return status;
 }
 
-uint64_t tool_fingerprint(const rg_data_set *set)
+/* XXH3-64 of all features, a batch after the other, because there may be bytes in their place. */
+static rg_status hash_features(const rg_data_set *set, uint64_t *hash, rg_error *error)
 {
-    const struct { const void *bytes; int64_t count; size_t size; } parts[] = {
-        { set->features, set->count * set->width, rg_dtype_size(set->dtype) },
-        { set->labels, set->count, sizeof *set->labels },
-        { set->targets, set->count, rg_dtype_size(set->dtype) },
-    };
-    uint64_t result = 0;
+    const rg_data_batch_options in_order = { .size = 64, .in_order = true };
+    rg_data_batches batches;
+    rg_data_batch batch;
+    rg_status status = rg_data_batches_new(&batches, set, in_order, error);
+    XXH3_state_t *state = status == RG_OK ? XXH3_createState() : NULL;
 
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        if (parts[i].bytes != NULL)
-            result = XXH3_64bits_withSeed(parts[i].bytes, (size_t)parts[i].count * parts[i].size, result);
-    return result;
+    if (status == RG_OK && state == NULL) {
+        status = error->status = RG_E_MEMORY;
+        snprintf(error->message, sizeof error->message, "out of memory");
+    }
+    if (status == RG_OK) {
+        XXH3_64bits_reset(state);
+        while (rg_data_batches_next(&batches, &batch))
+            XXH3_64bits_update(state, batch.features, (size_t)(batch.count * set->width) * rg_dtype_size(set->dtype));
+        *hash = XXH3_64bits_digest(state);
+    }
+    XXH3_freeState(state);
+    rg_data_batches_free(&batches);
+    return status;
+}
+
+rg_status tool_fingerprint(const rg_data_set *set, uint64_t *fingerprint, rg_error *error)
+{
+    const size_t count = (size_t)set->count;
+    rg_status status = hash_features(set, fingerprint, error);
+
+    if (status == RG_OK && set->labels != NULL)
+        *fingerprint = XXH3_64bits_withSeed(set->labels, count * sizeof *set->labels, *fingerprint);
+    if (status == RG_OK && set->targets != NULL)
+        *fingerprint = XXH3_64bits_withSeed(set->targets, count * rg_dtype_size(set->dtype), *fingerprint);
+    return status;
 }

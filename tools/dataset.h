@@ -26,8 +26,8 @@ rg_status tool_load_sets(const tool_data_request *request, rg_data_set *train, r
 /* Loads examples for a trained model to look at: with labels if they are there. */
 rg_status tool_load_unseen(const tool_data_request *request, rg_data_part part, rg_data_set *set, rg_error *error);
 
-/* 64 bits that differ for different examples: XXH3-64 of features, of labels and of targets, each the seed of the
- * next. */
-uint64_t tool_fingerprint(const rg_data_set *set);
+/* 64 bits that differ for different examples: XXH3-64 of features (as numbers), of labels and of targets, each the
+ * seed of the next. */
+rg_status tool_fingerprint(const rg_data_set *set, uint64_t *fingerprint, rg_error *error);
 
 #endif

@@ -15,8 +15,7 @@ typedef struct {
 } tool_evaluation;
 
 /* Goes through the examples in order, in batches of fixed size with a smaller one at the end, without dropout and
- * without gradients. The score is NaN where there is nothing to compare with. Resets the tape; whatever goes wrong
- * sticks to it, and the result is false. */
-bool tool_evaluate(const tool_evaluation *evaluation, rg_tape *tape, tool_score *score);
+ * without gradients. The score is NaN where there is nothing to compare with. Resets the tape. */
+rg_status tool_evaluate(const tool_evaluation *evaluation, rg_tape *tape, tool_score *score, rg_error *error);
 
 #endif

@@ -175,10 +175,9 @@ static int evaluate(prediction *p)
     evaluation.outputs = p->outputs;
     if (p->outputs == NULL || tape == NULL || !keep_targets(p))
         status = tool_fail(p->command, "%s", strerror(ENOMEM));
-    else if (tool_model_apply_scales(&p->model, &p->set, &error) != RG_OK)
+    else if (tool_model_apply_scales(&p->model, &p->set, &error) != RG_OK ||
+             tool_evaluate(&evaluation, tape, &p->score, &error) != RG_OK)
         status = tool_fail(p->command, "%s", error.message);
-    else if (!tool_evaluate(&evaluation, tape, &p->score))
-        status = tool_fail(p->command, "%s", rg_message(tape));
     rg_tape_free(tape);
     return status;
 }

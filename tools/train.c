@@ -109,18 +109,21 @@ static int check_outputs(const tool_training *t)
 static int draw_graph(tool_training *t)
 {
     uint64_t counter = rg_params_random_counter(t->model.theta);
-    int64_t count = t->train.count < t->values.batch ? t->train.count : t->values.batch;
-    rg_data_batch batch = {
-        .count = count, .dtype = t->train.dtype, .features = t->train.features, .labels = t->train.labels,
-        .targets = t->train.targets,
-    };
+    rg_data_batches first;
+    rg_data_batch batch;
+    rg_error error;
     char message[1024], title[700];
 
+    if (rg_data_batches_new(&first, &t->train, (rg_data_batch_options){ .size = t->values.batch, .in_order = true },
+                            &error) != RG_OK)
+        return tool_fail(t->command, "%s", error.message);
+    rg_data_batches_next(&first, &batch);
     rg_tensor loss = tool_model_loss(&t->model, t->tape, &batch, tool_model_forward(&t->model, t->tape, &batch));
     tool_model_sizes(&t->model, title, sizeof title);
     rg_dot_options look = { .backward = true, .title = title };
     tool_drawing drawn = tool_draw_graph(t->values.graph, rg_name(loss, "loss"), &look, message, sizeof message);
     rg_tape_reset(t->tape);
+    rg_data_batches_free(&first);
     rg_params_set_random_counter(t->model.theta, counter);
     t->graph_drawn = drawn == TOOL_DRAWN;
     if (drawn == TOOL_DRAWN_AS_DOT)

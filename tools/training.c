@@ -95,7 +95,8 @@ static int prepare_data(tool_training *t)
     };
 
     rg_status status = tool_load_sets(&request, &t->train, &t->test, &error);
-    t->fingerprint = status == RG_OK ? tool_fingerprint(&t->train) : 0;
+    if (status == RG_OK)
+        status = tool_fingerprint(&t->train, &t->fingerprint, &error);
     if (status == RG_OK && !loaded) {
         status = tool_model_new(&t->model, t->values.model, &t->train, (uint64_t)t->values.seed, &error);
         t->values.model = t->model.options;
@@ -229,14 +230,15 @@ static int evaluate(tool_training *t)
 {
     tool_evaluation train = { &t->model, &t->train, t->train.count, NULL };
     tool_evaluation test = { &t->model, &t->test, t->test.count, NULL };
+    rg_error error;
 
     if (train.rows > TOOL_SCORED_ROWS)
         train.rows = TOOL_SCORED_ROWS;
     t->test_score = (tool_score){ NAN, NAN };
-    if (!tool_evaluate(&train, t->tape, &t->train_score) ||
-        (test.rows > 0 && !tool_evaluate(&test, t->tape, &t->test_score))) {
+    if (tool_evaluate(&train, t->tape, &t->train_score, &error) != RG_OK ||
+        (test.rows > 0 && tool_evaluate(&test, t->tape, &t->test_score, &error) != RG_OK)) {
         tool_progress_finish(&t->progress);
-        return tool_fail(t->command, "%s", rg_message(t->tape));
+        return tool_fail(t->command, "%s", error.message);
     }
     tool_curve_point point = { tool_training_epoch(t), t->train_score, t->test_score };
     return tool_curves_add(&t->curves, point) ? 0 : tool_fail(t->command, "%s", strerror(ENOMEM));

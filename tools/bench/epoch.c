@@ -4,7 +4,7 @@
  *
  * The images are those of the directory that the environment variable RG_MNIST_DIR names, with the files of MNIST;
  * without it there are as many made-up ones. Both sides begin with the same weights and see the same examples in the
- * same order, so their mean losses must agree. The limit leaves the images as bytes and makes numbers of a batch. */
+ * same order, so their mean losses must agree. Both leave the images as bytes and make numbers of a batch. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <math.h>
@@ -69,14 +69,14 @@ static int32_t made_up_label(int64_t i, int64_t classes)
 static bool make_up_set(const epoch *e, rg_data_set *set)
 {
     const int64_t width = e->setup->size[0], classes = e->setup->size[e->setup->layers];
-    float *features = malloc((size_t)(IMAGES * width) * sizeof *features);
+    unsigned char *bytes = malloc((size_t)(IMAGES * width));
     int32_t *labels = malloc(IMAGES * sizeof *labels);
     uint32_t state = 1;
-    for (int64_t i = 0; i < IMAGES * width && features; i++) features[i] = (float)made_up_pixel(&state) / 255;
+    for (int64_t i = 0; i < IMAGES * width && bytes; i++) bytes[i] = made_up_pixel(&state);
     for (int64_t i = 0; i < IMAGES && labels; i++) labels[i] = made_up_label(i, classes);
     *set = (rg_data_set){ .count = IMAGES, .width = width, .shape = RG_SHAPE(IMAGES, width), .dtype = RG_F32,
-                          .features = features, .labels = labels, .classes = (int32_t)classes };
-    return features && labels;
+                          .bytes = bytes, .labels = labels, .classes = (int32_t)classes };
+    return bytes && labels;
 }
 
 static bool load_set(const epoch *e, rg_data_set *set, report *to)
