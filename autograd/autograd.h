@@ -159,6 +159,7 @@ typedef struct {
     int threads;          /* 0: RG_THREADS from the environment, else the processors at hand */
     int plans;            /* plans kept before the least recently used goes; 0: 64 */
     bool eager;           /* node by node, unfused, never planned; also by RG_EAGER=1 in the environment */
+    bool profiles;        /* programs compiled from it remember what rg_program_profile tells */
 } rg_tape_options;
 
 /* A tape with default options; NULL when out of memory. Free it with rg_tape_free. */
@@ -500,6 +501,33 @@ RG_API const void *rg_program_output(const rg_program *program, int output);
 /* Why the last call failed; "" if it did not. Never NULL. */
 RG_API const char *rg_program_message(const rg_program *program);
 
+/* A step of a program: an op, or several that are done in one go. */
+typedef struct {
+    const char *what;         /* the ops: "matmul+add+relu"; of an optimiser that comes after the gradients its name */
+    int ops;                  /* how many */
+    bool backward;            /* computes adjoints, or moves parameters */
+    const char *site;         /* the line that recorded the first op, or what that is the adjoint of: "model.c:12"; "" */
+    const char *scope;        /* the scope it was recorded in, which in a layer is the layer: "fc1"; "" */
+    double operations;        /* on floating-point numbers: see rg_op. In a matrix product a multiplication and an
+                                 addition are two, elsewhere a function such as tanh counts as one */
+    double bytes_read, bytes_written; /* in memory, each operand once: not in registers, nor what a step keeps for itself */
+    double seconds;           /* the median */
+} rg_profile_step;
+
+/* Where the time of a program goes. */
+typedef struct {
+    size_t count;
+    const rg_profile_step *steps; /* as they are done, one after another; until the next profile, or the program's end */
+    int runs;                 /* that the medians are of */
+} rg_profile;
+
+/* Runs the program so many times, with a look at the clock before and after each step, whose own time is not counted.
+ * What it computes is what so many calls of rg_program_run would. Runs that add to a gradient have other steps than one
+ * that begins it, so the profile is of the last run and those that were like it just before.
+ * errors  as rg_program_run; RG_E_NULL no profile, RG_E_ARGUMENT repeats below 1, RG_E_MEMORY; RG_E_STATE compiled from
+ *         a tape without rg_tape_options.profiles. */
+RG_API rg_status rg_program_profile(rg_program *program, int repeats, rg_profile *profile);
+
 /* ---- Ops: one struct is all there is to an op --------------------------------------------------------- */
 
 #define RG_MAX_OPERANDS 4 /* of an elementwise op, and of a sample */
@@ -601,6 +629,9 @@ struct rg_op {
     int64_t (*item_work)(const rg_call *call); /* optional: operations an item costs, to share out work */
     int64_t (*item_elements)(const rg_call *call); /* optional: item i writes just the elements from i times
                                  this on, less call->origin; lets the engine fuse what follows. 0: not in this call */
+    double (*operations)(const rg_call *call); /* optional: on floating-point numbers, of the whole call, for profiles; of
+                                 an elementwise op only layout[0] is known. Without it one for each element of the
+                                 result, and none of an op that has `any`, which can only move what it is given */
     size_t prepared_size;     /* optional: bytes that prepare fills in once, when the call is planned; the kernel finds */
     void (*prepare)(const rg_call *call, void *prepared); /* them in call->prepared. Pointers are not known yet */
     bool (*accepts)(const rg_layout *operand); /* optional: whether the kernel reads this layout as it is;

@@ -1,4 +1,4 @@
-/* builder.h: the state of building a plan, shared by plan.c, group.c and workspace.c. Internal. */
+/* builder.h: the state of building a plan, shared by plan.c, group.c, workspace.c and account.c. Internal. */
 #ifndef RETROGRAD_BUILDER_H
 #define RETROGRAD_BUILDER_H
 
@@ -70,6 +70,8 @@ typedef struct {
     int64_t items, item_elements, item_work;
     rg_members *group;
     uint32_t node;
+    bool backward;
+    double operations;         /* of the kernel */
 } rg_draft;
 
 /* A pointer that a step will need. */
@@ -105,6 +107,7 @@ typedef struct {
     size_t argument_count;
     rg_small_copy copies[RG_SMALL_COPIES]; /* the latest */
     size_t copy_count;
+    bool backward;             /* what is being placed is an adjoint, or made of one */
     bool failed;
 } rg_builder;
 
@@ -129,13 +132,18 @@ uint32_t rg_builder_elementwise(rg_builder *b, const rg_op *op, const void *attr
                                 const rg_placement *in, const rg_layout *out, uint32_t node);
 /* Places an update of theta, in[0], by its gradient, in[1]: with the step that computes the gradient, if theta is not
  * read after that; else by itself. (group.c) */
-uint32_t rg_builder_update(rg_builder *b, const rg_op *op, const rg_placement *in, const rg_layout *theta);
+uint32_t rg_builder_update(rg_builder *b, const rg_op *op, const rg_placement *in, const rg_layout *theta,
+                           uint32_t node);
 /* Places an op over all elements of in: as a fold. Returns its value. (group.c) */
 uint32_t rg_builder_fold(rg_builder *b, const rg_op_fold *fold, const rg_placement *in, const rg_layout *out, uint32_t node);
 /* The finished group of a step; its slots number the pointers from `pointers` on, of which there are enough. (group.c) */
 rg_group *rg_builder_finish_group(rg_builder *b, const rg_draft *draft, void **pointers);
 /* The most pointers that a group needs. */
 size_t rg_group_pointers(const rg_members *members);
+/* What each step does, once they are all made. (account.c) */
+bool rg_builder_account(rg_builder *b);
+/* On floating-point numbers, of a call whose result has so many elements. (account.c) */
+double rg_op_operations(const rg_op *op, const rg_call *call, int64_t elements);
 /* Lays out the values that live in the workspace. (workspace.c) */
 bool rg_builder_layout(rg_builder *b);
 /* Has *pointer point to `offset` elements into the value, whenever the plan runs. */

@@ -95,7 +95,7 @@ static int64_t begin_group(rg_builder *b, const rg_layout *out, int64_t count, u
     rg_draft *draft = rg_builder_draft(b);
     if (!draft) return RG_BEFORE;
     *draft = (rg_draft){ .value = RG_NONE, .out = *out, .count = count, .items = count, .item_elements = 1,
-                         .item_work = 1, .node = node };
+                         .item_work = 1, .node = node, .backward = b->backward };
     return (int64_t)b->draft_count - 1;
 }
 
@@ -181,16 +181,17 @@ uint32_t rg_builder_elementwise(rg_builder *b, const rg_op *op, const void *attr
     return add_member(b, step_to_join(b, reads, n, out, count), op, attributes, n, reads, out, false, node);
 }
 
-uint32_t rg_builder_update(rg_builder *b, const rg_op *op, const rg_placement *in, const rg_layout *theta)
+uint32_t rg_builder_update(rg_builder *b, const rg_op *op, const rg_placement *in, const rg_layout *theta,
+                           uint32_t node)
 {
     enum { OPERANDS = 3 };
     rg_group_read reads[OPERANDS];
     const int64_t count = rg_shape_count(theta->shape), step = b->values[in[1].value].defined;
-    if (is_small(count, theta->dtype)) return small_step(b, op, NULL, OPERANDS, in, theta, RG_NONE);
+    if (is_small(count, theta->dtype)) return small_step(b, op, NULL, OPERANDS, in, theta, node);
     for (int k = 0; k < OPERANDS; k++) reads[k] = read_of(&in[k], theta, op->uniform >> k & 1u);
     const bool joins = b->request->optimise && step != RG_BEFORE && b->values[in[0].value].last_use < step &&
                        may_join(b, step, reads, OPERANDS, theta, count);
-    return add_member(b, joins ? step : RG_BEFORE, op, NULL, OPERANDS, reads, theta, false, RG_NONE);
+    return add_member(b, joins ? step : RG_BEFORE, op, NULL, OPERANDS, reads, theta, false, node);
 }
 
 /* With the group that computes what is folded, if there is one: its results then need not be kept for this. */

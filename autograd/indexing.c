@@ -146,10 +146,17 @@ static const rg_sample scatter_samples[] = {
     { .operands = 2, .in = { { .shape = S(4) }, { .shape = S(4) } }, .attributes = &five, .refuse = RG_E_DTYPE },
     { .operands = 0 },
 };
+/* Each element of g is added. */
+static double scattered_elements(const rg_call *call)
+{
+    return (double)rg_shape_count(call->layout[1].shape);
+}
+
 const rg_op rg_op_scatter_rows = { .name = "scatter_rows", .doc = "rows added at their indices", .arity = 2,
                                    .kind = RG_ITEMS, .attribute_size = sizeof(int64_t), .shape = scatter_shape,
-                                   .f32 = scatter_f32, .f64 = scatter_f64, .vjp = scatter_rows_vjp, .no_gradient = 2,
-                                   .samples = scatter_samples, .describe = describe_integer };
+                                   .f32 = scatter_f32, .f64 = scatter_f64, .operations = scattered_elements,
+                                   .vjp = scatter_rows_vjp, .no_gradient = 2, .samples = scatter_samples,
+                                   .describe = describe_integer };
 
 rg_tensor rg_gather_rows_at(const char *site, rg_tensor table, rg_tensor index)
 {
@@ -218,11 +225,18 @@ static const rg_sample one_hot_samples[] = {
     { .operands = 1, .in = { { .shape = S(5) } }, .attributes = &four_classes, .refuse = RG_E_DTYPE },
     { .operands = 0 },
 };
+
+static double nothing_computed(const rg_call *call)
+{
+    (void)call;
+    return 0;
+}
+
 const rg_op rg_op_one_hot = { .name = "one_hot", .doc = "a 1 at the label, else 0", .arity = 1, .kind = RG_ITEMS,
                               .attribute_size = sizeof(one_hot_attributes), .shape = one_hot_shape,
                               .f32 = one_hot_f32, .f64 = one_hot_f64, .items = label_items, .item_work = class_count,
-                              .item_elements = class_count, .no_gradient = 1, .samples = one_hot_samples,
-                              .describe = describe_integer };
+                              .item_elements = class_count, .operations = nothing_computed, .no_gradient = 1,
+                              .samples = one_hot_samples, .describe = describe_integer };
 
 rg_tensor rg_one_hot_at(const char *site, rg_tensor labels, int64_t classes, rg_dtype dtype)
 {

@@ -57,6 +57,13 @@ static int64_t matmul_work(const rg_call *call)
     return work < most ? (int64_t)work : (int64_t)most;
 }
 
+/* A multiplication and an addition for each element of each product that is summed. */
+static double matmul_operations(const rg_call *call)
+{
+    const sizes s = sizes_of(call);
+    return 2 * (double)s.batch * (double)s.of.m * (double)s.of.n * (double)s.of.k;
+}
+
 static int64_t matmul_elements(const rg_call *call)
 {
     const sizes s = sizes_of(call);
@@ -188,7 +195,8 @@ const rg_op rg_op_matmul = { .name = "matmul", .doc = "matrix product; leading d
                              .prepared_size = sizeof(sizes), .prepare = matmul_prepare,
                              .small = &(const rg_op_small){ matmul_step },
                              .items = matmul_items, .item_work = matmul_work, .item_elements = matmul_elements,
-                             .accepts = matmul_accepts, .vjp = matmul_vjp, .samples = matmul_samples };
+                             .operations = matmul_operations, .accepts = matmul_accepts, .vjp = matmul_vjp,
+                             .samples = matmul_samples };
 
 /* ---- Recording: vectors become matrices, and a batch times one matrix is one product --------------------- */
 

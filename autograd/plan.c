@@ -216,7 +216,7 @@ uint32_t rg_builder_kernel(rg_builder *b, const rg_op *op, const void *attribute
     if (!draft) return RG_NONE;
     const int64_t step = (int64_t)b->draft_count - 1;
     *draft = (rg_draft){ .op = op, .attributes = attributes, .operands = n, .in = in, .out = *out,
-                         .count = rg_shape_count(out->shape), .node = node };
+                         .count = rg_shape_count(out->shape), .node = node, .backward = b->backward };
     for (int k = 0; k < n; k++) rg_builder_use(b, in[k].value, step);
     draft->value = rg_builder_value(b, RG_IN_WORKSPACE, 0, layout_bytes(out), step, -1);
 
@@ -229,6 +229,7 @@ uint32_t rg_builder_kernel(rg_builder *b, const rg_op *op, const void *attribute
     const bool by_element = op->kind == RG_ELEMENTWISE;
     draft->items = by_element ? draft->count : op->items ? op->items(&call) : 1;
     draft->item_elements = op->item_elements ? op->item_elements(&call) : by_element ? 1 : op->items ? 0 : draft->count;
+    draft->operations = b->request->accounts ? rg_op_operations(op, &call, draft->count) : 0;
     draft->item_work = op->item_work ? op->item_work(&call) : draft->items > 0 ? draft->count / draft->items : 1;
     return draft->value;
 }
@@ -353,6 +354,12 @@ static bool can_move(const rg_builder *b, const rg_placement *placement)
            rg_layout_is_contiguous(&placement->layout);
 }
 
+/* As named_node, of any node of the tape. */
+static uint32_t line_of(const rg_builder *b, uint32_t node)
+{
+    return node >= b->request->first ? named_node(b, node - b->request->first) : RG_NONE;
+}
+
 /* Puts the node's value at a place outside the workspace: computed there, or copied. */
 static void put(rg_builder *b, uint32_t node, rg_place place, uint32_t index)
 {
@@ -363,7 +370,7 @@ static void put(rg_builder *b, uint32_t node, rg_place place, uint32_t index)
         if (!in) return;
         *in = from;
         rg_layout_contiguous(&from.layout);
-        from.value = rg_builder_kernel(b, &rg_op_contiguous, NULL, 1, in, &from.layout, RG_NONE);
+        from.value = rg_builder_kernel(b, &rg_op_contiguous, NULL, 1, in, &from.layout, line_of(b, node));
     }
     if (b->failed) return;
     b->values[from.value].place = place;
@@ -388,7 +395,7 @@ static void add_to_gradient(rg_builder *b, uint32_t sink, uint32_t adjoint)
     in[0].value = rg_builder_value(b, RG_IN_GRADIENT, sink, layout_bytes(&in[0].layout), RG_BEFORE, -1);
     rg_layout out = in[0].layout;
     if (b->failed) return;
-    uint32_t sum = rg_builder_elementwise(b, &rg_op_add, NULL, 2, in, &out, RG_NONE);
+    uint32_t sum = rg_builder_elementwise(b, &rg_op_add, NULL, 2, in, &out, line_of(b, adjoint));
     if (b->failed) return;
     b->values[sum].place = RG_IN_GRADIENT;
     b->values[sum].index = sink;
@@ -407,7 +414,8 @@ static void add_update(rg_builder *b, uint32_t leaf, uint32_t adjoint)
     in[2].value = rg_builder_value(b, RG_IN_NUMBERS, 0, 0, RG_BEFORE, -1);
     if (b->failed) return;
     const rg_layout theta = in[0].layout;
-    const uint32_t moved = rg_builder_update(b, b->request->update->op, in, &theta);
+    const uint32_t node = leaf >= b->request->first ? leaf - b->request->first : RG_NONE;
+    const uint32_t moved = rg_builder_update(b, b->request->update->op, in, &theta, node);
     if (b->failed) return;
     b->values[moved].place = RG_IN_SOURCE;
     b->values[moved].index = source_of_leaf(b, leaf);
@@ -433,10 +441,12 @@ static void place_all(rg_builder *b)
     for (uint32_t i = 0; i < b->count && !b->failed; i++) {
         const rg_node *node = &b->tape->nodes[request->first + i];
         if (!b->needed[i] || b->same_as[i] != i) continue;
+        b->backward = node->flags & RG_NODE_ADJOINT;
         if (is_source(b, node)) place_source(b, false, i, node, &b->placements[i]);
         else if (node->op->kind == RG_VIEW) place_view(b, i, node);
         else place_computed(b, i, node);
     }
+    b->backward = false;
     for (size_t i = 0; i < request->wanted_count && !b->failed; i++)
         if (request->wanted[i] >= request->first) hand_out(b, request->wanted[i]);
     for (uint32_t i = 0; i < b->count && !b->failed; i++) {
@@ -444,6 +454,7 @@ static void place_all(rg_builder *b)
         bool every = !request->optimise && node->op->kind != RG_VIEW;
         if (b->needed[i] && (keeps(b, node) || every)) hand_out(b, request->first + i);
     }
+    b->backward = true;
     for (size_t i = 0; i < request->sink_count && !b->failed; i++) place_sink(b, i);
 }
 
@@ -625,7 +636,8 @@ static bool finish(rg_builder *b)
         if (b->output_of[i] != RG_NONE) plan->outputs[b->output_of[i]].node = i;
     for (size_t i = 0; i < b->value_count; i++)
         if (b->values[i].place == RG_IN_OUTPUT) plan->outputs[b->values[i].index].bytes = b->values[i].bytes;
-    return finish_steps(b, pointers) && !b->failed && rg_builder_layout(b) && finish_patches(b);
+    if (!finish_steps(b, pointers) || (b->request->accounts && !rg_builder_account(b))) return false;
+    return !b->failed && rg_builder_layout(b) && finish_patches(b);
 }
 
 bool rg_plan_build(rg_tape *tape, const rg_request *request, rg_plan *plan)

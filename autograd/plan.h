@@ -111,6 +111,16 @@ typedef struct {
     size_t bytes;
 } rg_output;
 
+/* What a step does: what a profile tells of it. */
+typedef struct {
+    const rg_op *op;           /* of its kernel, or its first member */
+    const rg_op **members;     /* those that follow */
+    int member_count;
+    uint32_t node;             /* relative to the segment: whose line and layer are named; or RG_NONE */
+    bool backward;             /* computes an adjoint, or what is made of one */
+    double operations, bytes_read, bytes_written;
+} rg_account;
+
 struct rg_plan {
     rg_arena arena;            /* everything below lies here */
     rg_source *sources;
@@ -121,6 +131,7 @@ struct rg_plan {
     rg_patch *patches;         /* by region */
     rg_step *steps, *last;     /* the last one a stop without work */
     size_t step_count;         /* without stops */
+    rg_account *accounts;      /* of the steps, without stops; NULL: not asked for */
     size_t workspace_bytes;
     int64_t *fault;            /* the first position of a step's index that is out of range; else INT64_MAX */
 };
@@ -142,6 +153,7 @@ typedef struct {
     bool accumulate;           /* add to the gradients instead of writing them */
     const rg_update *update;   /* or: to be applied to them, instead of writing them; or NULL */
     bool optimise;             /* merge, join and reuse; else node by node */
+    bool accounts;             /* of the steps are to be kept */
     bool apart;                /* from the tape: what is marked to be kept there is of no concern */
 } rg_request;
 
@@ -161,6 +173,8 @@ bool rg_engine_reserve(rg_engine *engine, const rg_plan *plan);
 void rg_engine_free(rg_engine *engine);
 /* Elements begin <= i < end of every member of the group; `local` is what the kernel computed of them. (tiles.c) */
 void rg_group_run(const rg_group *group, void *const *pointers, int64_t begin, int64_t end, char *local);
+/* Does what a step stops for. */
+void rg_work_do(rg_engine *engine, const rg_work *work);
 /* Does all steps. NULL, or the work that found an index out of range, at position *plan->fault. */
 const rg_work *rg_plan_do(rg_engine *engine, rg_plan *plan);
 /* Which index was out of range, in words. */

@@ -7,6 +7,7 @@
 
 #include "gradient.h"
 #include "params.h"
+#include "stopwatch.h"
 
 /* What becomes of the gradients decides between these. A program without any has the first alone. */
 enum { WRITE, ACCUMULATE, UPDATE, PLANS };
@@ -40,7 +41,9 @@ struct rg_program {
     drawn_key *keys;
     rg_param *parameters;          /* of the leaves, by node; store NULL for other nodes */
     origin *origins;               /* of every node */
+    const char **scopes;           /* of every node, for profiles; NULL if there are to be none */
     rg_program_step step;
+    rg_arena profile;              /* the last one */
     rg_error error;
 };
 
@@ -49,6 +52,7 @@ void rg_program_free(rg_program *program)
     if (!program) return;
     for (int i = 0; i < PLANS; i++) rg_arena_free(&program->plans[i].arena);
     rg_arena_free(&program->arena);
+    rg_arena_free(&program->profile);
     rg_engine_free(&program->engine);
     free(program);
 }
@@ -131,6 +135,25 @@ static bool note_store(compilation *c, rg_params *store)
     return true;
 }
 
+/* What a profile names beside lines: the scopes of the nodes. */
+static bool copy_scopes(compilation *c)
+{
+    rg_program *p = c->program;
+    const rg_tape *tape = c->tape;
+    const char **paths = rg_arena_take(&c->tape->scratch, (tape->scope_count + 1) * sizeof *paths);
+    p->scopes = rg_arena_take(&p->arena, tape->node_count * sizeof *p->scopes);
+    if (!paths || !p->scopes) return out_of_memory(c);
+    for (size_t i = 0; i < tape->scope_count; i++) {
+        const char *path = tape->scopes[i].path ? tape->scopes[i].path : "";
+        const size_t bytes = strlen(path) + 1;
+        char *copy = rg_arena_take(&p->arena, bytes);
+        if (!copy) return out_of_memory(c);
+        paths[i] = memcpy(copy, path, bytes);
+    }
+    for (size_t i = 0; i < tape->node_count; i++) p->scopes[i] = paths[tape->nodes[i].scope];
+    return true;
+}
+
 /* Everything that the program keeps of the tape. */
 static bool copy_trace(compilation *c)
 {
@@ -168,7 +191,7 @@ static bool build(compilation *c, int which)
     const rg_request request = { .first = 0, .end = (uint32_t)c->tape->node_count, .wanted = wanted,
                                  .wanted_count = (size_t)c->outputs, .sinks = c->sinks, .sink_count = c->sink_count,
                                  .accumulate = which == ACCUMULATE, .update = which == UPDATE ? &p->step.update : NULL,
-                                 .optimise = true, .apart = true };
+                                 .optimise = true, .accounts = c->tape->profiles, .apart = true };
     if (!rg_plan_build(c->tape, &request, plan) || !rg_engine_reserve(&p->engine, plan)) return out_of_memory(c);
     p->has[which] = true;
     for (size_t k = 0; k < p->input_count; k++) p->input_region[which][k] = SIZE_MAX;
@@ -218,7 +241,7 @@ static bool compile(compilation *c)
     rg_program *p = c->program;
     const bool backward = !rg_is_null(c->loss);
     if (backward && !record_gradient(c)) return false;
-    if (!copy_trace(c)) return false;
+    if (!copy_trace(c) || (c->tape->profiles && !copy_scopes(c))) return false;
     const bool alone = p->store_count == 1 && p->stores[0].store == p->step.update.store;
     return build(c, WRITE) && (!backward || build(c, ACCUMULATE)) &&
            (!p->step.update.op || !alone || build(c, UPDATE)) && bind_outputs(c);
@@ -359,10 +382,9 @@ static void note_fault(rg_program *p, const rg_plan *plan, const rg_work *faulty
 
 static const char no_step[] = "run: the optimiser cannot make a step";
 
-rg_status rg_program_run(rg_program *program)
+/* With a stopwatch, or NULL. */
+static rg_status run(rg_program *p, rg_stopwatch *watch)
 {
-    if (!program) return RG_E_NULL;
-    rg_program *p = program;
     p->error.status = RG_OK;
     p->error.message[0] = '\0';
     bool update = true;
@@ -371,11 +393,80 @@ rg_status rg_program_run(rg_program *program)
     const bool accumulate = begin(p);
     const int which = accumulate ? ACCUMULATE : update && p->has[UPDATE] ? UPDATE : WRITE;
     rg_plan *plan = &p->plans[which];
-    const rg_work *faulty = rg_plan_do(&p->engine, plan);
+    const rg_work *faulty = watch ? rg_plan_time(&p->engine, plan, watch) : rg_plan_do(&p->engine, plan);
     if (faulty) note_fault(p, plan, faulty);
     end(p, plan, which == UPDATE);
     if (p->error.status || !p->step.end) return p->error.status;
+    if (watch) rg_stopwatch_start(watch);
     status = p->step.end(p->step.context, which == UPDATE);
+    if (watch) rg_stopwatch_stop(watch);
     if (status) rg_error_set(&p->error, status, no_step);
+    return status;
+}
+
+rg_status rg_program_run(rg_program *program)
+{
+    return program ? run(program, NULL) : RG_E_NULL;
+}
+
+/* ---- Profiles ------------------------------------------------------------------------------------------------ */
+
+static void describe_step(const rg_program *p, const rg_account *account, rg_profile_step *step)
+{
+    const bool somewhere = account->node != RG_NONE;
+    *step = (rg_profile_step){ .ops = 1 + account->member_count, .backward = account->backward,
+                               .site = rg_site_short(somewhere ? p->origins[account->node].site : NULL),
+                               .scope = somewhere ? p->scopes[account->node] : "", .operations = account->operations,
+                               .bytes_read = account->bytes_read, .bytes_written = account->bytes_written };
+}
+
+/* The steps of the plan that was timed, and of an optimiser that came after it. */
+static bool describe(rg_program *p, rg_stopwatch *watch, rg_profile *profile)
+{
+    const rg_plan *plan = watch->plan;
+    const bool more = p->step.end && plan != &p->plans[UPDATE];
+    rg_profile_step *steps = rg_arena_take(&p->profile, (plan->step_count + 1) * sizeof *steps);
+    if (!steps) return false;
+    for (size_t i = 0; i < plan->step_count; i++) {
+        describe_step(p, &plan->accounts[i], &steps[i]);
+        steps[i].seconds = rg_stopwatch_median(watch, i);
+        if (!(steps[i].what = rg_account_name(&plan->accounts[i], &p->profile))) return false;
+    }
+    if (more)
+        steps[plan->step_count] = (rg_profile_step){
+            .what = p->step.name, .ops = 1, .backward = true, .site = "", .scope = "", .operations = p->step.operations,
+            .bytes_read = p->step.bytes_read, .bytes_written = p->step.bytes_written,
+            .seconds = rg_stopwatch_median(watch, plan->step_count),
+        };
+    *profile = (rg_profile){ plan->step_count + more, steps, watch->runs };
+    return true;
+}
+
+static rg_status check_profile(rg_program *p, int repeats, const rg_profile *profile)
+{
+    p->error.status = RG_OK;
+    if (!profile) rg_error_set(&p->error, RG_E_NULL, "profile: nowhere to put it");
+    else if (repeats < 1) rg_error_set(&p->error, RG_E_ARGUMENT, "profile: repeats must be at least 1, not %d", repeats);
+    else if (!p->scopes)
+        rg_error_set(&p->error, RG_E_STATE, "profile: compiled from a tape without rg_tape_options.profiles");
+    return p->error.status;
+}
+
+rg_status rg_program_profile(rg_program *program, int repeats, rg_profile *profile)
+{
+    if (profile) *profile = (rg_profile){ .count = 0 };
+    if (!program) return RG_E_NULL;
+    rg_program *p = program;
+    rg_stopwatch watch = { .steps = 1 };
+    rg_status status = check_profile(p, repeats, profile);
+    if (status) return status;
+    for (int which = 0; which < PLANS; which++)
+        if (p->plans[which].step_count >= watch.steps) watch.steps = p->plans[which].step_count + 1;
+    rg_arena_rewind(&p->profile);
+    bool enough = rg_stopwatch_make(&watch, repeats);
+    for (int i = 0; enough && !status && i < repeats; i++) status = run(p, &watch);
+    enough = enough && (status || describe(p, &watch, profile));
+    rg_stopwatch_free(&watch);
+    if (!enough) rg_error_set(&p->error, status = RG_E_MEMORY, "profile: out of memory");
     return status;
 }

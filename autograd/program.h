@@ -11,6 +11,8 @@ typedef struct {
     rg_status (*begin)(void *context, bool *update); /* sets the numbers, and whether the update may be made this time;
                                                       not RG_OK: there can be no step */
     rg_status (*end)(void *context, bool updated); /* after the gradients: they wait, or the update has been made */
+    const char *name;                              /* of the step that `end` makes, if the update was not made, */
+    double operations, bytes_read, bytes_written;  /* and what that comes to: see rg_profile_step */
 } rg_program_step;
 
 /* As rg_compile_backward, with such a step. */

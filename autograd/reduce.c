@@ -76,6 +76,12 @@ static int64_t one_element(const rg_call *call)
     return 1;
 }
 
+/* One for each element that goes in. */
+static double operand_elements(const rg_call *call)
+{
+    return (double)rg_shape_count(call->layout[1].shape);
+}
+
 enum { COLUMNS = 128, BLOCK_ROWS = 64, GROUP_ROWS = 64 * BLOCK_ROWS };
 
 /* Items are elements of the result; those of one outer index and neighbouring inner ones go together. */
@@ -192,7 +198,7 @@ static const rg_op_steps sum_blocks_steps = {
 static const rg_op sum_blocks = { .name = "sum", .doc = "sums of blocks", .arity = 1, RG_KERNELS(sum_blocks),
                                   .steps = &sum_blocks_steps };
 static const rg_op sum_together = { .name = "sum", .doc = "the sum of sums of blocks", .arity = 1, .kind = RG_ITEMS,
-                                    .f32 = sum_together_f32, .f64 = sum_together_f64 };
+                                    .f32 = sum_together_f32, .f64 = sum_together_f64, .operations = operand_elements };
 static const rg_op_fold sum_fold = { &sum_blocks, &sum_together, sums_all };
 
 /* ---- Derivatives ------------------------------------------------------------------------------------ */
@@ -258,7 +264,7 @@ static const rg_sample max_samples[] = {
     const rg_op rg_op_##name_ = { .name = #name_, .doc = text, .arity = 1, .kind = RG_ITEMS,                       \
                                   .attribute_size = sizeof(reduce_attributes), .shape = shape_,                    \
                                   RG_KERNELS(name_), .prepared_size = sizeof(extent), .prepare = reduce_prepare,   \
-                                  .items = output_items, .item_work = reduced_work,             \
+                                  .items = output_items, .item_work = reduced_work, .operations = operand_elements, \
                                   .item_elements = one_element, .fold = fold_, .vjp = name_##_vjp,                 \
                                   .samples = name_##_samples, .describe = describe_axes };
 REDUCTION(sum, reduce_shape, &sum_fold, "sum over axes")

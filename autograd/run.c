@@ -65,7 +65,7 @@ static void run_task(void *context, int64_t task)
  * are, more only cost. */
 enum { LEAST_TASKS = 4, TASKS_PER_THREAD = 2 };
 
-static void run_work(rg_engine *engine, rg_work *work)
+void rg_work_do(rg_engine *engine, const rg_work *work)
 {
     const int64_t least = (work->items + work->items_per_task - 1) / work->items_per_task;
     const bool shared = engine->threads > 1 && least >= LEAST_TASKS;
@@ -139,7 +139,7 @@ const rg_work *rg_plan_do(rg_engine *engine, rg_plan *plan)
 {
     *plan->fault = INT64_MAX;
     for (const rg_step *step = plan->steps; (step = step->kernel(step)) < plan->last; step++) {
-        if (step->work) run_work(engine, step->work);
+        if (step->work) rg_work_do(engine, step->work);
         if (*plan->fault != INT64_MAX) return step->work;
     }
     return NULL;

@@ -27,6 +27,18 @@ static int64_t row_work(const rg_call *call)
     return 8 * last_size(&call->layout[1].shape);
 }
 
+/* Of an element of a row: compared, subtracted from, raised to a power of e, and added; in softmax divided, in its
+ * logarithm subtracted from once more. What is done once a row is not worth counting. */
+static double four_an_element(const rg_call *call)
+{
+    return 4 * (double)rg_shape_count(call->layout[1].shape);
+}
+
+static double five_an_element(const rg_call *call)
+{
+    return 5 * (double)rg_shape_count(call->layout[1].shape);
+}
+
 static int64_t row_elements(const rg_call *call)
 {
     return last_size(&call->layout[1].shape);
@@ -198,17 +210,19 @@ static const rg_sample label_samples[] = {
     { .operands = 0 },
 };
 
-#define ROW_OP(name_, shape_, elements, text)                                                                      \
+#define ROW_OP(name_, shape_, elements, counted, text)                                                             \
     const rg_op rg_op_##name_ = { .name = #name_, .doc = text, .arity = 1, .kind = RG_ITEMS, .shape = shape_,      \
                                   RG_KERNELS(name_), .items = row_items, .item_work = row_work,                    \
-                                  .item_elements = elements, .vjp = name_##_vjp, .samples = row_samples };
-ROW_OP(softmax, rows_shape, row_elements, "e^x over the sum of e^x, along the last axis")
-ROW_OP(log_softmax, rows_shape, row_elements, "x - logsumexp(x), along the last axis")
-ROW_OP(logsumexp, row_to_one_shape, one_element, "ln of the sum of e^x, along the last axis")
+                                  .item_elements = elements, .operations = counted, .vjp = name_##_vjp,         \
+                                  .samples = row_samples };
+ROW_OP(softmax, rows_shape, row_elements, five_an_element, "e^x over the sum of e^x, along the last axis")
+ROW_OP(log_softmax, rows_shape, row_elements, five_an_element, "x - logsumexp(x), along the last axis")
+ROW_OP(logsumexp, row_to_one_shape, one_element, four_an_element, "ln of the sum of e^x, along the last axis")
 const rg_op rg_op_cross_entropy_rows = {
     .name = "cross_entropy_rows", .doc = "logsumexp(z) - z[label], along the last axis", .arity = 2, .kind = RG_ITEMS,
     .shape = cross_entropy_shape, RG_KERNELS(cross_entropy_rows), .items = row_items, .item_work = row_work,
-    .item_elements = one_element, .vjp = cross_entropy_rows_vjp, .no_gradient = 2, .samples = label_samples,
+    .item_elements = one_element, .operations = four_an_element, .vjp = cross_entropy_rows_vjp, .no_gradient = 2,
+    .samples = label_samples,
 };
 
 /* ---- Recording ------------------------------------------------------------------------------------------ */

@@ -92,7 +92,7 @@ typedef struct {
 struct rg_tape {
     rg_error error;
     uint32_t epoch;
-    bool no_grad, training, eager;
+    bool no_grad, training, eager, profiles;
     uint8_t recording_flags;    /* RG_NODE_ADJOINT while the gradient transform records */
     uint32_t recording_forward;
     const char *site;           /* what plain functions stamp */

@@ -22,6 +22,7 @@ typedef struct {
     int states;
     const char *state_names[RG_OPT_MOST_STATES];
     int update; /* RG_OPT_SGD, ... */
+    int operations; /* on each number, without decay and clipping */
     void (*prepare)(const opt_options *options, uint64_t step, double lr, rg_opt_numbers *numbers);
 } opt_rule;
 
@@ -82,18 +83,18 @@ static void prepare_adamw(const opt_options *options, uint64_t step, double lr, 
 #define SECOND_MOMENT "optimizer:second_moment"
 
 static const opt_rule rule_sgd = {
-    .name = "sgd", .update = RG_OPT_SGD, .prepare = prepare_sgd,
+    .name = "sgd", .update = RG_OPT_SGD, .operations = 2, .prepare = prepare_sgd,
 };
 static const opt_rule rule_momentum = {
-    .name = "momentum", .update = RG_OPT_MOMENTUM, .prepare = prepare_momentum,
+    .name = "momentum", .update = RG_OPT_MOMENTUM, .operations = 5, .prepare = prepare_momentum,
     .states = 1, .state_names = { "optimizer:momentum" },
 };
 static const opt_rule rule_adam = {
-    .name = "adam", .update = RG_OPT_ADAM, .prepare = prepare_adam,
+    .name = "adam", .update = RG_OPT_ADAM, .operations = 13, .prepare = prepare_adam,
     .states = 2, .state_names = { FIRST_MOMENT, SECOND_MOMENT },
 };
 static const opt_rule rule_adamw = {
-    .name = "adamw", .update = RG_OPT_ADAM, .prepare = prepare_adamw,
+    .name = "adamw", .update = RG_OPT_ADAM, .operations = 14, .prepare = prepare_adamw,
     .states = 2, .state_names = { FIRST_MOMENT, SECOND_MOMENT },
 };
 
@@ -303,9 +304,12 @@ static rg_status end_step(void *context, bool updated)
 rg_program *rg_opt_compile_at(const char *site, rg_opt *opt, rg_tensor loss, int inputs, const rg_tensor *in)
 {
     if (!opt) return rg_fail(loss.tape, site, RG_E_NULL, "compile: the optimiser is NULL"), NULL;
+    const double count = (double)opt->count, bytes = count * (double)rg_dtype_size(rg_params_dtype(opt->theta));
     const rg_program_step step = {
         .update = { .op = goes_with_gradient(opt) ? &rg_opt_sgd_update : NULL, .numbers = &opt->numbers, .store = opt->theta },
-        .context = opt, .begin = begin_step, .end = end_step,
+        .context = opt, .begin = begin_step, .end = end_step, .name = opt->rule->name,
+        .operations = opt->rule->operations * count, .bytes_read = (2 + opt->rule->states) * bytes,
+        .bytes_written = (1 + opt->rule->states) * bytes,
     };
     return rg_compile_step(site, loss, inputs, in, &step);
 }

@@ -62,10 +62,16 @@ static const rg_op_steps sgd_steps = {
     .many = { { sgd_step_f32, sgd_step_f32_avx2, sgd_step_f32_avx512 },
               { sgd_step_f64, sgd_step_f64_avx2, sgd_step_f64_avx512 } },
 };
+/* A product and a difference for each number. */
+static double sgd_operations(const rg_call *call)
+{
+    return 2 * (double)rg_shape_count(call->layout[0].shape);
+}
+
 const rg_op rg_opt_sgd_update = {
-    .name = "sgd_update", .doc = "theta after a step of gradient descent", .arity = 3, .uniform = 4, .steps = &sgd_steps,
+    .name = "sgd", .doc = "theta after a step of gradient descent", .arity = 3, .uniform = 4, .steps = &sgd_steps,
     .f32 = sgd_kernel_f32, .f64 = sgd_kernel_f64, .f32_simd = { sgd_kernel_f32_avx2, sgd_kernel_f32_avx512 },
-    .f64_simd = { sgd_kernel_f64_avx2, sgd_kernel_f64_avx512 },
+    .f64_simd = { sgd_kernel_f64_avx2, sgd_kernel_f64_avx512 }, .operations = sgd_operations,
 };
 
 const rg_opt_kernels *rg_opt_kernels_for(rg_dtype dtype, int level)

@@ -51,7 +51,7 @@ static void every_subcommand_has_help_that_names_its_options(void **state)
 {
     static const struct { const char *name, *option; } all[] = {
         { "train", "--schedule" }, { "predict", "--load" }, { "graph", "--backward" }, { "gradcheck", "--seeds" },
-        { "info", "--json" },
+        { "profile", "--by" }, { "info", "--json" },
     };
     (void)state;
     assert_int_equal(RUN("help"), 0);
@@ -307,6 +307,12 @@ static void wrong_use_is_named(void **state)
     REFUSES(2, "exclude each other", "train", "--data", "flowers.csv", "--test-data", "x", "--test-split", "0.1");
     REFUSES(2, "--graph wants a name that ends in .dot, .svg, .png or .pdf, not 'g.gif'", "train", "--graph", "g.gif");
     REFUSES(2, "--output wants a name that ends in", "graph", "--output", "g");
+    REFUSES(2, "unknown subcommand 'profil'; did you mean 'profile'?", "profil");
+    REFUSES(2, "--by wants step, op or line, not 'layer'", "profile", "--by", "layer");
+    REFUSES(2, "--repeats wants a whole number from 1 to 100000, not '0'", "profile", "--repeats", "0");
+    REFUSES(2, "--optimizer wants sgd, momentum, adam or adamw", "profile", "--optimizer", "lbfgs");
+    REFUSES(2, "unknown option '--optimiser'; did you mean '--optimizer'?", "profile", "--optimiser", "sgd");
+    REFUSES(2, "--batch wants", "profile", "--batch", "0");
     REFUSES(2, "--load and --layers exclude each other", "graph", "--load", "x", "--layers", "3");
     REFUSES(2, "--load is needed", "predict", "--data", "digits");
     REFUSES(2, "--data is needed", "predict", "--load", "x");

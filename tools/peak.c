@@ -3,6 +3,7 @@
 #include "peak.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -88,4 +89,15 @@ bool tool_measure_peak(double seconds, tool_peak *peak)
     free(s.from);
     free(s.to);
     return made && s.result > 0;
+}
+
+const char *tool_processor(char *text, size_t size)
+{
+    char line[512], name[256] = "unknown";
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "model name : %255[^\n]", name) == 1) break;
+    if (file) fclose(file);
+    snprintf(text, size, "%s", name);
+    return text;
 }

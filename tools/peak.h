@@ -4,6 +4,7 @@
 #define RETROGRAD_PEAK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 typedef struct {
     double f32, f64;           /* GFLOP/s of one thread with the vectors in use (rg_simd_name): a product and the sum
@@ -14,5 +15,8 @@ typedef struct {
 /* The best of what is seen in about so many seconds, and some more to have the arrays ready. False when out of
  * memory. */
 bool tool_measure_peak(double seconds, tool_peak *peak);
+
+/* What the processor calls itself, in `text`. */
+const char *tool_processor(char *text, size_t size);
 
 #endif

@@ -7,7 +7,9 @@
 #include "progress.h"
 #include "subcommands.h"
 
-static const tool_command *const commands[] = { &tool_train, &tool_predict, &tool_graph, &tool_gradcheck, &tool_info };
+static const tool_command *const commands[] = {
+    &tool_train, &tool_predict, &tool_graph, &tool_profile_command, &tool_gradcheck, &tool_info,
+};
 enum { COMMANDS = sizeof commands / sizeof commands[0], MOST_WIDTH = 100 };
 
 static int help_width(void)

@@ -33,16 +33,6 @@ int bench_level(void)
     return level;
 }
 
-static void print_processor(FILE *out)
-{
-    char line[512], name[256] = "unknown";
-    FILE *file = fopen("/proc/cpuinfo", "r");
-    while (file && fgets(line, sizeof line, file))
-        if (sscanf(line, "model name : %255[^\n]", name) == 1) break;
-    if (file) fclose(file);
-    fprintf(out, "Processor  %s\n", name);
-}
-
 #if defined(__clang__)
 #define COMPILER __VERSION__
 #else
@@ -56,8 +46,9 @@ void bench_set_blas_threads(int threads)
 
 void bench_print_machine(FILE *out, const bench_conditions *with, bool pinned)
 {
+    char processor[256];
     fprintf(out, "Retrograd  %s, compiled with %s\n", rg_version(), COMPILER);
-    print_processor(out);
+    fprintf(out, "Processor  %s\n", tool_processor(processor, sizeof processor));
     fprintf(out, "Products   %s; BLAS of the limits: %s\n", rg_gemm_name(),
             openblas_get_config ? openblas_get_config() : "CBLAS");
     fprintf(out, "SIMD       %s\n", rg_simd_name());
