@@ -146,6 +146,8 @@ bool rg_builder_account(rg_builder *b);
 double rg_op_operations(const rg_op *op, const rg_call *call, int64_t elements);
 /* Lays out the values that live in the workspace. (workspace.c) */
 bool rg_builder_layout(rg_builder *b);
+/* Makes the plan's steps of the drafts. (steps.c) */
+bool rg_builder_finish(rg_builder *b);
 /* Has *pointer point to `offset` elements into the value, whenever the plan runs. */
 void rg_builder_argument(rg_builder *b, void **pointer, uint32_t value, int64_t offset, rg_dtype dtype);
 /* Whether the value is anywhere in memory: it is not if it only lives in a group's registers. */
