@@ -65,7 +65,7 @@ static void run_members(const rg_group *group, const places *where, int64_t begi
  * They come from memory, and between two tiles the processor sees no pattern by which to fetch them ahead. So the next
  * tile is asked for while this one is computed, a few lines before each member: all at once would be waited for. */
 
-enum { LONG_BYTES = 1 << 18, LINE_BYTES = 64 };
+enum { LONG_BYTES = 1 << 22, LINE_BYTES = 64 };
 
 typedef struct {
     const char *from[RG_GROUP_STREAMS]; /* the next tile of each stream */
