@@ -19,7 +19,7 @@ static size_t count_pointers(const rg_draft *draft)
     return 2 * (1 + (size_t)draft->operands) + (draft->group ? rg_group_pointers(draft->group) : 0);
 }
 
-enum { TASK_WORK = 1 << 15, CHUNK_BYTES = 1 << 19, CHEAP_ELEMENT = 16 };
+enum { TASK_WORK = 1 << 15, CHUNK_BYTES = 1 << 19, CHEAP_ELEMENT = 8 };
 
 /* Whether the kernel's result may be kept in chunks: only its group reads it. If many operations go into each element,
  * then chunks that small are not for it: a product copies an operand for each. */
