@@ -94,7 +94,8 @@ struct rg_work {
     rg_call call;              /* its pointers are patched */
     int64_t items;             /* of the kernel, or elements of the group */
     int64_t item_elements;     /* of the result that one item writes */
-    int64_t items_per_task, items_per_chunk, items_unit; /* shared out are multiples of the unit */
+    int64_t items_per_chunk, items_unit; /* shared out are multiples of the unit */
+    bool worth_threads;        /* so much that waking another thread pays */
     bool local;                /* the result is kept in chunks, for the group alone */
     rg_group *group;           /* after each chunk of items, over their elements; or NULL */
     void **pointers;           /* what the group's slots number */

@@ -61,22 +61,17 @@ static void run_task(void *context, int64_t task)
     run_items(shared->work, begin, left < shared->items_per_task ? shared->work->items : begin + shared->items_per_task);
 }
 
-/* Fewer than the least do not pay for waking a thread; and beyond a few for each thread, which even out how fast they
- * are, more only cost. */
-enum { LEAST_TASKS = 4, TASKS_PER_THREAD = 2 };
-
+/* A part for each thread. Smaller ones would even out how fast they are, but a product copies an operand for each. */
 void rg_work_do(rg_engine *engine, const rg_work *work)
 {
-    const int64_t least = (work->items + work->items_per_task - 1) / work->items_per_task;
-    const bool shared = engine->threads > 1 && least >= LEAST_TASKS;
+    const int64_t unit = work->items_unit, units = (work->items + unit - 1) / unit;
+    const bool shared = engine->threads > 1 && work->worth_threads && units > 1;
     if (shared && !engine->pool) engine->pool = rg_pool_new(engine->threads);
     if (!shared || !engine->pool) {
         if (work->items > 0) run_items(work, 0, work->items);
         return;
     }
-    const int64_t most = TASKS_PER_THREAD * (int64_t)engine->threads, tasks = least < most ? least : most;
-    const int64_t unit = work->items_unit, even = (work->items + tasks - 1) / tasks;
-    shared_work parts = { work, (even + unit - 1) / unit * unit };
+    shared_work parts = { work, (units + engine->threads - 1) / engine->threads * unit };
     rg_pool_run(engine->pool, (work->items + parts.items_per_task - 1) / parts.items_per_task, run_task, &parts);
 }
 

@@ -19,7 +19,9 @@ static size_t count_pointers(const rg_draft *draft)
     return 2 * (1 + (size_t)draft->operands) + (draft->group ? rg_group_pointers(draft->group) : 0);
 }
 
-enum { TASK_WORK = 1 << 15, CHUNK_BYTES = 1 << 19, CHEAP_ELEMENT = 8 };
+/* In operations of about a third of a nanosecond: what is a single step; and what pays for waking a thread, and for the
+ * caches that then do not hold what they did. */
+enum { SMALL_WORK = 1 << 15, WORTH_THREADS = 200000, CHUNK_BYTES = 1 << 19, CHEAP_ELEMENT = 8 };
 
 /* Whether the kernel's result may be kept in chunks: only its group reads it. If many operations go into each element,
  * then chunks that small are not for it: a product copies an operand for each. */
@@ -32,17 +34,16 @@ static bool is_local(const rg_builder *b, const rg_draft *draft)
            draft->item_work <= CHEAP_ELEMENT * draft->item_elements;
 }
 
-/* How the items are shared out: tasks of at least TASK_WORK operations, and chunks that stay in a cache until the group
- * has read them. No result depends on either. */
+/* How the items are shared out: among threads or not, and in chunks that stay in a cache until the group has read them.
+ * No result depends on either. */
 static void share_out(const rg_draft *draft, rg_work *work)
 {
     const int64_t members = draft->group ? draft->group->member_count : 0;
     const int64_t elements = draft->item_elements > 0 ? draft->item_elements : 1;
     const int64_t cost = draft->item_work + members * elements, item = (int64_t)rg_dtype_size(draft->out.dtype);
     work->items_unit = draft->op ? 1 : RG_TILE_MOST;
-    work->items_per_task = TASK_WORK / (cost > 0 ? cost : 1) / work->items_unit * work->items_unit;
+    work->worth_threads = (double)draft->items * (double)cost >= WORTH_THREADS;
     work->items_per_chunk = (work->local ? RG_LOCAL_BYTES : CHUNK_BYTES) / (item * elements);
-    if (work->items_per_task < work->items_unit) work->items_per_task = work->items_unit;
     if (work->items_per_chunk < 1) work->items_per_chunk = 1;
 }
 
@@ -61,7 +62,7 @@ static bool prepare_call(rg_builder *b, const rg_op *op, rg_call *call)
 static bool is_small_work(const rg_draft *draft)
 {
     if (!draft->op || draft->group || draft->items == 0) return false;
-    if (draft->items >= TASK_WORK || draft->item_work >= TASK_WORK / draft->items) return false;
+    if (draft->items >= SMALL_WORK || draft->item_work >= SMALL_WORK / draft->items) return false;
     for (int k = 0; k < draft->operands; k++)
         if (!rg_dtype_is_float(draft->in[k].layout.dtype)) return false;
     return true;
