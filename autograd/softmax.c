@@ -50,9 +50,17 @@ static int64_t one_element(const rg_call *call)
     return 1;
 }
 
+/* Short rows go together, so that their exponentials are one loop. */
+enum { SPAN = 256 };
+
+static int64_t rows_together(int64_t n, int64_t left)
+{
+    const int64_t most = n > 0 && n <= SPAN ? SPAN / n : 1;
+    return left < most ? left : most;
+}
+
 /* ln sum e^(x - m) + m. A row of -inf has m = -inf, and a +inf in it m = +inf: then m itself is the answer. The
  * exponentials are summed in blocks, as lanes.h sums a row. */
-enum { SPAN = 256 };
 #define LOGSUMEXP(name, type, suffix, target, unused)                                                              \
     target static inline type row_##name##_##suffix(const type *x, int64_t n)                                      \
     {                                                                                                              \
@@ -66,12 +74,29 @@ enum { SPAN = 256 };
         }                                                                                                          \
         return LOG(sum) + m;                                                                                       \
     }                                                                                                              \
+    /* The same for rows of at most SPAN elements together. */                                                     \
+    target static void rows_##name##_##suffix(const type *x, int64_t n, int64_t rows, type *y)                     \
+    {                                                                                                              \
+        type e[SPAN], most[SPAN], sum[SPAN];                                                                       \
+        for (int64_t row = 0; row < rows; row++) {                                                                 \
+            const type m = most[row] = LANES_MAX(x + row * n, n);                                                  \
+            for (int64_t i = row * n; i < (row + 1) * n; i++) e[i] = x[i] - m;                                     \
+        }                                                                                                          \
+        for (int64_t i = 0; i < rows * n; i++) e[i] = EXP(e[i]);                                                   \
+        for (int64_t row = 0; row < rows; row++) sum[row] = LANES_SUM((type *)e + row * n, n);                     \
+        for (int64_t row = 0; row < rows; row++) sum[row] = LOG(sum[row]) + most[row];                             \
+        for (int64_t row = 0; row < rows; row++) y[row] = most[row] - most[row] == 0 ? sum[row] : most[row];       \
+    }                                                                                                              \
     target static void name##_##suffix(const rg_call *call, int64_t begin, int64_t end)                            \
     {                                                                                                              \
         const int64_t n = last_size(&call->layout[1].shape);                                                       \
         const type *x = call->in[0];                                                                               \
         type *y = call->out;                                                                                       \
-        for (int64_t row = begin; row < end; row++) y[row - call->origin] = row_##name##_##suffix(x + row * n, n); \
+        for (int64_t row = begin, rows; row < end; row += rows) {                                                  \
+            rows = rows_together(n, end - row);                                                                    \
+            if (n <= SPAN) rows_##name##_##suffix(x + row * n, n, rows, y + (row - call->origin));                 \
+            else y[row - call->origin] = row_##name##_##suffix(x + row * n, n);                                    \
+        }                                                                                                          \
     }
 RG_EACH_KERNEL(LOGSUMEXP, logsumexp, 0)
 
@@ -79,14 +104,19 @@ RG_EACH_KERNEL(LOGSUMEXP, logsumexp, 0)
     target static void name##_##suffix(const rg_call *call, int64_t begin, int64_t end)                            \
     {                                                                                                              \
         const int64_t n = last_size(&call->layout[1].shape);                                                       \
-        for (int64_t row = begin; row < end; row++) {                                                              \
-            const type *x = (const type *)call->in[0] + row * n;                                                   \
-            type *y = (type *)call->out + (row * n - call->origin);                                                \
-            const type m = LANES_MAX(x, n);                                                                        \
-            RG_INDEPENDENT                                                                                         \
-            for (int64_t i = 0; i < n; i++) y[i] = EXP(x[i] - m);                                                  \
-            const type sum = LANES_SUM(y, n);                                                                      \
-            for (int64_t i = 0; i < n; i++) y[i] /= sum;                                                           \
+        for (int64_t first = begin, rows; first < end; first += rows) {                                            \
+            const type *x = (const type *)call->in[0] + first * n;                                                 \
+            type *y = (type *)call->out + (first * n - call->origin);                                              \
+            rows = rows_together(n, end - first);                                                                  \
+            for (int64_t row = 0; row < rows; row++) {                                                             \
+                const type m = LANES_MAX(x + row * n, n);                                                          \
+                for (int64_t i = row * n; i < (row + 1) * n; i++) y[i] = x[i] - m;                                 \
+            }                                                                                                      \
+            for (int64_t i = 0; i < rows * n; i++) y[i] = EXP(y[i]);                                               \
+            for (int64_t row = 0; row < rows; row++) {                                                             \
+                const type sum = LANES_SUM(y + row * n, n);                                                        \
+                for (int64_t i = row * n; i < (row + 1) * n; i++) y[i] /= sum;                                     \
+            }                                                                                                      \
         }                                                                                                          \
     }
 RG_EACH_KERNEL(SOFTMAX, softmax, 0)
@@ -110,12 +140,18 @@ RG_EACH_KERNEL(LOG_SOFTMAX, log_softmax, 0)
     {                                                                                                              \
         const int64_t n = last_size(&call->layout[1].shape);                                                       \
         const bool wide = call->layout[2].dtype == RG_I64;                                                         \
-        for (int64_t row = begin; row < end; row++) {                                                              \
-            const type *x = (const type *)call->in[0] + row * n;                                                   \
-            const int64_t label = wide ? ((const int64_t *)call->in[1])[row] : ((const int32_t *)call->in[1])[row]; \
-            const bool known = label >= 0 && label < n;                                                            \
-            if (!known) rg_kernel_fault(call, row);                                                                \
-            ((type *)call->out)[row - call->origin] = known ? row_logsumexp_##suffix(x, n) - x[label] : 0;                        \
+        const type *x = call->in[0];                                                                               \
+        type *y = call->out, sums[SPAN];                                                                           \
+        for (int64_t first = begin, rows; first < end; first += rows) {                                            \
+            rows = rows_together(n, end - first);                                                                  \
+            if (n <= SPAN) rows_logsumexp_##suffix(x + first * n, n, rows, sums);                                  \
+            else sums[0] = row_logsumexp_##suffix(x + first * n, n);                                               \
+            for (int64_t row = first; row < first + rows; row++) {                                                 \
+                const int64_t label = wide ? ((const int64_t *)call->in[1])[row] : ((const int32_t *)call->in[1])[row]; \
+                const bool known = label >= 0 && label < n;                                                        \
+                if (!known) rg_kernel_fault(call, row);                                                            \
+                y[row - call->origin] = known ? sums[row - first] - x[row * n + label] : 0;                        \
+            }                                                                                                      \
         }                                                                                                          \
     }
 RG_EACH_KERNEL(CROSS_ENTROPY, cross_entropy_rows, 0)
