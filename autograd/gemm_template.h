@@ -307,11 +307,16 @@ static TARGET void NAME(product)(int64_t rows, int64_t width, int64_t k, NAME(ta
         }
 }
 
-/* The same, row of tiles by row of tiles, where all panels can be read as they lie. */
+/* The same, row of tiles by row of tiles, where all panels can be read as they lie, or are few enough to be turned. */
 static TARGET void NAME(shallow_product)(int64_t rows, int64_t width, int64_t k, NAME(table) multiplier, NAME(table) panels,
                                          NAME(result) c)
 {
+    _Alignas(64) REAL turned[SHALLOW * SHALLOW_WIDTH];
     const int64_t whole = width / WIDTH * WIDTH;
+    if (panels.across != 1) {
+        NAME(copy)(panels, k, width, turned, width);
+        panels = (NAME(table)){ turned, 1, width };
+    }
     for (int64_t i = 0, count; i < rows; i += count) {
         count = NAME(tile_height)(rows - i);
         NAME(sweeps)[count - 1](whole / LANES, k, NAME(part)(multiplier, i, 0), panels, c.data + i * c.across, c.across);
@@ -409,7 +414,7 @@ static TARGET void NAME(multiply)(int64_t m, int64_t n, int64_t k, rg_matrix a, 
         for (int64_t i = 0; i < m; i++) memset((REAL *)c + i * c_stride, 0, (size_t)n * sizeof(REAL));
     else if (k == 1) NAME(outer_product)(m, n, left, right, c, c_stride);
     else if (swap) NAME(product)(n, m, k, right, left, (NAME(result)){ c, 1, c_stride });
-    else if (k <= SHALLOW && right.across == 1 && n >= WIDTH)
+    else if (k <= SHALLOW && n >= WIDTH && (right.across == 1 || n <= SHALLOW_WIDTH))
         NAME(shallow_product)(m, n, k, left, right, (NAME(result)){ c, c_stride, 1 });
     else NAME(product)(m, n, k, left, right, (NAME(result)){ c, c_stride, 1 });
 }
