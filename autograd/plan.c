@@ -277,13 +277,14 @@ static void place_constant(rg_builder *b, uint32_t i, const rg_node *node)
     for (int k = 0; k < placement->layout.shape.rank; k++) placement->layout.stride[k] = 0;
 }
 
-/* Whether the node is one number everywhere, and which. */
+/* Whether the node is one number everywhere, and which. Only within the segment: what an earlier one holds is not in this
+ * one's signature, so the plan must not depend on it. */
 static bool is_full(const rg_builder *b, uint32_t node, double *number)
 {
-    const rg_node *at = &b->tape->nodes[node];
-    while (at->op->kind == RG_VIEW) at = &b->tape->nodes[rg_edges(b->tape, at)[0]];
-    if (at->op != &rg_op_full) return false;
-    memcpy(number, at->attributes, sizeof *number);
+    const rg_node *nodes = b->tape->nodes;
+    while (node >= b->request->first && nodes[node].op->kind == RG_VIEW) node = rg_edges(b->tape, &nodes[node])[0];
+    if (node < b->request->first || nodes[node].op != &rg_op_full) return false;
+    memcpy(number, nodes[node].attributes, sizeof *number);
     return true;
 }
 

@@ -212,10 +212,31 @@ static void what_only_a_group_reads_is_not_stored(void **state)
     rg_tape_free(tape);
 }
 
+/* Which number a constant of an earlier segment holds is no part of this segment's structure: the plan that was made while
+ * it was 1 serves for others, too. */
+static void constant_of_an_earlier_segment_may_change(void **state)
+{
+    (void)state;
+    const double factors[] = { 1, 1, 1, 2, 1, 3 }, x[] = { 5, 7 };
+    rg_tape *tape = rg_tape_new();
+    for (size_t i = 0; i < COUNT(factors); i++) {
+        rg_tensor factor = rg_full(tape, RG_F64, RG_SHAPE(2), factors[i]), t = rg_input(tape, RG_F64, RG_SHAPE(2), x);
+        rg_eval(1, &factor);
+        rg_tensor product = rg_mul(t, factor), quotient = rg_div(t, factor);
+        rg_eval(2, (const rg_tensor[]){ product, quotient });
+        assert_exactly(product, 5 * factors[i], 7 * factors[i]);
+        assert_exactly(quotient, 5 / factors[i], 7 / factors[i]);
+        rg_tape_reset(tape);
+    }
+    assert_fine(tape);
+    rg_tape_free(tape);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(planned_programs_have_the_bits_of_node_by_node),
+        cmocka_unit_test(constant_of_an_earlier_segment_may_change),
         cmocka_unit_test(what_only_a_group_reads_is_not_stored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
