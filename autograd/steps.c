@@ -69,15 +69,20 @@ static bool is_small_work(const rg_draft *draft)
     return true;
 }
 
+/* What the step itself reads and writes. */
+static void step_pointers(rg_builder *b, const rg_draft *draft, rg_step *step)
+{
+    rg_builder_argument(b, &step->out, draft->value, 0, draft->out.dtype);
+    for (int k = 0; k < draft->operands; k++)
+        rg_builder_argument(b, &step->in[k], draft->in[k].value, draft->in[k].offset, draft->in[k].layout.dtype);
+}
+
 static void finish_small_work(rg_builder *b, const rg_draft *draft, const rg_work *work, rg_step *step)
 {
     const rg_op_small *small = draft->op->small;
     rg_step_kernel *kernel = small ? small->step(work->call.prepared, draft->out.dtype, b->tape->simd) : NULL;
     *step = (rg_step){ .kernel = kernel ? kernel : rg_step_work, .attributes = kernel ? work->call.prepared : work };
-    if (!kernel) return;
-    rg_builder_argument(b, &step->out, draft->value, 0, draft->out.dtype);
-    for (int k = 0; k < draft->operands; k++)
-        rg_builder_argument(b, &step->in[k], draft->in[k].value, draft->in[k].offset, draft->in[k].layout.dtype);
+    if (kernel) step_pointers(b, draft, step);
 }
 
 static bool finish_work(rg_builder *b, const rg_draft *draft, rg_step *step, void **pointers)
@@ -113,9 +118,7 @@ static bool finish_step(rg_builder *b, const rg_draft *draft, rg_step *step, voi
     rg_step_kernel *kernel = small ? rg_op_step(draft->op, draft->out.dtype, b->tape->simd, draft->count) : NULL;
     if (!kernel || draft->count == 0) return finish_work(b, draft, step, pointers);
     *step = (rg_step){ .kernel = kernel, .attributes = draft->attributes, .count = draft->count };
-    rg_builder_argument(b, &step->out, draft->value, 0, draft->out.dtype);
-    for (int k = 0; k < draft->operands; k++)
-        rg_builder_argument(b, &step->in[k], draft->in[k].value, draft->in[k].offset, draft->in[k].layout.dtype);
+    step_pointers(b, draft, step);
     return true;
 }
 
