@@ -110,6 +110,7 @@ static void behind_kernels(scene *s)
     show(s, rg_sum_axes(read_twice, RG_AXES(0), false));
     show(s, rg_mul(rg_softmax(a, -1), b));
     show(s, rg_square(rg_sum_axes(rg_reshape(s->x, RG_SHAPE(20000, 2)), RG_AXES(1), false)));
+    show(s, rg_tanh(rg_matmul(rg_reshape(s->x, RG_SHAPE(20000, 2)), rg_slice(s->y, 0, 2, 4))));
     show(s, rg_neg(rg_matmul(rg_reshape(s->x, RG_SHAPE(LENGTH, 1)), rg_slice(rg_reshape(s->y, RG_SHAPE(1, LENGTH)), 1, 0, 2))));
 }
 
