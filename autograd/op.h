@@ -65,6 +65,19 @@ RG_API rg_status rg_shape_broadcast(rg_shape_call *call);
  * where rg_backward finds its plan again, the rule is not called. */
 typedef rg_tensor rg_vjp_rule(int k, const rg_tensor *in, rg_tensor y, rg_tensor g);
 
+/* An op over a batch: for some operands, a leading dimension more. */
+typedef struct {
+    const char *site;
+    const rg_op *op;
+    const void *attributes;
+    int operands;
+    const rg_tensor *in;      /* operand k begins with a dimension of `size` where batched[k], and else is as it was */
+    const bool *batched;      /* at least one */
+    int64_t size;
+} rg_batch_call;
+/* In ordinary ops: the result for each member of the batch, along a leading dimension of `size`. */
+typedef rg_tensor rg_batch_rule(const rg_batch_call *call);
+
 /* One operand to check an op with. Integers are drawn from low, low + 1, ..., high. Floats without a step lie apart:
  * no two of a sample's operands of one range, and none and the middle of its range, are nearer than a quarter of
  * (high - low) / elements, so that an op that compares has no kink there. */
@@ -118,6 +131,8 @@ struct rg_op {
     bool (*view)(const void *attributes, const rg_layout *in, rg_layout *out, int64_t *offset); /* sets strides
                                  and adds to the offset; false: the operand must be made contiguous first */
     rg_vjp_rule *vjp;         /* NULL: no derivative; asking for one is RG_E_GRADIENT */
+    rg_batch_rule *batch;     /* NULL: cannot be batched, or is elementwise, where broadcasting is the rule */
+    rg_kernel *complex_f64;   /* optional: the same for numbers that are `double complex`, for the complex step */
     uint32_t no_gradient;     /* bit k: operand k has none, by declaration (labels, masks) */
     double neutral;           /* for the operands of neutral_operands (bit k: operand k): where that operand is this */
     uint32_t neutral_operands; /* number everywhere, the result is the other one of two, to the bit */
