@@ -15,9 +15,11 @@
 #if defined(__clang__)
 #define UNROLLED _Pragma("unroll")
 #define TWICE _Pragma("unroll 2")
+#define FOUR_TIMES _Pragma("unroll 4")
 #else
 #define UNROLLED _Pragma("GCC unroll 16")
 #define TWICE _Pragma("GCC unroll 2")
+#define FOUR_TIMES _Pragma("GCC unroll 4")
 #endif
 
 /* DO(0) ... for so many, which the compiler knows. Written out, because clang keeps an array in memory if it has to unroll
@@ -130,6 +132,8 @@ rg_gemm *const rg_gemm_f32[3] = ALL_LEVELS(multiply_f32);
 rg_gemm *const rg_gemm_f64[3] = ALL_LEVELS(multiply_f64);
 rg_gemv *const rg_gemv_f32[3] = ALL_LEVELS(times_vector_f32);
 rg_gemv *const rg_gemv_f64[3] = ALL_LEVELS(times_vector_f64);
+
+const bool rg_gemm_has_steps = true;
 
 rg_step_kernel *rg_gemm_step(const rg_gemm_shape *shape, bool f64, int level)
 {

@@ -1,12 +1,14 @@
 /* update.c: the update rules and the gradient's norm, in f32 and f64 and for each level of vector instructions. */
 #include <math.h>
 
+#include "gemm.h"
 #include "rules.h"
 #include "simd.h"
 #include "step.h"
 
 #define CHUNK ((size_t)1024)
 #define LANES ((size_t)8)
+#define VECTOR ((int64_t)(32 / sizeof(REAL)))
 
 /* ---- f32 ---- */
 
@@ -73,6 +75,13 @@ const rg_op rg_opt_sgd_update = {
     .f32 = sgd_kernel_f32, .f64 = sgd_kernel_f64, .f32_simd = { sgd_kernel_f32_avx2, sgd_kernel_f32_avx512 },
     .f64_simd = { sgd_kernel_f64_avx2, sgd_kernel_f64_avx512 }, .operations = sgd_operations,
 };
+
+rg_step_kernel *rg_opt_sgd_rank_one(rg_dtype dtype, int simd)
+{
+    static rg_step_kernel *const f32[] = { sgd_rank_one_f32, sgd_rank_one_f32_avx2, sgd_rank_one_f32_avx512 };
+    static rg_step_kernel *const f64[] = { sgd_rank_one_f64, sgd_rank_one_f64_avx2, sgd_rank_one_f64_avx512 };
+    return (dtype == RG_F32 ? f32 : f64)[simd];
+}
 
 const rg_opt_kernels *rg_opt_kernels_for(rg_dtype dtype, int level)
 {

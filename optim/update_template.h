@@ -39,6 +39,56 @@ static const rg_step *NAME(sgd_step)(const rg_step *step)
     return RG_NEXT_STEP(step);
 }
 
+/* x -= rate (a b + 0), where the product is rounded as that of matrices is: m rows of n numbers, n a multiple of a vector. */
+static TARGET void NAME(rank_one_plain)(int64_t m, int64_t n, REAL *x, const REAL *a, int64_t stride, const REAL *b, REAL rate)
+{
+    typedef REAL vector __attribute__((vector_size(32), aligned(sizeof(REAL)), may_alias));
+    const vector zero = { 0 };
+    for (int64_t j = 0; j < n; j += VECTOR) {
+        const vector row = *(const vector *)(const void *)(b + j);
+        REAL *to = x + j;
+        for (int64_t i = 0; i < m; i++, to += n)
+            *(vector *)(void *)to -= rate * (a[i * stride] * row + zero);
+    }
+}
+
+/* The same for two numbers a row, where a lies side by side. */
+static TARGET void NAME(rank_one_pairs)(int64_t m, REAL *restrict x, const REAL *restrict a, REAL b, REAL c, REAL rate)
+{
+    for (int64_t i = 0; i < m; i++) {
+        x[2 * i] -= rate * (a[i] * b + (REAL)0);
+        x[2 * i + 1] -= rate * (a[i] * c + (REAL)0);
+    }
+}
+
+/* theta, in out, by the gradient in[0] in[1]. */
+static TARGET const rg_step *NAME(sgd_rank_one)(const rg_step *step)
+{
+    const rg_gemm_shape *s = step->attributes;
+    const rg_opt_numbers *numbers = step->in[2];
+    const int64_t m = s->m, n = s->n, stride = s->a.row_stride;
+    const REAL *a = step->in[0], *b = step->in[1];
+    REAL *x = step->out, gradient[CHUNK];
+    if (numbers->plain && n % VECTOR == 0 && s->b.column_stride == 1) {
+        NAME(rank_one_plain)(m, n, x, a, stride, b, (REAL)numbers->rate);
+        return RG_NEXT_STEP(step);
+    }
+    if (numbers->plain && n == 2 && stride == 1) {
+        NAME(rank_one_pairs)(m, x, a, b[0], b[s->b.column_stride], (REAL)numbers->rate);
+        return RG_NEXT_STEP(step);
+    }
+    for (int64_t at = 0, i = 0, j = 0; at < m * n;) {
+        const int64_t part = m * n - at < (int64_t)CHUNK ? m * n - at : (int64_t)CHUNK;
+        for (int64_t k = 0; k < part; k++) {
+            gradient[k] = a[i * stride] * b[j * s->b.column_stride] + (REAL)0;
+            if (++j == n) i++, j = 0;
+        }
+        NAME(sgd)((size_t)part, x + at, gradient, NULL, numbers);
+        at += part;
+    }
+    return RG_NEXT_STEP(step);
+}
+
 static TARGET void NAME(momentum)(size_t count, void *theta, const void *gradient, void *const *states,
                               const rg_opt_numbers *numbers)
 {
