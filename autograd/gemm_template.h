@@ -126,6 +126,53 @@ static NAME(sweep_kernel) *const NAME(sweeps)[ROWS] = {
 #endif
 };
 
+/* ---- Few columns: all rows one after another, without a call between their tiles ------------------------------------- */
+
+/* Columns that fill so many vectors, over one block or less; eight sums side by side. `add`: a row to be added, or NULL. */
+#define SET(v, i) sum[i][v] = (NAME(vector)){ 0 }
+#define SET_ROW(i, vectors) REPEAT_VECTORS(vectors, SET, i)
+#define ADD(v, i) sum[i][v] += LOAD(add + (v) * LANES)
+#define ADD_ROW(i, vectors) REPEAT_VECTORS(vectors, ADD, i)
+#define WRITE(v, i) STORE(c + (i) * stride + (v) * LANES, sum[i][v])
+#define WRITE_ROW(i, vectors) REPEAT_VECTORS(vectors, WRITE, i)
+
+static TARGET inline __attribute__((always_inline)) void NAME(strip_rows)(const int rows, const int vectors, int64_t k,
+                                                                          NAME(table) multiplier, NAME(table) panel,
+                                                                          const REAL *add, REAL *c, int64_t stride)
+{
+    const REAL *s = multiplier.data, *p = panel.data;
+    NAME(vector) sum[8][8], strip[8];
+    REPEAT(rows, SET_ROW, vectors);
+    for (int64_t at = 0; at < k; at++, s += multiplier.along, p += panel.along) {
+        REPEAT_VECTORS(vectors, READ, p);
+        REPEAT(rows, MULTIPLY_ROW, vectors);
+    }
+    if (add) REPEAT(rows, ADD_ROW, vectors);
+    REPEAT(rows, WRITE_ROW, vectors);
+}
+
+#define STRIP(vectors)                                                                                             \
+    static TARGET void NAME(strip_##vectors)(int64_t m, int64_t k, NAME(table) multiplier, NAME(table) panel,      \
+                                             const REAL *add, REAL *c, int64_t stride)                             \
+    {                                                                                                              \
+        enum { AT_ONCE = 8 / vectors };                                                                            \
+        int64_t i = 0;                                                                                             \
+        for (; i + AT_ONCE <= m; i += AT_ONCE, c += AT_ONCE * stride, multiplier.data += AT_ONCE * multiplier.across) \
+            NAME(strip_rows)(AT_ONCE, vectors, k, multiplier, panel, add, c, stride);                              \
+        for (; i + 2 <= m; i += 2, c += 2 * stride, multiplier.data += 2 * multiplier.across)                      \
+            NAME(strip_rows)(2, vectors, k, multiplier, panel, add, c, stride);                                    \
+        for (; i < m; i++, c += stride, multiplier.data += multiplier.across)                                      \
+            NAME(strip_rows)(1, vectors, k, multiplier, panel, add, c, stride);                                    \
+    }
+STRIP(1) STRIP(2) STRIP(4)
+
+#undef SET
+#undef SET_ROW
+#undef ADD
+#undef ADD_ROW
+#undef WRITE
+#undef WRITE_ROW
+#undef STRIP
 #undef CLEAR
 #undef CLEAR_ROW
 #undef READ
@@ -397,6 +444,41 @@ static TARGET void NAME(broad_row)(int64_t width, int64_t k, NAME(table) multipl
     }
 }
 
+/* ---- Few columns ---------------------------------------------------------------------------------------------------- */
+
+static bool NAME(is_strip)(int64_t m, int64_t n, int64_t k, int64_t across)
+{
+    return m > 1 && (n == LANES || n == 2 * LANES || n == 4 * LANES) && k > 1 &&
+           (across == 1 ? k <= DEPTH : k * n <= STRIP_WORTH_A_TURN);
+}
+
+static bool NAME(is_turned_strip)(int64_t m, int64_t n, int64_t k, int64_t across)
+{
+    return n < LANES && across == 1 && m * n <= STRIP_WORTH_A_TURN && NAME(is_strip)(n, m, k, 1);
+}
+
+static TARGET void NAME(strip_product)(int64_t m, int64_t n, int64_t k, NAME(table) a, NAME(table) b, const REAL *add, REAL *c,
+                                       int64_t stride)
+{
+    _Alignas(64) REAL turned[STRIP_WORTH_A_TURN];
+    if (b.across != 1) {
+        NAME(copy)(b, k, n, turned, n);
+        b = (NAME(table)){ turned, 1, n };
+    }
+    if (n == LANES) NAME(strip_1)(m, k, a, b, add, c, stride);
+    else if (n == 2 * LANES) NAME(strip_2)(m, k, a, b, add, c, stride);
+    else NAME(strip_4)(m, k, a, b, add, c, stride);
+}
+
+/* The other way round, and turned at the end. */
+static TARGET void NAME(turned_strip_product)(int64_t m, int64_t n, int64_t k, NAME(table) a, NAME(table) b, REAL *c,
+                                              int64_t stride)
+{
+    _Alignas(64) REAL turned[STRIP_WORTH_A_TURN];
+    NAME(strip_product)(n, m, k, b, a, NULL, turned, m);
+    NAME(copy_turned)(turned, m, n, m, c, stride);
+}
+
 /* ---- All together --------------------------------------------------------------------------------------------------- */
 
 static TARGET void NAME(multiply)(int64_t m, int64_t n, int64_t k, rg_matrix a, rg_matrix b, void *c, int64_t c_stride)
@@ -408,6 +490,14 @@ static TARGET void NAME(multiply)(int64_t m, int64_t n, int64_t k, rg_matrix a, 
     if (m == 0 || n == 0) return;
     if (m == 1 && right.across == 1 && n >= LANES && k > 1) {
         (n > 64 * LANES ? NAME(broad_row) : NAME(narrow_row))(n, k, left, right, c);
+        return;
+    }
+    if (NAME(is_strip)(m, n, k, right.across)) {
+        NAME(strip_product)(m, n, k, left, right, NULL, c, c_stride);
+        return;
+    }
+    if (NAME(is_turned_strip)(m, n, k, left.across)) {
+        NAME(turned_strip_product)(m, n, k, left, right, c, c_stride);
         return;
     }
     if (k == 0)
@@ -689,6 +779,14 @@ static rg_step_kernel *NAME(vector_step_for)(const rg_gemm_shape *s)
     return NAME(vector_step);
 }
 
+static TARGET const rg_step *NAME(strip_step)(const rg_step *step)
+{
+    const rg_gemm_shape *s = step->attributes;
+    NAME(strip_product)(s->m, s->n, s->k, (NAME(table)){ step->in[0], s->a.row_stride, s->a.column_stride },
+                        (NAME(table)){ step->in[1], s->b.column_stride, s->b.row_stride }, step->in[2], step->out, s->n);
+    return RG_NEXT_STEP(step);
+}
+
 static TARGET const rg_step *NAME(any_step)(const rg_step *step)
 {
     const rg_gemm_shape *s = step->attributes;
@@ -709,7 +807,7 @@ static rg_step_kernel *NAME(step_for)(const rg_gemm_shape *s)
         if (s->n == 4 * LANES) return NAME(row_step_4);
     }
     if (row && s->n >= LANES && s->n <= 64 * LANES) return NAME(row_step);
-    return NAME(any_step);
+    return NAME(is_strip)(s->m, s->n, s->k, s->b.column_stride) ? NAME(strip_step) : NAME(any_step);
 }
 
 #undef LANES
