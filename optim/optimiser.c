@@ -335,7 +335,9 @@ const char *rg_opt_name(const rg_opt *opt)
 
 double rg_opt_learning_rate(const rg_opt *opt)
 {
-    return opt ? opt->options.lr * rg_opt_schedule_factor(opt->schedule, opt->steps) : 0.0;
+    if (!opt) return 0.0;
+    const bool constant = !opt->schedule.factor && opt->schedule.warm_up == 0;
+    return constant ? opt->options.lr : opt->options.lr * rg_opt_schedule_factor(opt->schedule, opt->steps);
 }
 
 rg_status rg_opt_set_learning_rate(rg_opt *opt, double lr)

@@ -44,11 +44,20 @@ static TARGET void NAME(rank_one_plain)(int64_t m, int64_t n, REAL *x, const REA
 {
     typedef REAL vector __attribute__((vector_size(32), aligned(sizeof(REAL)), may_alias));
     const vector zero = { 0 };
-    for (int64_t j = 0; j < n; j += VECTOR) {
+    int64_t j = 0;
+    for (; j + 2 * VECTOR <= n; j += 2 * VECTOR) {
+        const vector row = *(const vector *)(const void *)(b + j), more = *(const vector *)(const void *)(b + j + VECTOR);
+        vector *to = (vector *)(void *)(x + j);
+        for (int64_t i = 0; i < m; i++, to = (vector *)(void *)((REAL *)(void *)to + n)) {
+            const REAL each = a[i * stride];
+            to[0] -= rate * (each * row + zero);
+            to[1] -= rate * (each * more + zero);
+        }
+    }
+    for (; j < n; j += VECTOR) {
         const vector row = *(const vector *)(const void *)(b + j);
         REAL *to = x + j;
-        for (int64_t i = 0; i < m; i++, to += n)
-            *(vector *)(void *)to -= rate * (a[i * stride] * row + zero);
+        for (int64_t i = 0; i < m; i++, to += n) *(vector *)(void *)to -= rate * (a[i * stride] * row + zero);
     }
 }
 
