@@ -70,7 +70,6 @@ typedef struct {
     int64_t items, item_elements, item_work;
     rg_members *group;
     bool row;                  /* adds a row to its result, which is one operand more: see rg_op_small */
-    bool rank_one;             /* is an update by the product of its operands, with the numbers as one operand more */
     uint32_t node;
     bool backward;
     double operations;         /* of the kernel */
@@ -126,6 +125,8 @@ uint32_t rg_builder_value(rg_builder *b, rg_place place, uint32_t index, size_t 
 /* Notes that step `step` reads the value. */
 void rg_builder_use(rg_builder *b, uint32_t value, int64_t step);
 rg_draft *rg_builder_draft(rg_builder *b);
+/* Works out how the draft's kernel, whose operands are set, is cut into items. (plan.c) */
+void rg_builder_cut(rg_builder *b, rg_draft *draft);
 
 /* A step with a kernel; returns its value. (plan.c) */
 uint32_t rg_builder_kernel(rg_builder *b, const rg_op *op, const void *attributes, int n, const rg_placement *in,

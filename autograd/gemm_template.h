@@ -730,14 +730,14 @@ SHORT_ROW_STEP(1) SHORT_ROW_STEP(2) SHORT_ROW_STEP(4)
 /* A matrix times a vector, or turned, a vector times a matrix. */
 typedef struct {
     int64_t m, stride;
-    const REAL *matrix, *x;
+    const REAL *matrix, *x, *row; /* to be added, of m numbers; NULL */
 } NAME(gemv);
 
 static inline NAME(gemv) NAME(gemv_of)(const rg_step *step)
 {
     const rg_gemm_shape *s = step->attributes;
-    return s->n == 1 ? (NAME(gemv)){ s->m, s->a.row_stride, step->in[0], step->in[1] }
-                     : (NAME(gemv)){ s->n, s->b.column_stride, step->in[1], step->in[0] };
+    return s->n == 1 ? (NAME(gemv)){ s->m, s->a.row_stride, step->in[0], step->in[1], NULL }
+                     : (NAME(gemv)){ s->n, s->b.column_stride, step->in[1], step->in[0], step->in[2] };
 }
 
 static TARGET const rg_step *NAME(vector_step)(const rg_step *step)
@@ -750,8 +750,8 @@ static TARGET const rg_step *NAME(vector_step)(const rg_step *step)
 static TARGET const rg_step *NAME(line_dots_step)(const rg_step *step)
 {
     const NAME(gemv) of = NAME(gemv_of)(step);
-    NAME(line_dots)(of.m, of.matrix, of.stride, of.x, step->in[2], step->out);
-    return RG_NEXT_STEP(step);
+    NAME(line_dots)(of.m, of.matrix, of.stride, of.x, of.row, step->out);
+    return of.row ? RG_NEXT_STEP(step) : NAME(next)(step);
 }
 
 static TARGET const rg_step *NAME(one_dot_step)(const rg_step *step)
@@ -765,8 +765,8 @@ static TARGET const rg_step *NAME(one_dot_step)(const rg_step *step)
 static TARGET const rg_step *NAME(pairs_step)(const rg_step *step)
 {
     const NAME(gemv) of = NAME(gemv_of)(step);
-    NAME(pairs)(of.m, of.matrix, of.stride, of.x[0], of.x[1], step->in[2], step->out);
-    return RG_NEXT_STEP(step);
+    NAME(pairs)(of.m, of.matrix, of.stride, of.x[0], of.x[1], of.row, step->out);
+    return of.row ? RG_NEXT_STEP(step) : NAME(next)(step);
 }
 
 /* A matrix that lies along k times a vector. */

@@ -227,6 +227,21 @@ static uint32_t named_node(const rg_builder *b, uint32_t i)
     return node->forward >= b->request->first ? node->forward - b->request->first : RG_NONE;
 }
 
+void rg_builder_cut(rg_builder *b, rg_draft *draft)
+{
+    const rg_op *op = draft->op;
+    rg_layout *layouts = rg_builder_room(b, (size_t)draft->operands + 1, sizeof *layouts);
+    if (!layouts) return;
+    layouts[0] = draft->out;
+    for (int k = 0; k < draft->operands; k++) layouts[1 + k] = draft->in[k].layout;
+    const rg_call call = { .layout = layouts, .attributes = draft->attributes, .operands = draft->operands };
+    const bool by_element = op->kind == RG_ELEMENTWISE;
+    draft->items = by_element ? draft->count : op->items ? op->items(&call) : 1;
+    draft->item_elements = op->item_elements ? op->item_elements(&call) : by_element ? 1 : op->items ? 0 : draft->count;
+    draft->operations = b->request->accounts ? rg_op_operations(op, &call, draft->count) : 0;
+    draft->item_work = op->item_work ? op->item_work(&call) : draft->items > 0 ? draft->count / draft->items : 1;
+}
+
 uint32_t rg_builder_kernel(rg_builder *b, const rg_op *op, const void *attributes, int n, const rg_placement *in,
                            const rg_layout *out, uint32_t node)
 {
@@ -238,18 +253,9 @@ uint32_t rg_builder_kernel(rg_builder *b, const rg_op *op, const void *attribute
     for (int k = 0; k < n; k++) rg_builder_use(b, in[k].value, step);
     draft->value = rg_builder_value(b, RG_IN_WORKSPACE, 0, layout_bytes(out), step, -1);
 
-    rg_layout *layouts = rg_builder_room(b, (size_t)n + 1, sizeof *layouts);
-    if (!layouts) return RG_NONE;
-    layouts[0] = *out;
-    for (int k = 0; k < n; k++) layouts[1 + k] = in[k].layout;
-    rg_call call = { .layout = layouts, .attributes = attributes, .operands = n };
     draft = &b->drafts[step];
-    const bool by_element = op->kind == RG_ELEMENTWISE;
-    draft->items = by_element ? draft->count : op->items ? op->items(&call) : 1;
-    draft->item_elements = op->item_elements ? op->item_elements(&call) : by_element ? 1 : op->items ? 0 : draft->count;
-    draft->operations = b->request->accounts ? rg_op_operations(op, &call, draft->count) : 0;
-    draft->item_work = op->item_work ? op->item_work(&call) : draft->items > 0 ? draft->count / draft->items : 1;
-    return draft->value;
+    rg_builder_cut(b, draft);
+    return b->failed ? RG_NONE : draft->value;
 }
 
 /* The operand with its elements side by side, copied if it must be. */

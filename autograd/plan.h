@@ -140,8 +140,7 @@ struct rg_plan {
 /* What becomes of the gradients of a store's parameters, if they are not to be kept. */
 typedef struct {
     const rg_op *op;           /* elementwise: theta, its gradient and the numbers (uniform) -> theta */
-    rg_step_kernel *(*rank_one)(rg_dtype dtype, int simd); /* the same of a small matrix whose gradient is a product of
-                                  a column, in[0], and a row, in[1], of rg_gemm_shape; in[2]: the numbers */
+    const rg_op *rank_one;     /* the same of a matrix whose gradient is a column times a row: of these and the numbers */
     const void *numbers;
     rg_params *store;
 } rg_update;

@@ -43,8 +43,7 @@ typedef struct rg_op_steps {
  * made in attributes (which begin with what the step reads). */
 typedef struct rg_op_small {
     rg_step_kernel *(*step)(const void *prepared, rg_dtype dtype, int simd); /* NULL: not this call */
-    bool (*is_rank_one)(const rg_layout *out, const rg_layout *in); /* optional: a column times a row; attributes begin
-                                                  with their rg_gemm_shape */
+    bool (*is_rank_one)(const rg_layout *out, const rg_layout *in); /* optional: a column times a row */
     bool (*takes_row)(const rg_layout *out); /* optional: whether there is a step, and it adds in[2], a row as long as the
                                                  result's last dimension, to every row of the result */
 } rg_op_small;

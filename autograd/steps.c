@@ -71,16 +71,14 @@ bool rg_builder_is_small_work(const rg_draft *draft)
 static void step_pointers(rg_builder *b, const rg_draft *draft, rg_step *step)
 {
     rg_builder_argument(b, &step->out, draft->value, 0, draft->out.dtype);
-    for (int k = 0; k < draft->operands + draft->row + draft->rank_one; k++)
+    for (int k = 0; k < draft->operands + draft->row; k++)
         rg_builder_argument(b, &step->in[k], draft->in[k].value, draft->in[k].offset, draft->in[k].layout.dtype);
 }
 
 static void finish_small_work(rg_builder *b, const rg_draft *draft, const rg_work *work, rg_step *step)
 {
     const rg_op_small *small = draft->op->small;
-    rg_step_kernel *kernel = draft->rank_one ? b->request->update->rank_one(draft->out.dtype, b->tape->simd)
-                             : small ? small->step(work->call.prepared, draft->out.dtype, b->tape->simd)
-                                     : NULL;
+    rg_step_kernel *kernel = small ? small->step(work->call.prepared, draft->out.dtype, b->tape->simd) : NULL;
     *step = (rg_step){ .kernel = kernel ? kernel : rg_step_work, .attributes = kernel ? work->call.prepared : work };
     if (kernel) step_pointers(b, draft, step);
 }

@@ -268,7 +268,7 @@ rg_status rg_opt_minimise_at(const char *site, rg_opt *opt, rg_tensor loss)
         return status ? status : rg_opt_step(opt);
     }
     next_numbers(opt, 0.0);
-    const rg_update update = { .op = &rg_opt_sgd_update, .rank_one = rg_opt_sgd_rank_one, .numbers = &opt->numbers,
+    const rg_update update = { .op = &rg_opt_sgd_update, .rank_one = &rg_opt_sgd_rank_one, .numbers = &opt->numbers,
                                 .store = opt->theta };
     bool updated;
     const rg_status status = rg_backward_update(site, loss, &update, &updated);
@@ -307,7 +307,7 @@ rg_program *rg_opt_compile_at(const char *site, rg_opt *opt, rg_tensor loss, int
     if (!opt) return rg_fail(loss.tape, site, RG_E_NULL, "compile: the optimiser is NULL"), NULL;
     const double count = (double)opt->count, bytes = count * (double)rg_dtype_size(rg_params_dtype(opt->theta));
     const rg_program_step step = {
-        .update = { .op = goes_with_gradient(opt) ? &rg_opt_sgd_update : NULL, .rank_one = rg_opt_sgd_rank_one,
+        .update = { .op = goes_with_gradient(opt) ? &rg_opt_sgd_update : NULL, .rank_one = &rg_opt_sgd_rank_one,
                     .numbers = &opt->numbers, .store = opt->theta },
         .context = opt, .begin = begin_step, .end = end_step, .name = opt->rule->name,
         .operations = opt->rule->operations * count, .bytes_read = (2 + opt->rule->states) * bytes,

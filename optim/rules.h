@@ -38,7 +38,7 @@ typedef struct {
 /* The rule without states as an op that gives the moved theta: of theta, its gradient, and the numbers (uniform). */
 extern const rg_op rg_opt_sgd_update;
 /* The same of a matrix whose gradient is a column times a row: see rg_update. */
-rg_step_kernel *rg_opt_sgd_rank_one(rg_dtype dtype, int simd);
+extern const rg_op rg_opt_sgd_rank_one;
 
 /* The kernels for f32 or f64 and a level of rg_simd_level; the same bits on every level. */
 const rg_opt_kernels *rg_opt_kernels_for(rg_dtype dtype, int level);

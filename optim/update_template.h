@@ -39,26 +39,34 @@ static const rg_step *NAME(sgd_step)(const rg_step *step)
     return RG_NEXT_STEP(step);
 }
 
-/* x -= rate (a b + 0), where the product is rounded as that of matrices is: m rows of n numbers, n a multiple of a vector. */
+/* x -= rate (a b + 0), where the product is rounded as that of matrices is: m rows of n numbers, n a multiple of VECTOR.
+ * A short row b stays in registers; a long one is read once for four rows of theta. */
 static TARGET void NAME(rank_one_plain)(int64_t m, int64_t n, REAL *x, const REAL *a, int64_t stride, const REAL *b, REAL rate)
 {
     typedef REAL vector __attribute__((vector_size(32), aligned(sizeof(REAL)), may_alias));
-    const vector zero = { 0 };
-    int64_t j = 0;
-    for (; j + 2 * VECTOR <= n; j += 2 * VECTOR) {
-        const vector row = *(const vector *)(const void *)(b + j), more = *(const vector *)(const void *)(b + j + VECTOR);
-        vector *to = (vector *)(void *)(x + j);
-        for (int64_t i = 0; i < m; i++, to = (vector *)(void *)((REAL *)(void *)to + n)) {
-            const REAL each = a[i * stride];
-            to[0] -= rate * (each * row + zero);
-            to[1] -= rate * (each * more + zero);
+    const vector zero = { 0 }, *row = (const vector *)(const void *)b;
+    const int64_t vectors = n / VECTOR;
+    vector *to = (vector *)(void *)x;
+    if (vectors == 2) {
+        const vector first = row[0], last = row[1];
+        for (int64_t i = 0; i < m; i++, to += 2) {
+            to[0] -= rate * (a[i * stride] * first + zero);
+            to[1] -= rate * (a[i * stride] * last + zero);
+        }
+        return;
+    }
+    int64_t i = 0;
+    for (; i + 4 <= m; i += 4, to += 4 * vectors) {
+        const REAL *each = a + i * stride, first = each[0], second = each[stride], third = each[2 * stride], last = each[3 * stride];
+        for (int64_t j = 0; j < vectors; j++) {
+            to[j] -= rate * (first * row[j] + zero);
+            to[vectors + j] -= rate * (second * row[j] + zero);
+            to[2 * vectors + j] -= rate * (third * row[j] + zero);
+            to[3 * vectors + j] -= rate * (last * row[j] + zero);
         }
     }
-    for (; j < n; j += VECTOR) {
-        const vector row = *(const vector *)(const void *)(b + j);
-        REAL *to = x + j;
-        for (int64_t i = 0; i < m; i++, to += n) *(vector *)(void *)to -= rate * (a[i * stride] * row + zero);
-    }
+    for (; i < m; i++, to += vectors)
+        for (int64_t j = 0; j < vectors; j++) to[j] -= rate * (a[i * stride] * row[j] + zero);
 }
 
 /* The same for two numbers a row, where a lies side by side. */
@@ -70,32 +78,40 @@ static TARGET void NAME(rank_one_pairs)(int64_t m, REAL *restrict x, const REAL 
     }
 }
 
-/* theta, in out, by the gradient in[0] in[1]. */
-static TARGET const rg_step *NAME(sgd_rank_one)(const rg_step *step)
+/* m rows of theta by the gradient a b. */
+static TARGET void NAME(rank_one)(const rg_gemm_shape *s, int64_t m, REAL *x, const REAL *a, const REAL *b,
+                                  const rg_opt_numbers *numbers)
 {
-    const rg_gemm_shape *s = step->attributes;
-    const rg_opt_numbers *numbers = step->in[2];
-    const int64_t m = s->m, n = s->n, stride = s->a.row_stride;
-    const REAL *a = step->in[0], *b = step->in[1];
-    REAL *x = step->out, gradient[CHUNK];
-    if (numbers->plain && n % VECTOR == 0 && s->b.column_stride == 1) {
+    const int64_t n = s->n, stride = s->a.row_stride, along = s->b.column_stride;
+    REAL gradient[CHUNK];
+    if (numbers->plain && n % VECTOR == 0 && along == 1) {
         NAME(rank_one_plain)(m, n, x, a, stride, b, (REAL)numbers->rate);
-        return RG_NEXT_STEP(step);
+        return;
     }
     if (numbers->plain && n == 2 && stride == 1) {
-        NAME(rank_one_pairs)(m, x, a, b[0], b[s->b.column_stride], (REAL)numbers->rate);
-        return RG_NEXT_STEP(step);
+        NAME(rank_one_pairs)(m, x, a, b[0], b[along], (REAL)numbers->rate);
+        return;
     }
-    for (int64_t at = 0, i = 0, j = 0; at < m * n;) {
-        const int64_t part = m * n - at < (int64_t)CHUNK ? m * n - at : (int64_t)CHUNK;
-        for (int64_t k = 0; k < part; k++) {
-            gradient[k] = a[i * stride] * b[j * s->b.column_stride] + (REAL)0;
-            if (++j == n) i++, j = 0;
+    for (int64_t i = 0; i < m; i++, x += n, a += stride)
+        for (int64_t j = 0, part; j < n; j += part) {
+            part = n - j < (int64_t)CHUNK ? n - j : (int64_t)CHUNK;
+            for (int64_t k = 0; k < part; k++) gradient[k] = *a * b[(j + k) * along] + (REAL)0;
+            NAME(sgd)((size_t)part, x + j, gradient, NULL, numbers);
         }
-        NAME(sgd)((size_t)part, x + at, gradient, NULL, numbers);
-        at += part;
-    }
+}
+
+static TARGET const rg_step *NAME(sgd_rank_one_step)(const rg_step *step)
+{
+    const rg_gemm_shape *s = step->attributes;
+    NAME(rank_one)(s, s->m, step->out, step->in[0], step->in[1], step->in[2]);
     return RG_NEXT_STEP(step);
+}
+
+static void NAME(sgd_rank_one)(const rg_call *call, int64_t begin, int64_t end)
+{
+    const rg_gemm_shape *s = call->prepared;
+    NAME(rank_one)(s, end - begin, (REAL *)call->out + begin * s->n, (const REAL *)call->in[0] + begin * s->a.row_stride,
+                   call->in[1], call->in[2]);
 }
 
 static TARGET void NAME(momentum)(size_t count, void *theta, const void *gradient, void *const *states,
