@@ -303,14 +303,16 @@ static TARGET void NAME(gather)(NAME(table) multiplier, int64_t rows, int64_t de
     }
 }
 
-/* `gathered`: the multiplier is such a copy. */
+/* `gathered`: the multiplier is such a copy. A tile that is wider than the result may be written as it is where nothing
+ * but rows of the result that come later lie behind its own. */
 static TARGET void NAME(panel_times)(int64_t rows, int64_t width, int64_t depth, NAME(table) multiplier, bool gathered,
                                      NAME(table) panel, NAME(result) c, bool add)
 {
-    const int64_t vectors = (width + LANES - 1) / LANES;
-    const bool direct = c.along == 1 && width == vectors * LANES;
+    const int64_t vectors = (width + LANES - 1) / LANES, more = vectors * LANES - width;
+    const bool over_rows = c.across == width && !add && depth <= DEPTH;
     for (int64_t i = 0, count; i < rows; i += count) {
         count = NAME(tile_height)(rows - i);
+        const bool direct = c.along == 1 && (more == 0 || (over_rows && (rows - i - count) * width >= more));
         NAME(tile_kernel) *kernel = NAME(tiles)[count - 1][vectors - 1];
         const NAME(table) part = gathered ? (NAME(table)){ multiplier.data + i * depth, 1, count } : NAME(part)(multiplier, i, 0);
         const NAME(result) to = { c.data + i * c.across, c.across, c.along };
