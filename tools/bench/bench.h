@@ -85,6 +85,7 @@ bench_table bench_chain_cases(void);
 bench_table bench_fused_cases(void);
 bench_table bench_overhead_cases(void);
 bench_table bench_shapes_cases(void);
+bench_table bench_function_cases(void);
 bench_table bench_gemm_cases(void);
 
 /* Training steps of networks of dense layers; the setup is an mlp_setup. */

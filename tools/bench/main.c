@@ -171,7 +171,7 @@ static int run(const request *r)
     /* The epoch first: its processes begin as copies of this one, which then has hardly any memory. */
     const bench_table tables[] = { bench_epoch_cases(),    bench_startup_cases(), bench_mlp_cases(),
                                    bench_chain_cases(),    bench_fused_cases(),   bench_overhead_cases(),
-                                   bench_shapes_cases(),   bench_gemm_cases() };
+                                   bench_shapes_cases(),   bench_function_cases(), bench_gemm_cases() };
     progress p = { .all = { .name = r->with.threads > 1 ? "all" : NULL } };
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) do_table(r, tables[i], &p);
     if (p.all.cases > 1 && !bench_print_summary(&p.all, &r->with, r->json)) p.failed++;
