@@ -294,7 +294,7 @@ rg_tensor rg_tile_at(const char *site, rg_tensor x, rg_shape times)
     const rg_node *node = rg_node_checked(site, "tile", x);
     if (!node) return (rg_tensor){ 0 };
     const rg_shape shape = *node->shape;
-    rg_shape ones = times, size;
+    rg_shape ones = times, size = shape;
     for (int i = 0; i < times.rank && i < RG_MAX_RANK; i++) ones.size[i] = 1;
     bool fits = rg_shape_count(times) >= 0 && rg_broadcast(&shape, &ones, &size);
     rg_shape tiled = size;

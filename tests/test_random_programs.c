@@ -245,7 +245,7 @@ static bool all_finite(const naive *value)
  * subtracted where the logarithm of a sum is; else the result. (softmax rounds its exponents.) */
 static naive magnitude_of(rg_tensor t, naive *in, int n, const naive *want)
 {
-    static const char *const sums[] = { "sum", "matmul", "scatter_rows" };
+    static const char *const sums[] = { "sum", "matmul", "scatter_rows", "cumsum", "scatter_add", "overlap_add" };
     static const char *const differences[] = { "log_softmax", "logsumexp", "cross_entropy_rows", "logistic_loss" };
     naive magnitude;
     for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++)
