@@ -99,7 +99,8 @@ static rg_tensor gather_rows_batch(const rg_batch_call *call)
     shape = indices;
     const int64_t elements = row_size(&rows, 2), members = row_size(&indices, 1);
     if (indices.rank + rows.rank - 2 > RG_MAX_RANK)
-        return rg_fail_op(table.tape, site, RG_E_SHAPE, "gather_rows", "more than 8 dimensions with the batch's", 2, call->in);
+        return rg_fail_op(table.tape, site, RG_E_SHAPE, "gather_rows", "more than 8 dimensions with the batch's", 2,
+                          call->in);
     for (int i = 2; i < rows.rank; i++) shape.size[shape.rank++] = rows.size[i];
     rg_tensor flat = rg_reshape_at(site, table, RG_SHAPE(call->size, rows.size[1], elements));
     rg_tensor picked = rg_gather_at(site, flat, 1, index_by_element(call, members, elements));
@@ -195,8 +196,10 @@ static rg_tensor scatter_rows_batch(const rg_batch_call *call)
     const int64_t rows = *(const int64_t *)call->attributes;
     const rg_shape index = rg_shape_of(call->in[1]);
     const int dimensions = index.rank - (call->batched[1] ? 1 : 0);
-    if (!call->batched[1])
-        return batch_in_front(site, rg_scatter_rows_at(site, batch_behind(site, call->in[0], dimensions), call->in[1], rows), 1);
+    if (!call->batched[1]) {
+        rg_tensor members = batch_behind(site, call->in[0], dimensions);
+        return batch_in_front(site, rg_scatter_rows_at(site, members, call->in[1], rows), 1);
+    }
     rg_tensor g = rg_batch_operand(call, 0);
     if (rg_is_null(g)) return g;
     const rg_shape from = rg_shape_of(g);
@@ -309,8 +312,8 @@ static void prepare_lines(const rg_call *call, void *prepared)
     *(lines *)prepared = (lines){ in == index.size[1] ? out : in, index.size[1], index.size[2] };
 }
 
-/* For the lines begin <= line < end: TOGETHER, for those of one outer index, at `first` in x or y and at `second` in the
- * index, so many; then EACH for the index number k of each of them, at `position` in the index. */
+/* For the lines begin <= line < end: TOGETHER for those of one outer index, which lie side by side from `base` on in what
+ * has n elements along the axis; then EACH for index number k of each of them, which is at `position`. */
 #define ALONG(name, type, x_type, TOGETHER, EACH)                                                                  \
     static void name(const rg_call *call, int64_t begin, int64_t end)                                              \
     {                                                                                                              \
@@ -376,12 +379,12 @@ static const along_attributes first_axis = { 0, 0 }, second_axis = { 1, 0 }, ont
     { .operands = 2, .in = { { .shape = shape_ }, { .dtype = RG_I32, .shape = index_shape, .high = high_ } },       \
       .attributes = &attributes_ }
 #define BY_INDEX_REFUSED(attributes_, shape_, index_shape, low_, high_, status)                                    \
-    { .operands = 2, .in = { { .shape = shape_ }, { .dtype = RG_I64, .shape = index_shape, .low = low_, .high = high_ } }, \
-      .attributes = &attributes_, .refuse = status }
+    { .operands = 2, .attributes = &attributes_, .refuse = status,                                                 \
+      .in = { { .shape = shape_ }, { .dtype = RG_I64, .shape = index_shape, .low = low_, .high = high_ } } }
 static const rg_sample gather_along_samples[] = {
-    BY_INDEX(second_axis, S(3, 4), S(3, 6), 3), BY_INDEX(first_axis, S(4, 3), S(2, 3), 3), BY_INDEX(first_axis, S(5), S(5), 4),
-    BY_INDEX(second_axis, S(2, 3, 4), S(2, 2, 4), 2), BY_INDEX(second_axis, S(2, 3), S(2, 0), 0),
-    BY_INDEX(first_axis, S(3, 0), S(2, 0), 0),
+    BY_INDEX(second_axis, S(3, 4), S(3, 6), 3), BY_INDEX(first_axis, S(4, 3), S(2, 3), 3),
+    BY_INDEX(first_axis, S(5), S(5), 4), BY_INDEX(second_axis, S(2, 3, 4), S(2, 2, 4), 2),
+    BY_INDEX(second_axis, S(2, 3), S(2, 0), 0), BY_INDEX(first_axis, S(3, 0), S(2, 0), 0),
     BY_INDEX_REFUSED(first_axis, S(3, 2), S(4, 2), 3, 5, RG_E_INDEX),
     BY_INDEX_REFUSED(first_axis, S(3, 2), S(4, 2), -2, -1, RG_E_INDEX),
     BY_INDEX_REFUSED(first_axis, S(3, 2), S(4, 3), 0, 0, RG_E_SHAPE),
@@ -392,7 +395,8 @@ static const rg_sample gather_along_samples[] = {
 };
 static const rg_sample scatter_along_samples[] = {
     BY_INDEX(onto_5, S(3, 4), S(3, 4), 4), BY_INDEX(onto_4, S(7, 3), S(7, 3), 3), BY_INDEX(onto_4, S(9), S(9), 3),
-    BY_INDEX(onto_5, S(2, 3, 4), S(2, 3, 4), 4), BY_INDEX(onto_4, S(0, 2), S(0, 2), 0), BY_INDEX(onto_none, S(0, 2), S(0, 2), 0),
+    BY_INDEX(onto_5, S(2, 3, 4), S(2, 3, 4), 4), BY_INDEX(onto_4, S(0, 2), S(0, 2), 0),
+    BY_INDEX(onto_none, S(0, 2), S(0, 2), 0),
     BY_INDEX_REFUSED(onto_4, S(3, 2), S(3, 2), 4, 5, RG_E_INDEX),
     BY_INDEX_REFUSED(onto_4, S(3, 2), S(2, 2), 0, 0, RG_E_SHAPE),
     BY_INDEX_REFUSED(onto_5, S(3), S(3), 0, 0, RG_E_ARGUMENT),
@@ -408,9 +412,9 @@ const rg_op rg_op_gather = {
 };
 const rg_op rg_op_scatter_add = {
     .name = "scatter_add", .doc = "elements added at their indices along an axis", .arity = 2, .kind = RG_ITEMS,
-    .attribute_size = sizeof(along_attributes), .shape = scatter_along_shape, .f32 = scatter_add_f32, .f64 = scatter_add_f64,
-    .items = line_items, .item_work = line_work, .operations = scattered_elements, .prepared_size = sizeof(lines),
-    .prepare = prepare_lines, .vjp = scatter_add_vjp, .batch = rg_batch_axis, .no_gradient = 2,
+    .attribute_size = sizeof(along_attributes), .shape = scatter_along_shape, .f32 = scatter_add_f32,
+    .f64 = scatter_add_f64, .items = line_items, .item_work = line_work, .operations = scattered_elements,
+    .prepared_size = sizeof(lines), .prepare = prepare_lines, .vjp = scatter_add_vjp, .batch = rg_batch_axis, .no_gradient = 2,
     .samples = scatter_along_samples, .describe = describe_along,
 };
 
@@ -497,8 +501,8 @@ static double nothing_computed(const rg_call *call)
 const rg_op rg_op_one_hot = { .name = "one_hot", .doc = "a 1 at the label, else 0", .arity = 1, .kind = RG_ITEMS,
                               .attribute_size = sizeof(one_hot_attributes), .shape = one_hot_shape,
                               .f32 = one_hot_f32, .f64 = one_hot_f64, .items = label_items, .item_work = class_count,
-                              .item_elements = class_count, .operations = nothing_computed, .batch = rg_batch_same, .no_gradient = 1,
-                              .samples = one_hot_samples, .describe = describe_integer };
+                              .item_elements = class_count, .operations = nothing_computed, .batch = rg_batch_same,
+                              .no_gradient = 1, .samples = one_hot_samples, .describe = describe_integer };
 
 rg_tensor rg_one_hot_at(const char *site, rg_tensor labels, int64_t classes, rg_dtype dtype)
 {

@@ -57,7 +57,8 @@ rg_tensor rg_along_axis(const char *site, const rg_op *op, const void *attribute
 bool rg_axes_checked(const char *site, const char *name, rg_tensor x, rg_axes axes, uint32_t *mask);
 /* x, of floats, with the chosen axes as one, the last; *left: the shape that reducing them leaves. */
 rg_tensor rg_axes_as_last(const char *site, const char *name, rg_tensor x, rg_axes axes, bool keepdims, rg_shape *left);
-/* The adjoint of a slice: zeros along an axis of so many elements, with those of x at start, start + step, ... (pieces.c) */
+/* The adjoint of a slice: zeros along an axis of `size` elements, with those of x at start, start + step, ...
+ * (pieces.c) */
 rg_tensor rg_spread(const char *site, rg_tensor x, int axis, int64_t start, int64_t step, int64_t size);
 /* Along the last axis, for each element the product of all the others. (scan.c) */
 rg_tensor rg_products_of_others(rg_tensor x);

@@ -30,7 +30,7 @@ static rg_status places_shape(rg_shape_call *call)
     return RG_OK;
 }
 
-/* ---- The place of the largest, and of the smallest ------------------------------------------------------------------- */
+/* ---- The place of the largest, and of the smallest ------------------------------------------------------------- */
 
 static rg_status place_shape(rg_shape_call *call)
 {
@@ -102,7 +102,7 @@ static rg_tensor place(const char *site, const rg_op *op, rg_tensor x, rg_axes a
 PLACE_OP(argmax, >, "place of the first largest, along the last axis")
 PLACE_OP(argmin, <, "place of the first smallest, along the last axis")
 
-/* ---- The places in order ------------------------------------------------------------------------------------------------ */
+/* ---- The places in order --------------------------------------------------------------------------------------- */
 
 /* No two places are equal, so there is one order, and a sort that needs no memory beside the result finds it. */
 #define ARGSORT(type, suffix)                                                                                      \
@@ -158,17 +158,17 @@ static void describe_order(const void *attributes, char *text, size_t size)
 static const int64_t ascending = 0, falling = 1;
 #define SORTED(order, ...) { .operands = 1, .in = { { .shape = S(__VA_ARGS__) } }, .attributes = &order }
 static const rg_sample argsort_samples[] = {
-    SORTED(ascending, 3, 4), SORTED(falling, 5), SORTED(ascending, 2, 3, 17), SORTED(falling, 2, 1), SORTED(ascending, 0, 3),
-    SORTED(ascending, 3, 0),
+    SORTED(ascending, 3, 4), SORTED(falling, 5), SORTED(ascending, 2, 3, 17), SORTED(falling, 2, 1),
+    SORTED(ascending, 0, 3), SORTED(ascending, 3, 0),
     { .operands = 1, .attributes = &ascending, .refuse = RG_E_SHAPE },
     { .operands = 1, .in = { { .dtype = RG_I32, .shape = S(3) } }, .attributes = &ascending, .refuse = RG_E_DTYPE },
     { .operands = 0 },
 };
-const rg_op rg_op_argsort = { .name = "argsort", .doc = "places of the elements in order, along the last axis", .arity = 1,
-                              .kind = RG_ITEMS, .attribute_size = sizeof(int64_t), .shape = places_shape,
-                              .any = argsort_any, .items = row_items, .item_work = sort_work, .item_elements = last_size,
-                              .operations = operand_elements, .batch = rg_batch_same, .no_gradient = 1,
-                              .samples = argsort_samples, .describe = describe_order };
+const rg_op rg_op_argsort = { .name = "argsort", .doc = "places of the elements in order, along the last axis",
+                              .arity = 1, .kind = RG_ITEMS, .attribute_size = sizeof(int64_t), .shape = places_shape,
+                              .any = argsort_any, .items = row_items, .item_work = sort_work,
+                              .item_elements = last_size, .operations = operand_elements, .batch = rg_batch_same,
+                              .no_gradient = 1, .samples = argsort_samples, .describe = describe_order };
 
 static rg_tensor argsort(const char *site, const char *name, rg_tensor x, int axis, bool descending)
 {
@@ -177,7 +177,8 @@ static rg_tensor argsort(const char *site, const char *name, rg_tensor x, int ax
         return rg_fail_op(x.tape, site, RG_E_DTYPE, name, "takes f32 or f64", 1, &x);
     rg_tensor moved = rg_axis_to_last(site, name, x, axis);
     if (rg_is_null(moved)) return moved;
-    return rg_axis_from_last(site, rg_apply_at(site, &rg_op_argsort, descending ? &falling : &ascending, 1, &moved), axis);
+    rg_tensor places = rg_apply_at(site, &rg_op_argsort, descending ? &falling : &ascending, 1, &moved);
+    return rg_axis_from_last(site, places, axis);
 }
 
 rg_tensor rg_argsort_at(const char *site, rg_tensor x, int axis, bool descending)

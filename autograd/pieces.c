@@ -14,7 +14,7 @@ static void copy_block(const void *from, rg_shape block, void *to, int64_t wide,
         memcpy((char *)to + (size_t)((i * wide + at) * inner) * item, (const char *)from + (size_t)i * row, row);
 }
 
-/* ---- Pad ------------------------------------------------------------------------------------------------------------ */
+/* ---- Pad ------------------------------------------------------------------------------------------------------- */
 
 typedef struct {
     int64_t axis, before, after;
@@ -81,8 +81,8 @@ static const rg_sample pad_samples[] = {
     { .operands = 1, .in = { { .shape = S(5) } }, .attributes = &pad_negative, .refuse = RG_E_ARGUMENT },
     { .operands = 0 },
 };
-const rg_op rg_op_pad = { .name = "pad", .doc = "a fixed number before and after along an axis", .arity = 1, .kind = RG_ITEMS,
-                          .attribute_size = sizeof(pad_attributes), .shape = pad_shape, .any = pad_any,
+const rg_op rg_op_pad = { .name = "pad", .doc = "a fixed number before and after along an axis", .arity = 1,
+                          .kind = RG_ITEMS, .attribute_size = sizeof(pad_attributes), .shape = pad_shape, .any = pad_any,
                           .vjp = pad_vjp, .batch = rg_batch_axis, .samples = pad_samples, .describe = describe_pad };
 
 rg_tensor rg_pad_value_at(const char *site, rg_tensor x, int axis, int64_t before, int64_t after, double value)
@@ -117,7 +117,7 @@ rg_tensor rg_spread(const char *site, rg_tensor x, int axis, int64_t start, int6
     return rg_pad_at(site, x, axis, start, size - start - wide);
 }
 
-/* ---- Concat ---------------------------------------------------------------------------------------------------------- */
+/* ---- Concat ---------------------------------------------------------------------------------------------------- */
 
 static rg_status concat_shape(rg_shape_call *call)
 {
@@ -209,7 +209,8 @@ rg_tensor rg_stack_at(const char *site, int n, const rg_tensor *parts, int axis)
     const rg_shape shape = rg_shape_of(parts[0]);
     rg_tape *tape = parts[0].tape;
     const int shown = n < RG_MAX_OPERANDS ? n : RG_MAX_OPERANDS;
-    if (shape.rank == RG_MAX_RANK) return rg_fail_op(tape, site, RG_E_SHAPE, "stack", "more than 8 dimensions", shown, parts);
+    if (shape.rank == RG_MAX_RANK)
+        return rg_fail_op(tape, site, RG_E_SHAPE, "stack", "more than 8 dimensions", shown, parts);
     const int at = rg_axis_normal(axis, shape.rank + 1);
     if (at < 0) return rg_fail_op(tape, site, RG_E_ARGUMENT, "stack", "the axis is out of range", shown, parts);
     for (int k = 1; k < n; k++)
@@ -218,7 +219,7 @@ rg_tensor rg_stack_at(const char *site, int n, const rg_tensor *parts, int axis)
     return join(site, n, parts, at, true);
 }
 
-/* ---- Made of these ------------------------------------------------------------------------------------------------------ */
+/* ---- Made of these --------------------------------------------------------------------------------------------- */
 
 /* The node and the number of the axis; NULL, and the tape fails, if there is none. */
 static const rg_node *node_with_axis(const char *site, const char *name, rg_tensor x, int axis, int *at)

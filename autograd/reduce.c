@@ -338,7 +338,8 @@ static const rg_sample extreme_samples[] = {
 REDUCTION(sum, reduce_shape, RG_KERNELS, &sum_fold, sum_vjp, sum_samples, "sum over axes")
 REDUCTION(prod, reduce_shape, PORTABLE_KERNELS, NULL, prod_vjp, prod_samples, "product over axes")
 REDUCTION(max, max_shape, RG_KERNELS, NULL, extreme_vjp, extreme_samples, "largest over axes; ties share the cotangent")
-REDUCTION(min, min_shape, PORTABLE_KERNELS, NULL, extreme_vjp, extreme_samples, "smallest over axes; ties share the cotangent")
+REDUCTION(min, min_shape, PORTABLE_KERNELS, NULL, extreme_vjp, extreme_samples,
+          "smallest over axes; ties share the cotangent")
 
 /* ---- Recording ----------------------------------------------------------------------------------------- */
 

@@ -22,7 +22,7 @@ static int64_t row_items(const rg_call *call)
     return n > 0 ? rg_shape_count(call->layout[0].shape) / n : 0;
 }
 
-/* ---- Running sums ------------------------------------------------------------------------------------------------------ */
+/* ---- Running sums ---------------------------------------------------------------------------------------------- */
 
 /* In double precision, so that a long sum of floats keeps its digits. */
 #define CUMSUM(type, suffix)                                                                                       \
@@ -57,23 +57,24 @@ static void describe_direction(const void *attributes, char *text, size_t size)
 static const int64_t forwards = 0, from_the_end = 1;
 #define X(attributes_, ...) { .operands = 1, .in = { { .shape = S(__VA_ARGS__) } }, .attributes = attributes_ }
 static const rg_sample cumsum_samples[] = {
-    X(&forwards, 3, 4), X(&from_the_end, 2, 5), X(&forwards, 2, 3, 9), X(&forwards, 1), X(&forwards, 0), X(&forwards, 0, 3),
+    X(&forwards, 3, 4), X(&from_the_end, 2, 5), X(&forwards, 2, 3, 9), X(&forwards, 1), X(&forwards, 0),
+    X(&forwards, 0, 3),
     { .operands = 1, .attributes = &forwards, .refuse = RG_E_SHAPE },
     { .operands = 1, .in = { { .dtype = RG_I32, .shape = S(3) } }, .attributes = &forwards, .refuse = RG_E_DTYPE },
     { .operands = 0 },
 };
 const rg_op rg_op_cumsum = { .name = "cumsum", .doc = "sums of the elements so far, along the last axis", .arity = 1,
-                             .kind = RG_ITEMS, .attribute_size = sizeof(int64_t), .shape = rows_shape, .f32 = cumsum_f32,
-                             .f64 = cumsum_f64, .items = row_items, .item_work = row_elements, .item_elements = row_elements,
-                             .vjp = cumsum_vjp, .batch = rg_batch_same, .samples = cumsum_samples,
-                             .describe = describe_direction };
+                             .kind = RG_ITEMS, .attribute_size = sizeof(int64_t), .shape = rows_shape,
+                             .f32 = cumsum_f32, .f64 = cumsum_f64, .items = row_items, .item_work = row_elements,
+                             .item_elements = row_elements, .vjp = cumsum_vjp, .batch = rg_batch_same,
+                             .samples = cumsum_samples, .describe = describe_direction };
 
 rg_tensor rg_cumsum_at(const char *site, rg_tensor x, int axis)
 {
     return rg_along_axis(site, &rg_op_cumsum, &forwards, x, axis);
 }
 
-/* ---- Linear recurrences: r[i] = b[i] + a[i] r[i-1] ----------------------------------------------------------------------
+/* ---- Linear recurrences: r[i] = b[i] + a[i] r[i-1] ----------------------------------------------------------------
  * With s[i] = g[i] + a[i+1] s[i+1], a recurrence from the other end, the cotangent of b[i] is s[i] and that of a[i] is
  * s[i] r[i-1]. No element is divided by, so zeros do no harm, and the derivative is made of such recurrences again. */
 
@@ -158,7 +159,7 @@ const rg_op rg_op_linear_recurrence = {
     .vjp = linear_recurrence_vjp, .batch = rg_batch_same, .samples = recurrence_samples, .describe = describe_recurrence,
 };
 
-/* ---- Running products ---------------------------------------------------------------------------------------------------- */
+/* ---- Running products ------------------------------------------------------------------------------------------ */
 
 static rg_tensor products(const char *site, rg_tensor x, bool reverse)
 {

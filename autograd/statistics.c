@@ -19,7 +19,7 @@ static rg_tensor power_or_zero(const char *site, rg_tensor x, double power)
     return rg_where_at(site, at_zero, zero, y);
 }
 
-/* ---- Variance ------------------------------------------------------------------------------------------------------------ */
+/* ---- Variance -------------------------------------------------------------------------------------------------- */
 
 /* The first element along the chosen axes, as a constant; and how many elements there are. */
 static rg_tensor first_of(const char *site, rg_tensor x, uint32_t mask, int64_t *elements)
@@ -70,7 +70,7 @@ rg_tensor rg_std_at(const char *site, rg_tensor x, double correction)
     return rg_std_axes_at(site, x, RG_ALL_AXES, correction, false);
 }
 
-/* ---- Norms ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Norms ----------------------------------------------------------------------------------------------------- */
 
 /* |x|, with the derivative 0 at 0, where the two are equal. */
 static rg_tensor size_of(const char *site, rg_tensor x)
@@ -96,7 +96,7 @@ rg_tensor rg_norm_at(const char *site, rg_tensor x, double p)
     return rg_norm_axes_at(site, x, p, RG_ALL_AXES, false);
 }
 
-/* ---- Whether any, or all, are not 0 ----------------------------------------------------------------------------------------- */
+/* ---- Whether any, or all, are not 0 ---------------------------------------------------------------------------- */
 
 /* 1 for each element that is 0, or for each that is not, added up. A sum of ones may round, but never to 0. */
 static rg_tensor count_of(const char *site, const char *name, rg_tensor x, bool zeros, rg_axes axes, bool keepdims)

@@ -250,7 +250,8 @@ static rg_status slice_shape(rg_shape_call *call)
     const slice_attributes *slice = call->attributes;
     call->dtype = call->in_dtype[0];
     call->shape = *call->in[0];
-    if (slice->axis < 0 || slice->axis >= call->shape.rank) return rg_refuse(call, RG_E_ARGUMENT, "the axis is out of range");
+    if (slice->axis < 0 || slice->axis >= call->shape.rank)
+        return rg_refuse(call, RG_E_ARGUMENT, "the axis is out of range");
     if (slice->step == 0) return rg_refuse(call, RG_E_ARGUMENT, "a step of 0");
     const int64_t size = call->shape.size[slice->axis], start = slice->start, count = slice->count;
     int64_t last = start;
@@ -303,9 +304,9 @@ static const rg_sample slice_samples[] = { X(&some_rows, 3, 4), X(&one_column, 3
                                            REFUSED(&past_the_end, RG_E_ARGUMENT, 4), REFUSED(&past_0, RG_E_ARGUMENT, 4),
                                            REFUSED(&still, RG_E_ARGUMENT, 4), REFUSED(&far_out, RG_E_ARGUMENT, 4),
                                            REFUSED(&one_column, RG_E_ARGUMENT, 7), { .operands = 0 } };
-const rg_op rg_op_slice = { .name = "slice", .doc = "elements at equal distances along one axis", .arity = 1, .kind = RG_VIEW,
-                            .attribute_size = sizeof(slice_attributes), .shape = slice_shape, .view = slice_view,
-                            .vjp = slice_vjp, .batch = rg_batch_axis, .samples = slice_samples,
+const rg_op rg_op_slice = { .name = "slice", .doc = "elements at equal distances along one axis", .arity = 1,
+                            .kind = RG_VIEW, .attribute_size = sizeof(slice_attributes), .shape = slice_shape,
+                            .view = slice_view, .vjp = slice_vjp, .batch = rg_batch_axis, .samples = slice_samples,
                             .describe = describe_slice };
 
 rg_tensor rg_slice_at(const char *site, rg_tensor x, int axis, int64_t start, int64_t stop)
@@ -384,7 +385,8 @@ rg_tensor rg_unsqueeze_at(const char *site, rg_tensor x, int axis)
     const rg_node *node = rg_node_checked(site, "unsqueeze", x);
     if (!node) return (rg_tensor){ 0 };
     rg_shape shape = *node->shape;
-    if (shape.rank == RG_MAX_RANK) return rg_fail_op(x.tape, site, RG_E_SHAPE, "unsqueeze", "more than 8 dimensions", 1, &x);
+    if (shape.rank == RG_MAX_RANK)
+        return rg_fail_op(x.tape, site, RG_E_SHAPE, "unsqueeze", "more than 8 dimensions", 1, &x);
     const int at = rg_axis_normal(axis, ++shape.rank);
     if (at < 0) return rg_fail_op(x.tape, site, RG_E_ARGUMENT, "unsqueeze", "the axis is out of range", 1, &x);
     for (int i = shape.rank - 1; i > at; i--) shape.size[i] = shape.size[i - 1];
@@ -448,7 +450,8 @@ rg_tensor rg_axes_as_last(const char *site, const char *name, rg_tensor x, rg_ax
         if (mask >> i & 1u) order.axis[order.count++] = i;
     for (int i = 0; i < shape.rank; i++) in_order = in_order && order.axis[i] == i;
     rows.size[rows.rank++] = chosen;
-    return rg_reshape_at(site, in_order ? x : rg_permute_at(site, x, order), rows);
+    if (!in_order) x = rg_permute_at(site, x, order);
+    return rg_shape_equal(rg_shape_of(x), rows) ? x : rg_reshape_at(site, x, rows);
 }
 
 /* ---- A wall, and a copy --------------------------------------------------------------------------------------------- */

@@ -8,7 +8,7 @@ typedef struct {
     int64_t axis, size, step, n;
 } window_attributes;
 
-/* ---- Unfold: [..., n, ...] -> [..., count, ..., size] -------------------------------------------------------------- */
+/* ---- Unfold: [..., n, ...] -> [..., count, ..., size] ---------------------------------------------------------- */
 
 static rg_status unfold_shape(rg_shape_call *call)
 {
@@ -74,7 +74,7 @@ rg_tensor rg_unfold_at(const char *site, rg_tensor x, int axis, int64_t size, in
     return rg_apply_at(site, &rg_op_unfold, &attributes, 1, &x);
 }
 
-/* ---- Overlap-add: [..., count, ..., size] -> [..., n, ...] ----------------------------------------------------------------- */
+/* ---- Overlap-add: [..., count, ..., size] -> [..., n, ...] ----------------------------------------------------- */
 
 static rg_status overlap_add_shape(rg_shape_call *call)
 {
@@ -83,7 +83,8 @@ static rg_status overlap_add_shape(rg_shape_call *call)
     call->shape = *call->in[0];
     if (!rg_dtype_is_float(call->dtype)) return rg_refuse(call, RG_E_DTYPE, "takes f32 or f64");
     const int last = --call->shape.rank;
-    if (w->axis < 0 || w->axis >= last) return rg_refuse(call, RG_E_ARGUMENT, "the axis is out of range, or the last one");
+    if (w->axis < 0 || w->axis >= last)
+        return rg_refuse(call, RG_E_ARGUMENT, "the axis is out of range, or the last one");
     if (w->step < 1) return rg_refuse(call, RG_E_ARGUMENT, "the step must be at least 1");
     const int64_t size = call->shape.size[last], count = call->shape.size[w->axis];
     if (size < 1 || size > w->n || count != (w->n - size) / w->step + 1)
@@ -118,8 +119,8 @@ static double added_elements(const rg_call *call)
 }
 
 /* Each element looks for the windows it is in: no two threads add to the same one. */
-#define OVERLAP_ADD(type, suffix)                                                                                         \
-    static void overlap_add_##suffix(const rg_call *call, int64_t begin, int64_t end)                                     \
+#define OVERLAP_ADD(type, suffix)                                                                                  \
+    static void overlap_add_##suffix(const rg_call *call, int64_t begin, int64_t end)                              \
     {                                                                                                              \
         const window_attributes *w = call->attributes;                                                             \
         const rg_shape *in = &call->layout[1].shape;                                                               \
@@ -154,11 +155,13 @@ static const rg_sample overlap_add_samples[] = {
     { .operands = 1, .in = { { .dtype = RG_I32, .shape = S(4, 3) } }, .attributes = &onto_6, .refuse = RG_E_DTYPE },
     { .operands = 0 },
 };
-const rg_op rg_op_overlap_add = { .name = "overlap_add", .doc = "windows added where they came from along an axis", .arity = 1,
-                           .kind = RG_ITEMS, .attribute_size = sizeof(window_attributes), .shape = overlap_add_shape,
-                           .f32 = overlap_add_f32, .f64 = overlap_add_f64, .items = added_items, .item_work = added_work,
-                           .item_elements = one_element, .operations = added_elements, .vjp = overlap_add_vjp,
-                           .batch = rg_batch_axis, .samples = overlap_add_samples, .describe = describe_windows };
+const rg_op rg_op_overlap_add = {
+    .name = "overlap_add", .doc = "windows added where they came from along an axis", .arity = 1, .kind = RG_ITEMS,
+    .attribute_size = sizeof(window_attributes), .shape = overlap_add_shape, .f32 = overlap_add_f32,
+    .f64 = overlap_add_f64, .items = added_items, .item_work = added_work, .item_elements = one_element,
+    .operations = added_elements, .vjp = overlap_add_vjp, .batch = rg_batch_axis, .samples = overlap_add_samples,
+    .describe = describe_windows,
+};
 
 rg_tensor rg_overlap_add_at(const char *site, rg_tensor windows, int axis, int64_t n, int64_t step)
 {
