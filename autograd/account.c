@@ -1,6 +1,7 @@
 /* account.c: what each step of a plan does, counted when the plan is made: so that a profile, which adds how long it
  * takes, can say what is reached of what the machine can do. */
 #include "builder.h"
+#include "ops.h"
 
 double rg_op_operations(const rg_op *op, const rg_call *call, int64_t elements)
 {
@@ -30,7 +31,7 @@ static bool reads_before(const rg_draft *draft, int operands, int reads, uint32_
 static double bytes_read(const rg_builder *b, const rg_draft *draft, int64_t step)
 {
     double bytes = 0;
-    for (int k = 0; k < draft->operands; k++) {
+    for (int k = 0; k < draft->operands + draft->row; k++) {
         const rg_placement *in = &draft->in[k];
         if (!reads_before(draft, k, 0, in->value, in->offset)) bytes += bytes_of(&b->values[in->value], &in->layout);
     }
@@ -79,6 +80,17 @@ static bool count_members(rg_builder *b, const rg_draft *draft, rg_account *acco
     return true;
 }
 
+static bool count_row(rg_builder *b, const rg_draft *draft, rg_account *account)
+{
+    const rg_op **added = rg_arena_take(&b->plan->arena, sizeof *added);
+    if (!added) return false;
+    *added = &rg_op_add;
+    account->members = added;
+    account->member_count = 1;
+    account->operations += (double)draft->count;
+    return true;
+}
+
 bool rg_builder_account(rg_builder *b)
 {
     rg_account *accounts = rg_arena_take(&b->plan->arena, b->draft_count * sizeof *accounts);
@@ -89,6 +101,7 @@ bool rg_builder_account(rg_builder *b)
                                     .operations = draft->operations, .bytes_read = bytes_read(b, draft, (int64_t)i),
                                     .bytes_written = bytes_written(b, draft) };
         if (draft->group && !count_members(b, draft, &accounts[i])) return false;
+        if (draft->row && !count_row(b, draft, &accounts[i])) return false;
     }
     b->plan->accounts = accounts;
     return true;

@@ -69,6 +69,7 @@ typedef struct {
     int64_t count;             /* elements of the result */
     int64_t items, item_elements, item_work;
     rg_members *group;
+    bool row;                  /* adds a row to its result, which is one operand more: see rg_op_small */
     uint32_t node;
     bool backward;
     double operations;         /* of the kernel */
@@ -96,6 +97,7 @@ typedef struct {
     uint32_t count;            /* nodes of the segment */
     bool *needed;
     uint32_t *same_as;         /* the first equal node; its own number otherwise */
+    uint32_t *uses;            /* how often a node's value is read or handed out */
     rg_placement *placements;  /* of nodes, then of externals */
     uint32_t *output_of;       /* the output a node's value is handed out as; RG_NONE */
     rg_value *values;
@@ -123,6 +125,8 @@ uint32_t rg_builder_value(rg_builder *b, rg_place place, uint32_t index, size_t 
 /* Notes that step `step` reads the value. */
 void rg_builder_use(rg_builder *b, uint32_t value, int64_t step);
 rg_draft *rg_builder_draft(rg_builder *b);
+/* Works out how the draft's kernel, whose operands are set, is cut into items. (plan.c) */
+void rg_builder_cut(rg_builder *b, rg_draft *draft);
 
 /* A step with a kernel; returns its value. (plan.c) */
 uint32_t rg_builder_kernel(rg_builder *b, const rg_op *op, const void *attributes, int n, const rg_placement *in,
@@ -130,6 +134,12 @@ uint32_t rg_builder_kernel(rg_builder *b, const rg_op *op, const void *attribute
 /* Places an elementwise op: joins it to a group if it may be, else begins one. Returns its value. (group.c) */
 uint32_t rg_builder_elementwise(rg_builder *b, const rg_op *op, const void *attributes, int n,
                                 const rg_placement *in, const rg_layout *out, uint32_t node);
+/* Whether `to`, which nothing else reads, is the result of the last step, and that can add `row` to it; if so, it does,
+ * and its result is the sum. (group.c) */
+bool rg_builder_add_row(rg_builder *b, const rg_placement *to, const rg_placement *row);
+/* Whether the draft will be a kernel that is done by one thread in one go, and cannot find an index out of range: nothing
+ * has to be decided when it runs. (steps.c) */
+bool rg_builder_is_small_work(const rg_draft *draft);
 /* Places an update of theta, in[0], by its gradient, in[1]: with the step that computes the gradient, if theta is not
  * read after that; else by itself. (group.c) */
 uint32_t rg_builder_update(rg_builder *b, const rg_op *op, const rg_placement *in, const rg_layout *theta,

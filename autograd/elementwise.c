@@ -160,15 +160,15 @@
     }
 
 /* One operand and a number that belongs to the structure, with four numbers to sample it with. */
-#define UNARY_WITH(id, parameter, formula, derivative, p_0, p_1, p_2, p_3, low_, high_, text)                      \
+#define UNARY_WITH(id, parameter, formula, derivative, p_0, p_1, p_2, p_3, low_, high_, ...)                       \
     KERNELS(id, 1, NUMBER, formula)                                                                          \
     DERIVATIVE(id, derivative)                                                                                     \
     static const double id##_numbers[] = { p_0, p_1, p_2, p_3 };                                                   \
     SAMPLES_1(id, id##_numbers, low_, high_, low_, high_, ONE(S(3, 4), low_, high_, id##_numbers + 1),             \
               ONE(S(3, 4), low_, high_, id##_numbers + 2), ONE(S(3, 4), low_, high_, id##_numbers + 3), END)       \
-    const rg_op rg_op_##id = { .name = #id, .doc = text, .arity = 1, .attribute_size = sizeof(double),             \
+    const rg_op rg_op_##id = { .name = #id, .arity = 1, .attribute_size = sizeof(double),                          \
                                  .shape = rg_shape_same, ROW_KERNELS(id), .vjp = id##_vjp,                          \
-                                 .samples = id##_samples, .describe = describe_number };                           \
+                                 .samples = id##_samples, .describe = describe_number, .doc = __VA_ARGS__ };       \
     rg_tensor rg_##id##_at(const char *site, rg_tensor x, double parameter)                                        \
     {                                                                                                              \
         return rg_apply_at(site, &rg_op_##id, &parameter, 1, &x);                                                  \
@@ -262,8 +262,8 @@ UNARY_FINISHED(sin, SIN(a), SIN_FINISH, rg_mul(g, rg_cos(in[0])), -2, 2, 4, 8, "
 UNARY_FINISHED(cos, COS(a), COS_FINISH, rg_neg(rg_mul(g, rg_sin(in[0]))), -2, 2, 4, 8, "cosine")
 UNARY(erf, ERF(a), rg_mul(g, rg_scale(rg_exp(rg_neg(rg_square(in[0]))), TWO_OVER_ROOT_PI)), -2, 2, -0.5, 0.5,
       "error function")
-UNARY(tanh, TANH(a), rg_mul(g, rg_one_minus(rg_square(y))), -2, 2, -0.5, 0.5, "hyperbolic tangent")
-UNARY(sigmoid, SIGMOID(a), rg_mul(g, rg_mul(y, rg_one_minus(y))), -2, 2, -4, 4, "1 / (1 + e^-x)")
+UNARY(tanh, TANH(a), rg_tanh_adjoint(g, y), -2, 2, -0.5, 0.5, "hyperbolic tangent")
+UNARY(sigmoid, SIGMOID(a), rg_sigmoid_adjoint(g, y), -2, 2, -4, 4, "1 / (1 + e^-x)")
 UNARY(softplus, SOFTPLUS(a), rg_mul(g, rg_sigmoid(in[0])), -2, 2, -4, 4, "ln(1 + e^x)")
 UNARY(one_minus, 1 - a, rg_neg(g), -2, 2, -2, 2, "1 - x")
 
@@ -277,7 +277,15 @@ BINARY(gate, b > 0 ? a : b != b ? b : 0, rg_gate(g, in[1]), NOTHING, 2, -2, 2, -
 BINARY(logistic_loss, (a > 0 ? a : 0) - a * b + SOFTPLUS(a < 0 ? a : -a), rg_mul(g, rg_sub(rg_sigmoid(in[0]), in[1])),
        rg_neg(rg_mul(g, in[0])), 0, -4, 4, 0.1, 0.9, "cross-entropy of target b under the logit a")
 
-UNARY_WITH(scale, factor, p * a, rg_scale(g, number_of(y)), 2.5, 0, 1, -1, -2, 2, "a fixed factor times x")
+/* One pass over the numbers instead of three. */
+BINARY(tanh_adjoint, a * (1 - b * b), rg_tanh_adjoint(g, in[1]), rg_scale(rg_mul(g, rg_mul(in[0], in[1])), -2), 0,
+       -2, 2, -0.9, 0.9, "a (1 - b^2): the adjoint of b = tanh(x)")
+BINARY(sigmoid_adjoint, a * (b * (1 - b)), rg_sigmoid_adjoint(g, in[1]),
+       rg_mul(g, rg_mul(in[0], rg_one_minus(rg_scale(in[1], 2)))), 0, -2, 2, 0.1, 0.9,
+       "a b (1 - b): the adjoint of b = sigmoid(x)")
+
+UNARY_WITH(scale, factor, p * a, rg_scale(g, number_of(y)), 2.5, 0, 1, -1, -2, 2, "a fixed factor times x",
+           .neutral = 1, .neutral_operands = 2)
 UNARY_WITH(shift, offset, a + p, g, 2.5, 0, 1, -1, -2, 2, "x plus a fixed offset")
 UNARY_WITH(power, exponent, POW(a, p), power_slope(number_of(y), in[0], g), 2.5, 0, 1, -1, 0.5, 2,
            "x to a fixed exponent")

@@ -15,9 +15,11 @@
 #if defined(__clang__)
 #define UNROLLED _Pragma("unroll")
 #define TWICE _Pragma("unroll 2")
+#define FOUR_TIMES _Pragma("unroll 4")
 #else
 #define UNROLLED _Pragma("GCC unroll 16")
 #define TWICE _Pragma("GCC unroll 2")
+#define FOUR_TIMES _Pragma("GCC unroll 4")
 #endif
 
 /* DO(0) ... for so many, which the compiler knows. Written out, because clang keeps an array in memory if it has to unroll
@@ -70,6 +72,7 @@ enum {
     WIDTH_WORTH_A_GATHER = 256, /* so many columns, to gather a multiplier that could be read where it is */
     SHALLOW = 32,              /* so little along k that what stands around a tile counts; */
     SHALLOW_WIDTH = 64,        /* and so few columns, if they have to be turned first */
+    STRIP_WORTH_A_TURN = 512,  /* up to so many numbers of a panel of a few vectors */
     SWAP_MOST = 256            /* up to so many rows, and as many columns, a copy of either costs the same: then of what
                                 * the threads share */
 };
@@ -130,6 +133,8 @@ rg_gemm *const rg_gemm_f32[3] = ALL_LEVELS(multiply_f32);
 rg_gemm *const rg_gemm_f64[3] = ALL_LEVELS(multiply_f64);
 rg_gemv *const rg_gemv_f32[3] = ALL_LEVELS(times_vector_f32);
 rg_gemv *const rg_gemv_f64[3] = ALL_LEVELS(times_vector_f64);
+
+const bool rg_gemm_has_steps = true;
 
 rg_step_kernel *rg_gemm_step(const rg_gemm_shape *shape, bool f64, int level)
 {

@@ -46,7 +46,9 @@ typedef struct {
     int64_t m, n, k;
     rg_matrix a, b;            /* without data */
 } rg_gemm_shape;
-/* The step for a product that one thread does, by the same rules; for f32, or f64. NULL: there is none. */
+/* The step for a product that one thread does, by the same rules; for f32, or f64. If in[2] is not NULL, it is a row
+ * that is added to each of the result. NULL: there is none. */
+extern const bool rg_gemm_has_steps;
 rg_step_kernel *rg_gemm_step(const rg_gemm_shape *shape, bool f64, int level);
 
 /* To be called once before the first product; any number of times. */

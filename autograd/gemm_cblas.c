@@ -87,6 +87,8 @@ rg_gemm *const rg_gemm_f64[3] = { multiply_f64, multiply_f64, multiply_f64 };
 rg_gemv *const rg_gemv_f32[3] = { times_vector_f32, times_vector_f32, times_vector_f32 };
 rg_gemv *const rg_gemv_f64[3] = { times_vector_f64, times_vector_f64, times_vector_f64 };
 
+const bool rg_gemm_has_steps = false;
+
 rg_step_kernel *rg_gemm_step(const rg_gemm_shape *shape, bool f64, int level)
 {
     (void)shape, (void)f64, (void)level;

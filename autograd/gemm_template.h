@@ -126,6 +126,53 @@ static NAME(sweep_kernel) *const NAME(sweeps)[ROWS] = {
 #endif
 };
 
+/* ---- Few columns: all rows one after another, without a call between their tiles ------------------------------------- */
+
+/* Columns that fill so many vectors, over one block or less; eight sums side by side. `add`: a row to be added, or NULL. */
+#define SET(v, i) sum[i][v] = (NAME(vector)){ 0 }
+#define SET_ROW(i, vectors) REPEAT_VECTORS(vectors, SET, i)
+#define ADD(v, i) sum[i][v] += LOAD(add + (v) * LANES)
+#define ADD_ROW(i, vectors) REPEAT_VECTORS(vectors, ADD, i)
+#define WRITE(v, i) STORE(c + (i) * stride + (v) * LANES, sum[i][v])
+#define WRITE_ROW(i, vectors) REPEAT_VECTORS(vectors, WRITE, i)
+
+static TARGET inline __attribute__((always_inline)) void NAME(strip_rows)(const int rows, const int vectors, int64_t k,
+                                                                          NAME(table) multiplier, NAME(table) panel,
+                                                                          const REAL *add, REAL *c, int64_t stride)
+{
+    const REAL *s = multiplier.data, *p = panel.data;
+    NAME(vector) sum[8][8], strip[8];
+    REPEAT(rows, SET_ROW, vectors);
+    for (int64_t at = 0; at < k; at++, s += multiplier.along, p += panel.along) {
+        REPEAT_VECTORS(vectors, READ, p);
+        REPEAT(rows, MULTIPLY_ROW, vectors);
+    }
+    if (add) REPEAT(rows, ADD_ROW, vectors);
+    REPEAT(rows, WRITE_ROW, vectors);
+}
+
+#define STRIP(vectors)                                                                                             \
+    static TARGET void NAME(strip_##vectors)(int64_t m, int64_t k, NAME(table) multiplier, NAME(table) panel,      \
+                                             const REAL *add, REAL *c, int64_t stride)                             \
+    {                                                                                                              \
+        enum { AT_ONCE = 8 / vectors };                                                                            \
+        int64_t i = 0;                                                                                             \
+        for (; i + AT_ONCE <= m; i += AT_ONCE, c += AT_ONCE * stride, multiplier.data += AT_ONCE * multiplier.across) \
+            NAME(strip_rows)(AT_ONCE, vectors, k, multiplier, panel, add, c, stride);                              \
+        for (; i + 2 <= m; i += 2, c += 2 * stride, multiplier.data += 2 * multiplier.across)                      \
+            NAME(strip_rows)(2, vectors, k, multiplier, panel, add, c, stride);                                    \
+        for (; i < m; i++, c += stride, multiplier.data += multiplier.across)                                      \
+            NAME(strip_rows)(1, vectors, k, multiplier, panel, add, c, stride);                                    \
+    }
+STRIP(1) STRIP(2) STRIP(4)
+
+#undef SET
+#undef SET_ROW
+#undef ADD
+#undef ADD_ROW
+#undef WRITE
+#undef WRITE_ROW
+#undef STRIP
 #undef CLEAR
 #undef CLEAR_ROW
 #undef READ
@@ -256,14 +303,16 @@ static TARGET void NAME(gather)(NAME(table) multiplier, int64_t rows, int64_t de
     }
 }
 
-/* `gathered`: the multiplier is such a copy. */
+/* `gathered`: the multiplier is such a copy. A tile that is wider than the result may be written as it is where nothing
+ * but rows of the result that come later lie behind its own. */
 static TARGET void NAME(panel_times)(int64_t rows, int64_t width, int64_t depth, NAME(table) multiplier, bool gathered,
                                      NAME(table) panel, NAME(result) c, bool add)
 {
-    const int64_t vectors = (width + LANES - 1) / LANES;
-    const bool direct = c.along == 1 && width == vectors * LANES;
+    const int64_t vectors = (width + LANES - 1) / LANES, more = vectors * LANES - width;
+    const bool over_rows = c.across == width && !add && depth <= DEPTH;
     for (int64_t i = 0, count; i < rows; i += count) {
         count = NAME(tile_height)(rows - i);
+        const bool direct = c.along == 1 && (more == 0 || (over_rows && (rows - i - count) * width >= more));
         NAME(tile_kernel) *kernel = NAME(tiles)[count - 1][vectors - 1];
         const NAME(table) part = gathered ? (NAME(table)){ multiplier.data + i * depth, 1, count } : NAME(part)(multiplier, i, 0);
         const NAME(result) to = { c.data + i * c.across, c.across, c.along };
@@ -397,6 +446,41 @@ static TARGET void NAME(broad_row)(int64_t width, int64_t k, NAME(table) multipl
     }
 }
 
+/* ---- Few columns ---------------------------------------------------------------------------------------------------- */
+
+static bool NAME(is_strip)(int64_t m, int64_t n, int64_t k, int64_t across)
+{
+    return m > 1 && (n == LANES || n == 2 * LANES || n == 4 * LANES) && k > 1 &&
+           (across == 1 ? k <= DEPTH : k * n <= STRIP_WORTH_A_TURN);
+}
+
+static bool NAME(is_turned_strip)(int64_t m, int64_t n, int64_t k, int64_t across)
+{
+    return n < LANES && across == 1 && m * n <= STRIP_WORTH_A_TURN && NAME(is_strip)(n, m, k, 1);
+}
+
+static TARGET void NAME(strip_product)(int64_t m, int64_t n, int64_t k, NAME(table) a, NAME(table) b, const REAL *add, REAL *c,
+                                       int64_t stride)
+{
+    _Alignas(64) REAL turned[STRIP_WORTH_A_TURN];
+    if (b.across != 1) {
+        NAME(copy)(b, k, n, turned, n);
+        b = (NAME(table)){ turned, 1, n };
+    }
+    if (n == LANES) NAME(strip_1)(m, k, a, b, add, c, stride);
+    else if (n == 2 * LANES) NAME(strip_2)(m, k, a, b, add, c, stride);
+    else NAME(strip_4)(m, k, a, b, add, c, stride);
+}
+
+/* The other way round, and turned at the end. */
+static TARGET void NAME(turned_strip_product)(int64_t m, int64_t n, int64_t k, NAME(table) a, NAME(table) b, REAL *c,
+                                              int64_t stride)
+{
+    _Alignas(64) REAL turned[STRIP_WORTH_A_TURN];
+    NAME(strip_product)(n, m, k, b, a, NULL, turned, m);
+    NAME(copy_turned)(turned, m, n, m, c, stride);
+}
+
 /* ---- All together --------------------------------------------------------------------------------------------------- */
 
 static TARGET void NAME(multiply)(int64_t m, int64_t n, int64_t k, rg_matrix a, rg_matrix b, void *c, int64_t c_stride)
@@ -408,6 +492,14 @@ static TARGET void NAME(multiply)(int64_t m, int64_t n, int64_t k, rg_matrix a, 
     if (m == 0 || n == 0) return;
     if (m == 1 && right.across == 1 && n >= LANES && k > 1) {
         (n > 64 * LANES ? NAME(broad_row) : NAME(narrow_row))(n, k, left, right, c);
+        return;
+    }
+    if (NAME(is_strip)(m, n, k, right.across)) {
+        NAME(strip_product)(m, n, k, left, right, NULL, c, c_stride);
+        return;
+    }
+    if (NAME(is_turned_strip)(m, n, k, left.across)) {
+        NAME(turned_strip_product)(m, n, k, left, right, c, c_stride);
         return;
     }
     if (k == 0)
@@ -423,9 +515,44 @@ static TARGET void NAME(multiply)(int64_t m, int64_t n, int64_t k, rg_matrix a, 
 
 enum { NAME(parts) = 64 / BYTES }; /* vectors that hold RG_GEMV_BYTES of sums */
 
-/* The sums of a few rows at a time. */
-static TARGET inline __attribute__((always_inline)) void NAME(dots)(const int rows, int64_t k, const REAL *matrix,
-                                                                    int64_t stride, const REAL *x, REAL *y)
+/* Sums side by side, the second half added to the first until a line is left. */
+static TARGET inline __attribute__((always_inline)) NAME(line) NAME(join_lines)(const NAME(vector) *sum)
+{
+#if BYTES == 64 && SQUARE == 4
+    typedef REAL half_vector __attribute__((vector_size(32)));
+    const half_vector half = __builtin_shufflevector(sum[0], sum[0], 0, 1, 2, 3, 4, 5, 6, 7) +
+                             __builtin_shufflevector(sum[0], sum[0], 8, 9, 10, 11, 12, 13, 14, 15);
+#elif BYTES == 64
+    typedef REAL half_vector __attribute__((vector_size(32)));
+    const half_vector half = __builtin_shufflevector(sum[0], sum[0], 0, 1, 2, 3) + __builtin_shufflevector(sum[0], sum[0], 4, 5, 6, 7);
+#elif BYTES == 32
+    const NAME(vector) half = sum[0] + sum[1];
+#else
+    return (sum[0] + sum[2]) + (sum[1] + sum[3]);
+#endif
+#if BYTES > 16 && SQUARE == 4
+    return __builtin_shufflevector(half, half, 0, 1, 2, 3) + __builtin_shufflevector(half, half, 4, 5, 6, 7);
+#elif BYTES > 16
+    return __builtin_shufflevector(half, half, 0, 1) + __builtin_shufflevector(half, half, 2, 3);
+#endif
+}
+
+/* The sum of each of four lines, likewise by halves. */
+static TARGET inline __attribute__((always_inline)) void NAME(across)(const NAME(line) *line, REAL *y)
+{
+#if SQUARE == 2
+    STORE_LINE(y, __builtin_shufflevector(line[0], line[1], 0, 2) + __builtin_shufflevector(line[0], line[1], 1, 3));
+    STORE_LINE(y + 2, __builtin_shufflevector(line[2], line[3], 0, 2) + __builtin_shufflevector(line[2], line[3], 1, 3));
+#else
+    const NAME(line) first = __builtin_shufflevector(line[0], line[1], 0, 1, 4, 5) + __builtin_shufflevector(line[0], line[1], 2, 3, 6, 7);
+    const NAME(line) last = __builtin_shufflevector(line[2], line[3], 0, 1, 4, 5) + __builtin_shufflevector(line[2], line[3], 2, 3, 6, 7);
+    STORE_LINE(y, __builtin_shufflevector(first, last, 0, 2, 4, 6) + __builtin_shufflevector(first, last, 1, 3, 5, 7));
+#endif
+}
+
+/* The sums of a few rows at a time. `whole`: k is a multiple of the sums that run side by side. */
+static TARGET inline __attribute__((always_inline)) void NAME(dots)(const int rows, const bool whole, int64_t k,
+                                                                    const REAL *matrix, int64_t stride, const REAL *x, REAL *y)
 {
     enum { PARTS = NAME(parts) };
     const int64_t sums = PARTS * LANES;
@@ -439,32 +566,38 @@ static TARGET inline __attribute__((always_inline)) void NAME(dots)(const int ro
             UNROLLED for (int i = 0; i < rows; i++)
                 sum[i][v] = FMA(factor, LOAD(matrix + i * stride + p + v * LANES), sum[i][v]);
         }
-    if (p < k) {
+    if (!whole && p < k) {
         REAL last[2][64 / sizeof(REAL)] = { { 0 } };
         for (int64_t j = p; j < k; j++) last[0][j - p] = x[j];
-        for (int i = 0; i < rows; i++) {
+        UNROLLED for (int i = 0; i < rows; i++) {
             for (int64_t j = p; j < k; j++) last[1][j - p] = matrix[i * stride + j];
-            for (int v = 0; v < PARTS; v++) sum[i][v] = FMA(LOAD(last[0] + v * LANES), LOAD(last[1] + v * LANES), sum[i][v]);
+            UNROLLED for (int v = 0; v < PARTS; v++) sum[i][v] = FMA(LOAD(last[0] + v * LANES), LOAD(last[1] + v * LANES), sum[i][v]);
         }
     }
     NAME(line) joined[4] = { { 0 } };
-    UNROLLED for (int i = 0; i < rows; i++) {
-        _Alignas(64) REAL all[64 / sizeof(REAL)];
-        UNROLLED for (int v = 0; v < PARTS; v++) STORE(all + v * LANES, sum[i][v]);
-        joined[i] = (LINE(all) + LINE(all + 2 * SQUARE)) + (LINE(all + SQUARE) + LINE(all + 3 * SQUARE));
-    }
+    UNROLLED for (int i = 0; i < rows; i++) joined[i] = NAME(join_lines)(sum[i]);
     REAL last[4];
-#if SQUARE == 2
-    STORE_LINE(last, __builtin_shufflevector(joined[0], joined[1], 0, 2) + __builtin_shufflevector(joined[0], joined[1], 1, 3));
-    STORE_LINE(last + 2, __builtin_shufflevector(joined[2], joined[3], 0, 2) + __builtin_shufflevector(joined[2], joined[3], 1, 3));
-#else
-    const NAME(line) even = __builtin_shufflevector(joined[0], joined[1], 0, 4, 2, 6), odd = __builtin_shufflevector(joined[0], joined[1], 1, 5, 3, 7);
-    const NAME(line) even_cd = __builtin_shufflevector(joined[2], joined[3], 0, 4, 2, 6), odd_cd = __builtin_shufflevector(joined[2], joined[3], 1, 5, 3, 7);
-    const NAME(line) zero = __builtin_shufflevector(even, even_cd, 0, 1, 4, 5), two = __builtin_shufflevector(even, even_cd, 2, 3, 6, 7);
-    const NAME(line) one = __builtin_shufflevector(odd, odd_cd, 0, 1, 4, 5), three = __builtin_shufflevector(odd, odd_cd, 2, 3, 6, 7);
-    STORE_LINE(last, (zero + two) + (one + three));
-#endif
+    NAME(across)(joined, last);
     for (int i = 0; i < rows; i++) y[i] = last[i];
+}
+
+/* Just as many numbers as sums, and four rows at a time: line by line, where halves of wide vectors need not be put
+ * together. `add`: numbers to add, or NULL. */
+static TARGET void NAME(line_dots)(int64_t m, const REAL *matrix, int64_t stride, const REAL *x, const REAL *add, REAL *y)
+{
+    const NAME(line) zero = { 0 };
+    NAME(line) factor[4];
+    UNROLLED for (int v = 0; v < 4; v++) factor[v] = LINE(x + v * SQUARE);
+    for (int64_t i = 0; i < m; i += 4, matrix += 4 * stride) {
+        NAME(line) joined[4];
+        UNROLLED for (int r = 0; r < 4; r++) {
+            NAME(line) product[4];
+            UNROLLED for (int v = 0; v < 4; v++) product[v] = factor[v] * LINE(matrix + r * stride + v * SQUARE) + zero;
+            joined[r] = (product[0] + product[2]) + (product[1] + product[3]);
+        }
+        NAME(across)(joined, y + i);
+        for (int v = 0; add && v < 4; v += SQUARE) STORE_LINE(y + i + v, LINE(y + i + v) + LINE(add + i + v));
+    }
 }
 
 /* Fewer numbers than sums: most of those would be zero. */
@@ -481,23 +614,61 @@ static TARGET void NAME(short_dots)(int64_t m, int64_t k, const REAL *matrix, in
     }
 }
 
-static TARGET void NAME(pairs)(int64_t m, const REAL *matrix, int64_t stride, REAL a, REAL b, REAL *y)
+/* `add`: numbers to add, or NULL. */
+static TARGET void NAME(pairs)(int64_t m, const REAL *restrict matrix, int64_t stride, REAL a, REAL b, const REAL *add,
+                               REAL *restrict y)
 {
-    for (int64_t i = 0; i < m; i++) y[i] = (matrix[i * stride] * a + (REAL)0) + (matrix[i * stride + 1] * b + (REAL)0);
+    int64_t i = 0;
+    const NAME(line) zero = { 0 };
+    for (; stride == 2 && i + SQUARE <= m; i += SQUARE) {
+        const NAME(line) first = LINE(matrix + 2 * i), last = LINE(matrix + 2 * i + SQUARE);
+#if SQUARE == 2
+        const NAME(line) even = __builtin_shufflevector(first, last, 0, 2), odd = __builtin_shufflevector(first, last, 1, 3);
+#else
+        const NAME(line) even = __builtin_shufflevector(first, last, 0, 2, 4, 6), odd = __builtin_shufflevector(first, last, 1, 3, 5, 7);
+#endif
+        const NAME(line) sum = (even * a + zero) + (odd * b + zero);
+        STORE_LINE(y + i, add ? sum + LINE(add + i) : sum);
+    }
+    for (; i < m; i++) {
+        const REAL sum = (matrix[i * stride] * a + (REAL)0) + (matrix[i * stride + 1] * b + (REAL)0);
+        y[i] = add ? sum + add[i] : sum;
+    }
 }
 
 static TARGET void NAME(times_vector)(int64_t m, int64_t k, const void *matrix, int64_t stride, const void *x, void *y)
 {
     const REAL *row = matrix;
     int64_t i = 0;
-    if (k == 2) NAME(pairs)(m, row, stride, ((const REAL *)x)[0], ((const REAL *)x)[1], y);
+    if (k == 2) NAME(pairs)(m, row, stride, ((const REAL *)x)[0], ((const REAL *)x)[1], NULL, y);
     else if (k * (int64_t)sizeof(REAL) < RG_GEMV_BYTES) NAME(short_dots)(m, k, row, stride, x, y);
     if (k == 2 || k * (int64_t)sizeof(REAL) < RG_GEMV_BYTES) return;
-    for (; i + 4 <= m; i += 4) NAME(dots)(4, k, row + i * stride, stride, x, (REAL *)y + i);
-    for (; i < m; i++) NAME(dots)(1, k, row + i * stride, stride, x, (REAL *)y + i);
+    if (k * (int64_t)sizeof(REAL) == RG_GEMV_BYTES) {
+        i = m / 4 * 4;
+        NAME(line_dots)(i, row, stride, x, NULL, y);
+    }
+    if (k * (int64_t)sizeof(REAL) % RG_GEMV_BYTES == 0)
+        for (; i + 4 <= m; i += 4) NAME(dots)(4, true, k, row + i * stride, stride, x, (REAL *)y + i);
+    for (; i + 4 <= m; i += 4) NAME(dots)(4, false, k, row + i * stride, stride, x, (REAL *)y + i);
+    for (; i < m; i++) NAME(dots)(1, false, k, row + i * stride, stride, x, (REAL *)y + i);
 }
 
 /* ---- Small products as steps ---------------------------------------------------------------------------------------- */
+
+static TARGET void NAME(add_row)(const rg_step *step)
+{
+    const rg_gemm_shape *s = step->attributes;
+    const REAL *restrict row = step->in[2];
+    REAL *restrict c = step->out;
+    for (int64_t i = 0; i < s->m; i++, c += s->n)
+        for (int64_t j = 0; j < s->n; j++) c[j] += row[j];
+}
+
+static inline __attribute__((always_inline)) const rg_step *NAME(next)(const rg_step *step)
+{
+    if (step->in[2]) NAME(add_row)(step);
+    return RG_NEXT_STEP(step);
+}
 
 /* k = 1, b of whole vectors. */
 static TARGET const rg_step *NAME(outer_step)(const rg_step *step)
@@ -511,20 +682,25 @@ static TARGET const rg_step *NAME(outer_step)(const rg_step *step)
         const NAME(vector) part = LOAD(b + j);
         for (int64_t i = 0; i < m; i++) STORE(c + i * n + j, FMA(SPREAD(a[i * stride]), part, zero));
     }
-    return RG_NEXT_STEP(step);
+    return NAME(next)(step);
 }
 
 /* k = 1, b of two numbers. */
 static TARGET const rg_step *NAME(outer_pair_step)(const rg_step *step)
 {
     const rg_gemm_shape *s = step->attributes;
-    const REAL *a = step->in[0], *b = step->in[1], x = b[0], y = b[s->b.column_stride];
-    REAL *c = step->out;
-    for (int64_t i = 0; i < s->m; i++, a += s->a.row_stride) {
-        c[2 * i] = *a * x + (REAL)0;
-        c[2 * i + 1] = *a * y + (REAL)0;
+    const REAL *restrict a = step->in[0], *b = step->in[1], x = b[0], y = b[s->b.column_stride];
+    REAL *restrict c = step->out;
+    const int64_t m = s->m, stride = s->a.row_stride;
+    for (int64_t i = 0; stride == 1 && i < m; i++) {
+        c[2 * i] = a[i] * x + (REAL)0;
+        c[2 * i + 1] = a[i] * y + (REAL)0;
     }
-    return RG_NEXT_STEP(step);
+    for (int64_t i = 0; stride != 1 && i < m; i++) {
+        c[2 * i] = a[i * stride] * x + (REAL)0;
+        c[2 * i + 1] = a[i * stride] * y + (REAL)0;
+    }
+    return NAME(next)(step);
 }
 
 /* One row, whose panel's vectors can be read where they are. */
@@ -533,14 +709,83 @@ static TARGET const rg_step *NAME(row_step)(const rg_step *step)
     const rg_gemm_shape *s = step->attributes;
     NAME(narrow_row)(s->n, s->k, (NAME(table)){ step->in[0], 0, s->a.column_stride },
                      (NAME(table)){ step->in[1], 1, s->b.row_stride }, step->out);
-    return RG_NEXT_STEP(step);
+    return NAME(next)(step);
+}
+
+/* The same of just so many vectors, over one block. */
+#define SHORT_ROW_STEP(vectors)                                                                                    \
+    static TARGET const rg_step *NAME(row_step_##vectors)(const rg_step *step)                                     \
+    {                                                                                                              \
+        const rg_gemm_shape *s = step->attributes;                                                                 \
+        const REAL *a = step->in[0], *b = step->in[1], *const end = a + s->k;                                      \
+        const int64_t stride = s->b.row_stride;                                                                    \
+        NAME(vector) sum[vectors] = { { 0 } };                                                                     \
+        FOUR_TIMES for (; a < end; a++, b += stride)                                                                          \
+            UNROLLED for (int v = 0; v < vectors; v++) sum[v] = FMA(SPREAD(*a), LOAD(b + v * LANES), sum[v]);      \
+        if (step->in[2])                                                                                           \
+            UNROLLED for (int v = 0; v < vectors; v++) sum[v] += LOAD((const REAL *)step->in[2] + v * LANES);      \
+        UNROLLED for (int v = 0; v < vectors; v++) STORE((REAL *)step->out + v * LANES, sum[v]);                   \
+        return RG_NEXT_STEP(step);                                                                                 \
+    }
+SHORT_ROW_STEP(1) SHORT_ROW_STEP(2) SHORT_ROW_STEP(4)
+
+/* A matrix times a vector, or turned, a vector times a matrix. */
+typedef struct {
+    int64_t m, stride;
+    const REAL *matrix, *x, *row; /* to be added, of m numbers; NULL */
+} NAME(gemv);
+
+static inline NAME(gemv) NAME(gemv_of)(const rg_step *step)
+{
+    const rg_gemm_shape *s = step->attributes;
+    return s->n == 1 ? (NAME(gemv)){ s->m, s->a.row_stride, step->in[0], step->in[1], NULL }
+                     : (NAME(gemv)){ s->n, s->b.column_stride, step->in[1], step->in[0], step->in[2] };
 }
 
 static TARGET const rg_step *NAME(vector_step)(const rg_step *step)
 {
+    const NAME(gemv) of = NAME(gemv_of)(step);
+    NAME(times_vector)(of.m, ((const rg_gemm_shape *)step->attributes)->k, of.matrix, of.stride, of.x, step->out);
+    return NAME(next)(step);
+}
+
+static TARGET const rg_step *NAME(line_dots_step)(const rg_step *step)
+{
+    const NAME(gemv) of = NAME(gemv_of)(step);
+    NAME(line_dots)(of.m, of.matrix, of.stride, of.x, of.row, step->out);
+    return of.row ? RG_NEXT_STEP(step) : NAME(next)(step);
+}
+
+static TARGET const rg_step *NAME(one_dot_step)(const rg_step *step)
+{
+    REAL *y = step->out;
+    NAME(dots)(1, true, ((const rg_gemm_shape *)step->attributes)->k, step->in[0], 0, step->in[1], y);
+    if (step->in[2]) *y += *(const REAL *)step->in[2];
+    return RG_NEXT_STEP(step);
+}
+
+static TARGET const rg_step *NAME(pairs_step)(const rg_step *step)
+{
+    const NAME(gemv) of = NAME(gemv_of)(step);
+    NAME(pairs)(of.m, of.matrix, of.stride, of.x[0], of.x[1], of.row, step->out);
+    return of.row ? RG_NEXT_STEP(step) : NAME(next)(step);
+}
+
+/* A matrix that lies along k times a vector. */
+static rg_step_kernel *NAME(vector_step_for)(const rg_gemm_shape *s)
+{
+    const int64_t m = s->m * s->n, bytes = s->k * (int64_t)sizeof(REAL);
+    if (s->k == 2) return NAME(pairs_step);
+    if (bytes == RG_GEMV_BYTES && m % 4 == 0) return NAME(line_dots_step);
+    if (m == 1 && s->k > 0 && bytes % RG_GEMV_BYTES == 0) return NAME(one_dot_step);
+    return NAME(vector_step);
+}
+
+static TARGET const rg_step *NAME(strip_step)(const rg_step *step)
+{
     const rg_gemm_shape *s = step->attributes;
-    if (s->n == 1) NAME(times_vector)(s->m, s->k, step->in[0], s->a.row_stride, step->in[1], step->out);
-    else NAME(times_vector)(s->n, s->k, step->in[1], s->b.column_stride, step->in[0], step->out);
+    NAME(strip_product)(s->m, s->n, s->k, (NAME(table)){ step->in[0], s->a.row_stride, s->a.column_stride },
+                        (NAME(table)){ step->in[1], s->b.column_stride, s->b.row_stride }, step->in[2], step->out, s->n);
     return RG_NEXT_STEP(step);
 }
 
@@ -549,16 +794,22 @@ static TARGET const rg_step *NAME(any_step)(const rg_step *step)
     const rg_gemm_shape *s = step->attributes;
     NAME(multiply)(s->m, s->n, s->k, (rg_matrix){ step->in[0], s->a.row_stride, s->a.column_stride },
                    (rg_matrix){ step->in[1], s->b.row_stride, s->b.column_stride }, step->out, s->n);
-    return RG_NEXT_STEP(step);
+    return NAME(next)(step);
 }
 
 static rg_step_kernel *NAME(step_for)(const rg_gemm_shape *s)
 {
-    if (rg_gemm_is_gemv(s->m, s->n, s->a, s->b)) return NAME(vector_step);
+    if (rg_gemm_is_gemv(s->m, s->n, s->a, s->b)) return NAME(vector_step_for)(s);
     if (s->k == 1 && s->n == 2) return NAME(outer_pair_step);
     if (s->k == 1 && s->b.column_stride == 1 && s->n % LANES == 0) return NAME(outer_step);
-    if (s->m == 1 && s->b.column_stride == 1 && s->n >= LANES && s->n <= 64 * LANES && s->k > 1) return NAME(row_step);
-    return NAME(any_step);
+    const bool row = s->m == 1 && s->b.column_stride == 1 && s->k > 1;
+    if (row && s->k <= RG_GEMM_BLOCK && s->a.column_stride == 1) {
+        if (s->n == LANES) return NAME(row_step_1);
+        if (s->n == 2 * LANES) return NAME(row_step_2);
+        if (s->n == 4 * LANES) return NAME(row_step_4);
+    }
+    if (row && s->n >= LANES && s->n <= 64 * LANES) return NAME(row_step);
+    return NAME(is_strip)(s->m, s->n, s->k, s->b.column_stride) ? NAME(strip_step) : NAME(any_step);
 }
 
 #undef LANES

@@ -103,6 +103,11 @@ static int64_t begin_group(rg_builder *b, const rg_layout *out, int64_t count, u
 
 enum { SMALL_BYTES = 4096 };
 
+static bool is_small(int64_t count, rg_dtype dtype)
+{
+    return count <= SMALL_BYTES / (int64_t)rg_dtype_size(dtype);
+}
+
 static bool same_placement(const rg_placement *a, const rg_placement *b)
 {
     return a->value == b->value && a->offset == b->offset && rg_shape_equal(a->layout.shape, b->layout.shape) &&
@@ -136,12 +141,39 @@ static uint32_t small_step(rg_builder *b, const rg_op *op, const void *attribute
     return b->failed ? RG_NONE : rg_builder_kernel(b, op, attributes, n, operands, out, node);
 }
 
-/* ---- Large ones ------------------------------------------------------------------------------------------------- */
-
-static bool is_small(int64_t count, rg_dtype dtype)
+/* Whether it lies so that the same `count` numbers side by side are read for each row of the result. */
+static bool is_row(const rg_placement *in, const rg_layout *out)
 {
-    return count <= SMALL_BYTES / (int64_t)rg_dtype_size(dtype);
+    rg_layout spread = in->layout;
+    rg_layout_broadcast(&in->layout, &out->shape, &spread);
+    for (int i = 0; i < out->shape.rank; i++) {
+        const int64_t stride = i == out->shape.rank - 1 ? 1 : 0;
+        if (out->shape.size[i] != 1 && spread.stride[i] != stride) return false;
+    }
+    return true;
 }
+
+bool rg_builder_add_row(rg_builder *b, const rg_placement *to, const rg_placement *row)
+{
+    const int64_t step = (int64_t)b->draft_count - 1;
+    rg_draft *draft = step >= 0 ? &b->drafts[step] : NULL;
+    if (!draft || !draft->op || draft->row || draft->value != to->value || to->offset != 0) return false;
+    if (!is_small(draft->count, draft->out.dtype)) return false; /* then it is a member of a group */
+    const rg_op_small *small = draft->op->small;
+    if (!small || !small->takes_row || !small->takes_row(&draft->out) || !rg_builder_is_small_work(draft)) return false;
+    if (!rg_shape_equal(to->layout.shape, draft->out.shape) || !rg_layout_is_contiguous(&to->layout)) return false;
+    if (b->values[row->value].defined >= step || !is_row(row, &draft->out)) return false;
+    rg_placement *in = rg_builder_room(b, (size_t)draft->operands + 1, sizeof *in);
+    if (!in) return false;
+    memcpy(in, draft->in, (size_t)draft->operands * sizeof *in);
+    in[draft->operands] = *row;
+    draft->in = in;
+    draft->row = true;
+    rg_builder_use(b, row->value, step);
+    return true;
+}
+
+/* ---- Large ones ------------------------------------------------------------------------------------------------- */
 
 /* Adds a member to a step; RG_BEFORE: to a new one. A fold has one result for each block. */
 static uint32_t add_member(rg_builder *b, int64_t step, const rg_op *op, const void *attributes, int n,
@@ -181,12 +213,39 @@ uint32_t rg_builder_elementwise(rg_builder *b, const rg_op *op, const void *attr
     return add_member(b, step_to_join(b, reads, n, out, count), op, attributes, n, reads, out, false, node);
 }
 
+/* Has the step that computes the gradient, which nothing else reads, move theta at once, if that is a column times a row:
+ * the gradient is then never there. */
+static bool updates_by_product(rg_builder *b, const rg_placement *in, const rg_layout *theta)
+{
+    const rg_placement *gradient = &in[1];
+    const rg_value *value = &b->values[gradient->value];
+    rg_draft *draft = value->defined != RG_BEFORE ? &b->drafts[value->defined] : NULL;
+    const rg_op_small *small = draft && draft->op ? draft->op->small : NULL;
+    if (!small || !small->is_rank_one || !b->request->update->rank_one || draft->row || draft->group) return false;
+    if (draft->operands != 2 || draft->value != gradient->value || value->last_use >= value->defined) return false;
+    if (value->place != RG_IN_WORKSPACE || b->values[in[0].value].last_use >= value->defined) return false;
+    if (draft->count != rg_shape_count(theta->shape) || !rg_layout_is_contiguous(theta)) return false;
+    if (gradient->offset != 0 || !rg_layout_is_contiguous(&gradient->layout)) return false;
+    const rg_layout layouts[] = { draft->in[0].layout, draft->in[1].layout };
+    rg_placement *operands = rg_builder_room(b, 3, sizeof *operands);
+    if (!operands || !small->is_rank_one(&draft->out, layouts)) return false;
+    operands[0] = draft->in[0];
+    operands[1] = draft->in[1];
+    operands[2] = in[2];
+    draft->in = operands;
+    draft->operands = 3;
+    draft->op = b->request->update->rank_one;
+    rg_builder_cut(b, draft);
+    return true;
+}
+
 uint32_t rg_builder_update(rg_builder *b, const rg_op *op, const rg_placement *in, const rg_layout *theta,
                            uint32_t node)
 {
     enum { OPERANDS = 3 };
     rg_group_read reads[OPERANDS];
     const int64_t count = rg_shape_count(theta->shape), step = b->values[in[1].value].defined;
+    if (updates_by_product(b, in, theta)) return b->drafts[step].value;
     if (is_small(count, theta->dtype)) return small_step(b, op, NULL, OPERANDS, in, theta, node);
     for (int k = 0; k < OPERANDS; k++) reads[k] = read_of(&in[k], theta, op->uniform >> k & 1u);
     const bool joins = b->request->optimise && step != RG_BEFORE && b->values[in[0].value].last_use < step &&

@@ -139,6 +139,17 @@ static rg_step_kernel *matmul_step(const void *prepared, rg_dtype dtype, int sim
     return s->batch == 1 ? rg_gemm_step(&s->of, dtype == RG_F64, simd) : NULL;
 }
 
+static bool matmul_is_rank_one(const rg_layout *out, const rg_layout *in)
+{
+    return out->shape.rank == 2 && in[0].shape.rank == 2 && in[0].shape.size[1] == 1;
+}
+
+/* Any product of two matrices has a step, unless a CBLAS makes it. */
+static bool matmul_takes_row(const rg_layout *out)
+{
+    return rg_gemm_has_steps && out->shape.rank == 2;
+}
+
 #define MATMUL(suffix, type, level, size)                                                                           \
     static void matmul_##suffix(const rg_call *call, int64_t begin, int64_t end)                                   \
     {                                                                                                              \
@@ -193,7 +204,8 @@ static const rg_sample matmul_samples[] = {
 const rg_op rg_op_matmul = { .name = "matmul", .doc = "matrix product; leading dimensions broadcast", .arity = 2,
                              .kind = RG_ITEMS, .shape = matmul_shape, RG_KERNELS(matmul),
                              .prepared_size = sizeof(sizes), .prepare = matmul_prepare,
-                             .small = &(const rg_op_small){ matmul_step },
+                             .small = &(const rg_op_small){ .step = matmul_step, .is_rank_one = matmul_is_rank_one,
+                                                           .takes_row = matmul_takes_row },
                              .items = matmul_items, .item_work = matmul_work, .item_elements = matmul_elements,
                              .operations = matmul_operations, .accepts = matmul_accepts, .vjp = matmul_vjp,
                              .samples = matmul_samples };

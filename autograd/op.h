@@ -135,7 +135,8 @@ struct rg_op {
     rg_kernel *complex_f64;   /* optional: the same for numbers that are `double complex`, for the complex step */
     uint32_t no_gradient;     /* bit k: operand k has none, by declaration (labels, masks) */
     double neutral;           /* for the operands of neutral_operands (bit k: operand k): where that operand is this */
-    uint32_t neutral_operands; /* number everywhere, the result is the other one of two, to the bit */
+    uint32_t neutral_operands; /* number everywhere, the result is the other one of two, to the bit. Of an op of one
+                                 operand, bit 1: where that is its attribute, a double */
     uint32_t uniform;         /* bit k: operand k of an elementwise op is passed whole, not by element */
     const rg_sample *samples; /* ends with a sample of no operands */
     void (*describe)(const void *attributes, char *text, size_t size); /* optional: attributes as text */

@@ -9,7 +9,7 @@
     /* elementwise */                                                                                              \
     X(add) X(sub) X(mul) X(div) X(neg) X(exp) X(log) X(sqrt) X(square) X(sin) X(cos) X(erf) X(tanh) X(sigmoid)     \
     X(relu) X(softplus) X(power) X(maximum) X(minimum) X(scale) X(shift) X(one_minus) X(greater) X(equal) X(where) \
-    X(full) X(dropout) X(gate) X(share) X(logistic_loss)                                                           \
+    X(full) X(dropout) X(gate) X(share) X(tanh_adjoint) X(sigmoid_adjoint) X(logistic_loss)                         \
     /* reductions and rows */                                                                                      \
     X(sum) X(max) X(logsumexp) X(softmax) X(log_softmax) X(cross_entropy_rows)                                     \
     X(min) X(prod) X(argmax) X(argmin)                                                                             \
@@ -27,9 +27,11 @@
 #define RG_OP_DECLARE(name) extern const rg_op rg_op_##name;
 RG_OPS(RG_OP_DECLARE)
 
-/* Adjoints that are ops of their own: they select, and never multiply by a mask. */
+/* Adjoints that are ops of their own. Those of relu and maximum select, and never multiply by a mask. */
 rg_tensor rg_gate_at(const char *site, rg_tensor g, rg_tensor x);
 rg_tensor rg_share_at(const char *site, rg_tensor g, rg_tensor a, rg_tensor b);
+rg_tensor rg_tanh_adjoint_at(const char *site, rg_tensor g, rg_tensor y);
+rg_tensor rg_sigmoid_adjoint_at(const char *site, rg_tensor g, rg_tensor y);
 
 /* The terms of rg_binary_cross_entropy. */
 rg_tensor rg_logistic_loss_at(const char *site, rg_tensor logits, rg_tensor targets);
@@ -42,6 +44,16 @@ static inline rg_tensor rg_gate(rg_tensor g, rg_tensor x)
 static inline rg_tensor rg_share(rg_tensor g, rg_tensor a, rg_tensor b)
 {
     return rg_share_at(NULL, g, a, b);
+}
+
+static inline rg_tensor rg_tanh_adjoint(rg_tensor g, rg_tensor y)
+{
+    return rg_tanh_adjoint_at(NULL, g, y);
+}
+
+static inline rg_tensor rg_sigmoid_adjoint(rg_tensor g, rg_tensor y)
+{
+    return rg_sigmoid_adjoint_at(NULL, g, y);
 }
 
 /* ---- Axes (views.c) ---- */

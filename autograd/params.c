@@ -155,13 +155,17 @@ uint64_t rg_params_version(const rg_params *params)
 
 /* ---- The gradient ----------------------------------------------------------------------------------- */
 
+static void begin_generation(rg_params *params)
+{
+    params->generation++;
+    params->written = 0;
+}
+
 bool rg_params_begin_backward(rg_params *params)
 {
-    if (params->consumed) params->generation++;
+    if (params->consumed) begin_generation(params);
     params->consumed = false;
-    for (size_t i = 0; i < params->size; i++)
-        if (params->entries[i].written == params->generation) return true;
-    return false;
+    return params->written > 0;
 }
 
 /* A failed pass discards what was added since the last step: half a gradient is no gradient. */
@@ -181,11 +185,12 @@ void rg_params_end_update(rg_params *params, bool succeeded)
 void rg_params_fill_unwritten(rg_params *params)
 {
     size_t item = rg_dtype_size(params->dtype);
-    for (size_t i = 0; i < params->size; i++) {
+    for (size_t i = 0; params->written < params->size && i < params->size; i++) {
         rg_params_entry *each = &params->entries[i];
         if (each->written == params->generation) continue;
         if (each->count > 0) memset(params->gradient + (size_t)each->offset * item, 0, (size_t)each->count * item);
         each->written = params->generation;
+        params->written++;
     }
 }
 
@@ -199,7 +204,7 @@ void *rg_params_gradient(rg_params *params)
 void rg_params_zero_gradient(rg_params *params)
 {
     if (!params) return;
-    params->generation++;
+    begin_generation(params);
     params->ready = params->consumed = false;
 }
 

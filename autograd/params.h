@@ -21,6 +21,7 @@ struct rg_params {
     size_t data_capacity, gradient_capacity; /* in elements */
     uint64_t version;    /* of theta: counts changes */
     uint64_t generation; /* of the gradient: an entry written in an older one is logically zero */
+    size_t written;      /* entries written in this one */
     bool ready;          /* something was added since the last step */
     bool consumed;       /* the next backward pass starts from zero */
     rg_error error;
@@ -53,7 +54,9 @@ static inline void *rg_param_gradient_pointer(rg_param param)
 static inline void rg_param_mark_written(rg_param param)
 {
     rg_params_entry *entry = rg_params_entry_of(param);
-    if (entry) entry->written = param.store->generation;
+    if (!entry || entry->written == param.store->generation) return;
+    entry->written = param.store->generation;
+    param.store->written++;
 }
 
 /* Starts from zero if the gradient has been consumed; whether it then holds anything to add to. */

@@ -149,6 +149,24 @@ static void merge_equal(rg_builder *b)
     }
 }
 
+static void note_use(rg_builder *b, uint32_t node)
+{
+    if (node >= b->request->first) b->uses[b->same_as[node - b->request->first]]++;
+}
+
+static void count_uses(rg_builder *b)
+{
+    const rg_request *request = b->request;
+    for (size_t i = 0; i < request->wanted_count; i++) note_use(b, request->wanted[i]);
+    for (size_t i = 0; i < request->sink_count; i++) note_use(b, request->sinks[i].adjoint);
+    for (uint32_t i = 0; i < b->count; i++) {
+        const rg_node *node = &b->tape->nodes[request->first + i];
+        if (b->needed[i] && keeps(b, node)) note_use(b, request->first + i);
+        if (!b->needed[i] || b->same_as[i] != i || is_source(b, node)) continue;
+        for (uint32_t k = 0; k < node->operands; k++) note_use(b, rg_edges(b->tape, node)[k]);
+    }
+}
+
 /* ---- Placing nodes ---------------------------------------------------------------------------------------------------- */
 
 static void layout_of(const rg_node *node, rg_layout *layout)
@@ -209,6 +227,21 @@ static uint32_t named_node(const rg_builder *b, uint32_t i)
     return node->forward >= b->request->first ? node->forward - b->request->first : RG_NONE;
 }
 
+void rg_builder_cut(rg_builder *b, rg_draft *draft)
+{
+    const rg_op *op = draft->op;
+    rg_layout *layouts = rg_builder_room(b, (size_t)draft->operands + 1, sizeof *layouts);
+    if (!layouts) return;
+    layouts[0] = draft->out;
+    for (int k = 0; k < draft->operands; k++) layouts[1 + k] = draft->in[k].layout;
+    const rg_call call = { .layout = layouts, .attributes = draft->attributes, .operands = draft->operands };
+    const bool by_element = op->kind == RG_ELEMENTWISE;
+    draft->items = by_element ? draft->count : op->items ? op->items(&call) : 1;
+    draft->item_elements = op->item_elements ? op->item_elements(&call) : by_element ? 1 : op->items ? 0 : draft->count;
+    draft->operations = b->request->accounts ? rg_op_operations(op, &call, draft->count) : 0;
+    draft->item_work = op->item_work ? op->item_work(&call) : draft->items > 0 ? draft->count / draft->items : 1;
+}
+
 uint32_t rg_builder_kernel(rg_builder *b, const rg_op *op, const void *attributes, int n, const rg_placement *in,
                            const rg_layout *out, uint32_t node)
 {
@@ -220,18 +253,9 @@ uint32_t rg_builder_kernel(rg_builder *b, const rg_op *op, const void *attribute
     for (int k = 0; k < n; k++) rg_builder_use(b, in[k].value, step);
     draft->value = rg_builder_value(b, RG_IN_WORKSPACE, 0, layout_bytes(out), step, -1);
 
-    rg_layout *layouts = rg_builder_room(b, (size_t)n + 1, sizeof *layouts);
-    if (!layouts) return RG_NONE;
-    layouts[0] = *out;
-    for (int k = 0; k < n; k++) layouts[1 + k] = in[k].layout;
-    rg_call call = { .layout = layouts, .attributes = attributes, .operands = n };
     draft = &b->drafts[step];
-    const bool by_element = op->kind == RG_ELEMENTWISE;
-    draft->items = by_element ? draft->count : op->items ? op->items(&call) : 1;
-    draft->item_elements = op->item_elements ? op->item_elements(&call) : by_element ? 1 : op->items ? 0 : draft->count;
-    draft->operations = b->request->accounts ? rg_op_operations(op, &call, draft->count) : 0;
-    draft->item_work = op->item_work ? op->item_work(&call) : draft->items > 0 ? draft->count / draft->items : 1;
-    return draft->value;
+    rg_builder_cut(b, draft);
+    return b->failed ? RG_NONE : draft->value;
 }
 
 /* The operand with its elements side by side, copied if it must be. */
@@ -288,10 +312,13 @@ static bool is_full(const rg_builder *b, uint32_t node, double *number)
     return true;
 }
 
-/* The operand that the node equals, because the other one is the op's neutral element; or RG_NONE. */
+/* The operand that the node equals, because the other one, or its number, is the op's neutral element; or RG_NONE. */
 static uint32_t same_operand(const rg_builder *b, const rg_node *node)
 {
-    for (uint32_t k = 0; b->request->optimise && node->operands == 2 && k < 2; k++) {
+    if (!b->request->optimise) return RG_NONE;
+    if (node->operands == 1 && node->op->neutral_operands & 2u && *(const double *)node->attributes == node->op->neutral)
+        return rg_edges(b->tape, node)[0];
+    for (uint32_t k = 0; node->operands == 2 && k < 2; k++) {
         const uint32_t other = rg_edges(b->tape, node)[1 - k];
         double number;
         if (node->op->neutral_operands >> k & 1u && rg_same_shape(b->tape->nodes[other].shape, node->shape) &&
@@ -309,6 +336,22 @@ static bool is_fold(const rg_builder *b, const rg_op *op, const rg_layout *in, c
     return b->request->optimise && op->fold && rg_shape_count(in->shape) >= FOLD_LEAST && op->fold->applies(in, attributes);
 }
 
+/* A sum with what the last step has computed for it alone. */
+static bool adds_row(rg_builder *b, uint32_t i, const rg_node *node)
+{
+    if (!b->request->optimise || node->op != &rg_op_add) return false;
+    for (int k = 0; k < 2; k++) {
+        const uint32_t to = rg_edges(b->tape, node)[k], row = rg_edges(b->tape, node)[1 - k];
+        const rg_placement *placement = placement_of(b, to);
+        if (to < b->request->first || b->uses[b->same_as[to - b->request->first]] != 1) continue;
+        if (!rg_same_shape(b->tape->nodes[to].shape, node->shape)) continue;
+        if (!rg_builder_add_row(b, placement, placement_of(b, row))) continue;
+        b->placements[i] = *placement;
+        return true;
+    }
+    return false;
+}
+
 static void place_computed(rg_builder *b, uint32_t i, const rg_node *node)
 {
     const int n = (int)node->operands;
@@ -323,6 +366,7 @@ static void place_computed(rg_builder *b, uint32_t i, const rg_node *node)
         b->placements[i] = *placement_of(b, same);
         return;
     }
+    if (adds_row(b, i, node)) return;
     rg_placement *in = rg_builder_room(b, (size_t)n + 1, sizeof *in), *placement = &b->placements[i];
     const void *attributes = keep_attributes(b, op, node->attributes);
     if (b->failed) return;
@@ -468,6 +512,7 @@ bool rg_plan_build(rg_tape *tape, const rg_request *request, rg_plan *plan)
     const size_t places = b.count + tape->external_count;
     b.needed = rg_builder_take(&b, b.count, sizeof *b.needed);
     b.same_as = rg_builder_take(&b, b.count, sizeof *b.same_as);
+    b.uses = rg_builder_take(&b, b.count, sizeof *b.uses);
     b.placements = rg_builder_room(&b, places, sizeof *b.placements);
     b.output_of = rg_builder_room(&b, b.count, sizeof *b.output_of);
     b.source_of = rg_builder_room(&b, places, sizeof *b.source_of);
@@ -480,6 +525,7 @@ bool rg_plan_build(rg_tape *tape, const rg_request *request, rg_plan *plan)
     }
     mark_needed(&b);
     merge_equal(&b);
+    count_uses(&b);
     place_all(&b);
     return !b.failed && rg_builder_finish(&b);
 }

@@ -140,6 +140,7 @@ struct rg_plan {
 /* What becomes of the gradients of a store's parameters, if they are not to be kept. */
 typedef struct {
     const rg_op *op;           /* elementwise: theta, its gradient and the numbers (uniform) -> theta */
+    const rg_op *rank_one;     /* the same of a matrix whose gradient is a column times a row: of these and the numbers */
     const void *numbers;
     rg_params *store;
 } rg_update;

@@ -35,6 +35,7 @@ struct rg_program {
     bool has[PLANS], backward;
     size_t input_count, output_count, store_count, key_count, parameter_count;
     size_t *input_region[PLANS];   /* SIZE_MAX: the program does not read this input */
+    rg_param *written[PLANS];      /* whose gradients each plan writes */
     const void **inputs;
     void **outputs;
     bound_store *stores;
@@ -194,6 +195,9 @@ static bool build(compilation *c, int which)
                                  .optimise = true, .accounts = c->tape->profiles, .apart = true };
     if (!rg_plan_build(c->tape, &request, plan) || !rg_engine_reserve(&p->engine, plan)) return out_of_memory(c);
     p->has[which] = true;
+    p->written[which] = rg_arena_take(&p->arena, (plan->sink_count + 1) * sizeof *p->written[which]);
+    if (!p->written[which]) return out_of_memory(c);
+    for (size_t i = 0; i < plan->sink_count; i++) p->written[which][i] = p->parameters[plan->sources[plan->sinks[i]].index];
     for (size_t k = 0; k < p->input_count; k++) p->input_region[which][k] = SIZE_MAX;
     for (size_t i = 0; i < plan->source_count; i++) {
         const uint32_t node = plan->sources[i].index;
@@ -306,9 +310,6 @@ rg_status rg_program_bind(rg_program *program, int input, const void *data)
         rg_error_set(&program->error, RG_E_NULL, "bind: no numbers for input %d", input);
     if (program->error.status) return program->error.status;
     program->inputs[input] = data;
-    for (int which = 0; which < PLANS; which++)
-        if (program->has[which] && program->input_region[which][input] != SIZE_MAX)
-            rg_plan_move(&program->plans[which], program->input_region[which][input], (void *)(uintptr_t)data);
     return RG_OK;
 }
 
@@ -323,11 +324,9 @@ static bool stores_moved(rg_program *p)
     bool moved = false;
     for (size_t i = 0; i < p->store_count; i++) {
         bound_store *each = &p->stores[i];
-        const rg_param first = rg_params_at(each->store, 0);
-        void *data = rg_param_pointer(first), *gradient = rg_param_gradient_pointer(first);
-        moved = moved || data != each->data || gradient != each->gradient;
-        each->data = data;
-        each->gradient = gradient;
+        moved = moved || each->store->data != each->data || each->store->gradient != each->gradient;
+        each->data = each->store->data;
+        each->gradient = each->store->gradient;
     }
     return moved;
 }
@@ -340,10 +339,8 @@ static void bind_stores(rg_program *p)
             const rg_param param = p->parameters[plan->sources[i].index];
             if (param.store) rg_plan_move(plan, rg_plan_region(plan, RG_IN_SOURCE, i), rg_param_pointer(param));
         }
-        for (size_t i = 0; i < plan->sink_count; i++) {
-            const rg_param param = p->parameters[plan->sources[plan->sinks[i]].index];
-            rg_plan_move(plan, rg_plan_region(plan, RG_IN_GRADIENT, i), rg_param_gradient_pointer(param));
-        }
+        for (size_t i = 0; i < plan->sink_count; i++)
+            rg_plan_move(plan, rg_plan_region(plan, RG_IN_GRADIENT, i), rg_param_gradient_pointer(p->written[which][i]));
     }
 }
 
@@ -362,13 +359,19 @@ static bool begin(rg_program *p)
     return accumulate;
 }
 
-static void end(rg_program *p, const rg_plan *plan, bool updated)
+static void bind_inputs(rg_program *p, int which)
+{
+    const size_t *region = p->input_region[which];
+    for (size_t k = 0; k < p->input_count; k++)
+        if (region[k] != SIZE_MAX) rg_plan_move(&p->plans[which], region[k], (void *)(uintptr_t)p->inputs[k]);
+}
+
+static void end(rg_program *p, int which)
 {
     const bool succeeded = p->error.status == RG_OK;
-    for (size_t i = 0; succeeded && i < plan->sink_count; i++)
-        rg_param_mark_written(p->parameters[plan->sources[plan->sinks[i]].index]);
+    for (size_t i = 0; succeeded && i < p->plans[which].sink_count; i++) rg_param_mark_written(p->written[which][i]);
     for (size_t i = 0; p->backward && i < p->store_count; i++)
-        (updated ? rg_params_end_update : rg_params_end_backward)(p->stores[i].store, succeeded);
+        (which == UPDATE ? rg_params_end_update : rg_params_end_backward)(p->stores[i].store, succeeded);
 }
 
 static void note_fault(rg_program *p, const rg_plan *plan, const rg_work *faulty)
@@ -393,9 +396,10 @@ static rg_status run(rg_program *p, rg_stopwatch *watch)
     const bool accumulate = begin(p);
     const int which = accumulate ? ACCUMULATE : update && p->has[UPDATE] ? UPDATE : WRITE;
     rg_plan *plan = &p->plans[which];
+    bind_inputs(p, which);
     const rg_work *faulty = watch ? rg_plan_time(&p->engine, plan, watch) : rg_plan_do(&p->engine, plan);
     if (faulty) note_fault(p, plan, faulty);
-    end(p, plan, which == UPDATE);
+    end(p, which);
     if (p->error.status || !p->step.end) return p->error.status;
     if (watch) rg_stopwatch_start(watch);
     status = p->step.end(p->step.context, which == UPDATE);

@@ -92,7 +92,7 @@ static double operand_elements(const rg_call *call)
     return (double)rg_shape_count(call->layout[1].shape);
 }
 
-enum { COLUMNS = 128, BLOCK_ROWS = 64, GROUP_ROWS = 64 * BLOCK_ROWS };
+enum { COLUMNS = 128, FEW = 16, BLOCK_ROWS = 64, GROUP_ROWS = 64 * BLOCK_ROWS };
 
 /* Items are elements of the result; those of one outer index and neighbouring inner ones go together. */
 #define REDUCE_KERNEL(name, type, suffix, target, unused)                                                    \
@@ -115,12 +115,47 @@ enum { COLUMNS = 128, BLOCK_ROWS = 64, GROUP_ROWS = 64 * BLOCK_ROWS };
         }                                                                                                          \
     }
 
+/* All of a small call as a step. */
+#define REDUCE_STEP(name, type, suffix, target, unused)                                                            \
+    target static const rg_step *name##_step_##suffix(const rg_step *step)                                         \
+    {                                                                                                              \
+        const extent e = *(const extent *)step->attributes;                                                        \
+        const type *x = step->in[0];                                                                               \
+        type *y = step->out;                                                                                       \
+        for (int64_t outer = 0; outer < e.outer; outer++, x += e.reduced * e.inner, y += e.inner) {                \
+            if (e.inner == 1) *y = name##_along_##suffix(x, e.reduced);                                            \
+            for (int64_t j = 0; e.inner > 1 && j < e.inner; j += COLUMNS)                                          \
+                name##_down_##suffix(x + j, e.reduced, e.inner, e.inner - j < COLUMNS ? e.inner - j : COLUMNS, y + j); \
+        }                                                                                                          \
+        return RG_NEXT_STEP(step);                                                                                 \
+    }
+
 /* Blocks of rows are summed apart and then added, and so are groups of blocks: the error of a long column grows with the
  * number of rows in a block, of blocks in a group and of groups, and not with their product. */
+#define SUM_FEW(name, type, suffix, target, unused)                                                                \
+    target static void name##_few_##suffix(const type *x, int64_t rows, int64_t stride, int64_t n, type *restrict y) \
+    {                                                                                                              \
+        for (; n >= FEW; n -= FEW, x += FEW, y += FEW) {                                                           \
+            type sum[FEW];                                                                                         \
+            for (int j = 0; j < FEW; j++) sum[j] = rows > 0 ? x[j] : 0;                                            \
+            for (int64_t i = 1; i < rows; i++)                                                                     \
+                for (int j = 0; j < FEW; j++) sum[j] += x[i * stride + j];                                         \
+            for (int j = 0; j < FEW; j++) y[j] = 0 + sum[j];                                                       \
+        }                                                                                                          \
+        for (int64_t j = 0; j < n; j++) {                                                                          \
+            type sum = rows > 0 ? x[j] : 0;                                                                        \
+            for (int64_t i = 1; i < rows; i++) sum += x[i * stride + j];                                           \
+            y[j] = 0 + sum;                                                                                        \
+        }                                                                                                          \
+    }
 #define SUM_DOWN(name, type, suffix, target, unused)                                                               \
     target static void name##_down_##suffix(const type *x, int64_t rows, int64_t stride, int64_t n, type *restrict y) \
     {                                                                                                              \
         type block[COLUMNS], group[COLUMNS];                                                                       \
+        if (rows <= BLOCK_ROWS && n <= 2 * FEW) {                                                                  \
+            name##_few_##suffix(x, rows, stride, n, y);                                                            \
+            return;                                                                                                \
+        }                                                                                                          \
         for (int64_t j = 0; j < n; j++) y[j] = 0;                                                                  \
         for (int64_t first = 0; first < rows; first += BLOCK_ROWS) {                                               \
             const int64_t last = rows - first < BLOCK_ROWS ? rows : first + BLOCK_ROWS;                            \
@@ -169,8 +204,10 @@ enum { COLUMNS = 128, BLOCK_ROWS = 64, GROUP_ROWS = 64 * BLOCK_ROWS };
     }
 
 RG_EACH_KERNEL(SUM_ALONG, sum, 0)
+RG_EACH_KERNEL(SUM_FEW, sum, 0)
 RG_EACH_KERNEL(SUM_DOWN, sum, 0)
 RG_EACH_KERNEL(REDUCE_KERNEL, sum, 0)
+RG_EACH_KERNEL(REDUCE_STEP, sum, 0)
 RG_EACH_KERNEL(EXTREME_ALONG, max, 0)
 RG_EACH_KERNEL(EXTREME_DOWN, max, RG_LARGER)
 RG_EACH_KERNEL(REDUCE_KERNEL, max, 0)
@@ -221,6 +258,15 @@ RG_EACH_KERNEL(SUM_BLOCKS, sum_blocks, 0)
     }
 SUM_TOGETHER(float, f32)
 SUM_TOGETHER(double, f64)
+
+static rg_step_kernel *sum_small(const void *prepared, rg_dtype dtype, int simd)
+{
+    static rg_step_kernel *const f32[] = { sum_step_f32, sum_step_f32_avx2, sum_step_f32_avx512 };
+    static rg_step_kernel *const f64[] = { sum_step_f64, sum_step_f64_avx2, sum_step_f64_avx512 };
+    (void)prepared;
+    return (dtype == RG_F32 ? f32 : f64)[simd];
+}
+static const rg_op_small sum_as_step = { .step = sum_small };
 
 static bool sums_all(const rg_layout *in, const void *attributes)
 {
@@ -328,17 +374,18 @@ static const rg_sample extreme_samples[] = {
 };
 
 #define PORTABLE_KERNELS(name) .f32 = name##_f32, .f64 = name##_f64
-#define REDUCTION(name_, shape_, KERNELS, fold_, vjp_, samples_, text)                                             \
+#define REDUCTION(name_, shape_, KERNELS, small_, fold_, vjp_, samples_, text)                                             \
     const rg_op rg_op_##name_ = { .name = #name_, .doc = text, .arity = 1, .kind = RG_ITEMS,                       \
                                   .attribute_size = sizeof(reduce_attributes), .shape = shape_,                    \
                                   KERNELS(name_), .prepared_size = sizeof(extent), .prepare = reduce_prepare,      \
                                   .items = output_items, .item_work = reduced_work, .operations = operand_elements, \
-                                  .item_elements = one_element, .fold = fold_, .vjp = vjp_, .batch = reduce_batch, \
-                                  .samples = samples_, .describe = describe_axes };
-REDUCTION(sum, reduce_shape, RG_KERNELS, &sum_fold, sum_vjp, sum_samples, "sum over axes")
-REDUCTION(prod, reduce_shape, PORTABLE_KERNELS, NULL, prod_vjp, prod_samples, "product over axes")
-REDUCTION(max, max_shape, RG_KERNELS, NULL, extreme_vjp, extreme_samples, "largest over axes; ties share the cotangent")
-REDUCTION(min, min_shape, PORTABLE_KERNELS, NULL, extreme_vjp, extreme_samples,
+                                  .item_elements = one_element, .small = small_, .fold = fold_, .vjp = vjp_,       \
+                                  .batch = reduce_batch, .samples = samples_, .describe = describe_axes };
+REDUCTION(sum, reduce_shape, RG_KERNELS, &sum_as_step, &sum_fold, sum_vjp, sum_samples, "sum over axes")
+REDUCTION(prod, reduce_shape, PORTABLE_KERNELS, NULL, NULL, prod_vjp, prod_samples, "product over axes")
+REDUCTION(max, max_shape, RG_KERNELS, NULL, NULL, extreme_vjp, extreme_samples,
+          "largest over axes; ties share the cotangent")
+REDUCTION(min, min_shape, PORTABLE_KERNELS, NULL, NULL, extreme_vjp, extreme_samples,
           "smallest over axes; ties share the cotangent")
 
 /* ---- Recording ----------------------------------------------------------------------------------------- */

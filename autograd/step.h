@@ -43,6 +43,9 @@ typedef struct rg_op_steps {
  * made in attributes (which begin with what the step reads). */
 typedef struct rg_op_small {
     rg_step_kernel *(*step)(const void *prepared, rg_dtype dtype, int simd); /* NULL: not this call */
+    bool (*is_rank_one)(const rg_layout *out, const rg_layout *in); /* optional: a column times a row */
+    bool (*takes_row)(const rg_layout *out); /* optional: whether there is a step, and it adds in[2], a row as long as the
+                                                 result's last dimension, to every row of the result */
 } rg_op_small;
 
 /* What a fold knows of the block it is in, as its operand 1. */

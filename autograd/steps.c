@@ -58,9 +58,7 @@ static bool prepare_call(rg_builder *b, const rg_op *op, rg_call *call)
     return true;
 }
 
-/* A kernel that is done by one thread in one go, and cannot find an index out of range: nothing has to be decided when it
- * runs. */
-static bool is_small_work(const rg_draft *draft)
+bool rg_builder_is_small_work(const rg_draft *draft)
 {
     if (!draft->op || draft->group || draft->items == 0) return false;
     if (draft->items >= SMALL_WORK || draft->item_work >= SMALL_WORK / draft->items) return false;
@@ -73,7 +71,7 @@ static bool is_small_work(const rg_draft *draft)
 static void step_pointers(rg_builder *b, const rg_draft *draft, rg_step *step)
 {
     rg_builder_argument(b, &step->out, draft->value, 0, draft->out.dtype);
-    for (int k = 0; k < draft->operands; k++)
+    for (int k = 0; k < draft->operands + draft->row; k++)
         rg_builder_argument(b, &step->in[k], draft->in[k].value, draft->in[k].offset, draft->in[k].layout.dtype);
 }
 
@@ -106,7 +104,7 @@ static bool finish_work(rg_builder *b, const rg_draft *draft, rg_step *step, voi
                                 .operands = draft->operands, .fault = b->plan->fault };
         if (!prepare_call(b, draft->op, &work->call)) return false;
     }
-    if (is_small_work(draft)) finish_small_work(b, draft, work, step);
+    if (rg_builder_is_small_work(draft)) finish_small_work(b, draft, work, step);
     work->pointers = pointers + draft->operands;
     return !draft->group || (work->group = rg_builder_finish_group(b, draft, work->pointers));
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ops.h"
+#include "step.h"
 
 #define S(...) { RG_COUNT_INT64(__VA_ARGS__), { __VA_ARGS__ } }
 #define X(attributes_, ...)                                                                                        \
@@ -498,15 +499,58 @@ static bool any_layout(const rg_layout *operand)
     return true;
 }
 
+/* The operand's layout with as few dimensions as there can be. */
+typedef struct {
+    rg_layout from;
+    int64_t count;
+} copied;
+
+static void contiguous_prepare(const rg_call *call, void *prepared)
+{
+    copied *p = prepared;
+    p->from = call->layout[1];
+    p->count = rg_shape_count(p->from.shape);
+    rg_layout_collapse(&p->from);
+}
+
 static void contiguous_any(const rg_call *call, int64_t begin, int64_t end)
 {
-    rg_layout layout = call->layout[1];
-    rg_layout_collapse(&layout);
-    rg_layout_gather(&layout, call->in[0], begin, end - begin,
-                     (char *)call->out + (size_t)(begin - call->origin) * rg_dtype_size(layout.dtype));
+    const rg_layout *from = &((const copied *)call->prepared)->from;
+    rg_layout_gather(from, call->in[0], begin, end - begin,
+                     (char *)call->out + (size_t)(begin - call->origin) * rg_dtype_size(from->dtype));
+}
+
+static const rg_step *gather_step(const rg_step *step)
+{
+    const copied *p = step->attributes;
+    rg_layout_gather(&p->from, step->in[0], 0, p->count, step->out);
+    return RG_NEXT_STEP(step);
+}
+
+#define FILL_STEP(type, suffix)                                                                                    \
+    static const rg_step *fill_step_##suffix(const rg_step *step)                                                  \
+    {                                                                                                              \
+        const int64_t count = ((const copied *)step->attributes)->count;                                           \
+        const type number = *(const type *)step->in[0];                                                            \
+        type *y = step->out;                                                                                       \
+        for (int64_t i = 0; i < count; i++) y[i] = number;                                                         \
+        return RG_NEXT_STEP(step);                                                                                 \
+    }
+FILL_STEP(float, f32)
+FILL_STEP(double, f64)
+
+static rg_step_kernel *contiguous_small(const void *prepared, rg_dtype dtype, int simd)
+{
+    const copied *p = prepared;
+    bool one_number = true;
+    (void)simd;
+    for (int i = 0; i < p->from.shape.rank; i++) one_number = one_number && p->from.stride[i] == 0;
+    return !one_number ? gather_step : dtype == RG_F32 ? fill_step_f32 : fill_step_f64;
 }
 
 const rg_op rg_op_contiguous = { .name = "contiguous", .doc = "a copy of x with its elements side by side", .arity = 1,
                                  .kind = RG_ITEMS, .shape = same_shape, .any = contiguous_any, .items = copied_items,
+                                 .prepared_size = sizeof(copied), .prepare = contiguous_prepare,
+                                 .small = &(const rg_op_small){ .step = contiguous_small },
                                  .item_elements = one_element, .accepts = any_layout, .vjp = pass_through,
                                  .batch = rg_batch_same, .samples = wall_samples };

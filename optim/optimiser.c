@@ -35,7 +35,7 @@ struct rg_opt {
     rg_opt_schedule schedule;
     double clip_norm, clip_value;
     uint64_t steps;
-    rg_opt_numbers numbers; /* of a compiled step */
+    rg_opt_numbers numbers; /* of the next step, or the last */
     void *states[RG_OPT_MOST_STATES];
     char message[160];
 };
@@ -227,14 +227,14 @@ static bool is_ready(rg_opt *opt)
     return false;
 }
 
-/* The numbers of the next step; the norm is that of the whole gradient, if it is to be clipped. */
-static rg_opt_numbers next_numbers(const rg_opt *opt, double norm)
+/* Sets the numbers of the next step; the norm is that of the whole gradient, if it is to be clipped. */
+static void next_numbers(rg_opt *opt, double norm)
 {
-    rg_opt_numbers numbers = { .scale = 1.0, .limit = opt->clip_value > 0.0 ? opt->clip_value : INFINITY };
-    if (norm > opt->clip_norm) numbers.scale = opt->clip_norm / norm;
-    opt->rule->prepare(&opt->options, opt->steps + 1, rg_opt_learning_rate(opt), &numbers);
-    numbers.plain = numbers.scale == 1.0 && isinf(numbers.limit) && numbers.decay == 0.0;
-    return numbers;
+    rg_opt_numbers *numbers = &opt->numbers;
+    numbers->scale = norm > opt->clip_norm ? opt->clip_norm / norm : 1.0;
+    numbers->limit = opt->clip_value > 0.0 ? opt->clip_value : INFINITY;
+    opt->rule->prepare(&opt->options, opt->steps + 1, rg_opt_learning_rate(opt), numbers);
+    numbers->plain = numbers->scale == 1.0 && opt->clip_value == 0.0 && numbers->decay == 0.0;
 }
 
 rg_status rg_opt_step(rg_opt *opt)
@@ -242,17 +242,17 @@ rg_status rg_opt_step(rg_opt *opt)
     if (!opt) return RG_E_NULL;
     if (!is_ready(opt)) return RG_E_STATE;
     const double norm = opt->clip_norm > 0.0 ? gradient_norm(opt->theta, opt->kernels) : 0.0;
-    const rg_opt_numbers numbers = next_numbers(opt, norm);
+    next_numbers(opt, norm);
     opt->kernels->update[opt->rule->update](opt->count, rg_params_data(opt->theta), rg_params_gradient(opt->theta),
-                                            opt->states, &numbers);
+                                            opt->states, &opt->numbers);
     opt->steps++;
     rg_params_changed(opt->theta);
     rg_params_consume_gradient(opt->theta);
     return RG_OK;
 }
 
-/* What needs nothing but each number's own gradient. A parameter that the loss does not reach must not move, so there
- * is no decay. */
+/* What needs nothing but each number's own gradient can be done while that is in a cache. A parameter that the loss does
+ * not reach must not move, so there is no decay. */
 static bool goes_with_gradient(const rg_opt *opt)
 {
     return opt->rule->update == RG_OPT_SGD && opt->clip_norm == 0.0 && opt->options.weight_decay == 0.0 &&
@@ -267,8 +267,9 @@ rg_status rg_opt_minimise_at(const char *site, rg_opt *opt, rg_tensor loss)
         const rg_status status = rg_backward_at(site, loss);
         return status ? status : rg_opt_step(opt);
     }
-    const rg_opt_numbers numbers = next_numbers(opt, 0.0);
-    const rg_update update = { .op = &rg_opt_sgd_update, .numbers = &numbers, .store = opt->theta };
+    next_numbers(opt, 0.0);
+    const rg_update update = { .op = &rg_opt_sgd_update, .rank_one = &rg_opt_sgd_rank_one, .numbers = &opt->numbers,
+                                .store = opt->theta };
     bool updated;
     const rg_status status = rg_backward_update(site, loss, &update, &updated);
     if (status) return status;
@@ -289,7 +290,7 @@ static rg_status begin_step(void *context, bool *update)
     rg_opt *opt = context;
     if (!fits(opt)) return RG_E_STATE;
     *update = goes_with_gradient(opt);
-    if (*update) opt->numbers = next_numbers(opt, 0.0);
+    if (*update) next_numbers(opt, 0.0);
     return RG_OK;
 }
 
@@ -306,7 +307,8 @@ rg_program *rg_opt_compile_at(const char *site, rg_opt *opt, rg_tensor loss, int
     if (!opt) return rg_fail(loss.tape, site, RG_E_NULL, "compile: the optimiser is NULL"), NULL;
     const double count = (double)opt->count, bytes = count * (double)rg_dtype_size(rg_params_dtype(opt->theta));
     const rg_program_step step = {
-        .update = { .op = goes_with_gradient(opt) ? &rg_opt_sgd_update : NULL, .numbers = &opt->numbers, .store = opt->theta },
+        .update = { .op = goes_with_gradient(opt) ? &rg_opt_sgd_update : NULL, .rank_one = &rg_opt_sgd_rank_one,
+                    .numbers = &opt->numbers, .store = opt->theta },
         .context = opt, .begin = begin_step, .end = end_step, .name = opt->rule->name,
         .operations = opt->rule->operations * count, .bytes_read = (2 + opt->rule->states) * bytes,
         .bytes_written = (1 + opt->rule->states) * bytes,
@@ -333,7 +335,9 @@ const char *rg_opt_name(const rg_opt *opt)
 
 double rg_opt_learning_rate(const rg_opt *opt)
 {
-    return opt ? opt->options.lr * rg_opt_schedule_factor(opt->schedule, opt->steps) : 0.0;
+    if (!opt) return 0.0;
+    const bool constant = !opt->schedule.factor && opt->schedule.warm_up == 0;
+    return constant ? opt->options.lr : opt->options.lr * rg_opt_schedule_factor(opt->schedule, opt->steps);
 }
 
 rg_status rg_opt_set_learning_rate(rg_opt *opt, double lr)

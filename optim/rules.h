@@ -3,6 +3,7 @@
 #define RETROGRAD_OPTIM_RULES_H
 
 #include "optim.h"
+#include "step.h"
 
 #define RG_OPT_MOST_STATES 2
 
@@ -36,6 +37,8 @@ typedef struct {
 
 /* The rule without states as an op that gives the moved theta: of theta, its gradient, and the numbers (uniform). */
 extern const rg_op rg_opt_sgd_update;
+/* The same of a matrix whose gradient is a column times a row: see rg_update. */
+extern const rg_op rg_opt_sgd_rank_one;
 
 /* The kernels for f32 or f64 and a level of rg_simd_level; the same bits on every level. */
 const rg_opt_kernels *rg_opt_kernels_for(rg_dtype dtype, int level);

@@ -39,6 +39,81 @@ static const rg_step *NAME(sgd_step)(const rg_step *step)
     return RG_NEXT_STEP(step);
 }
 
+/* x -= rate (a b + 0), where the product is rounded as that of matrices is: m rows of n numbers, n a multiple of VECTOR.
+ * A short row b stays in registers; a long one is read once for four rows of theta. */
+static TARGET void NAME(rank_one_plain)(int64_t m, int64_t n, REAL *x, const REAL *a, int64_t stride, const REAL *b, REAL rate)
+{
+    typedef REAL vector __attribute__((vector_size(32), aligned(sizeof(REAL)), may_alias));
+    const vector zero = { 0 }, *row = (const vector *)(const void *)b;
+    const int64_t vectors = n / VECTOR;
+    vector *to = (vector *)(void *)x;
+    if (vectors == 2) {
+        const vector first = row[0], last = row[1];
+        for (int64_t i = 0; i < m; i++, to += 2) {
+            to[0] -= rate * (a[i * stride] * first + zero);
+            to[1] -= rate * (a[i * stride] * last + zero);
+        }
+        return;
+    }
+    int64_t i = 0;
+    for (; i + 4 <= m; i += 4, to += 4 * vectors) {
+        const REAL *each = a + i * stride, first = each[0], second = each[stride], third = each[2 * stride], last = each[3 * stride];
+        for (int64_t j = 0; j < vectors; j++) {
+            to[j] -= rate * (first * row[j] + zero);
+            to[vectors + j] -= rate * (second * row[j] + zero);
+            to[2 * vectors + j] -= rate * (third * row[j] + zero);
+            to[3 * vectors + j] -= rate * (last * row[j] + zero);
+        }
+    }
+    for (; i < m; i++, to += vectors)
+        for (int64_t j = 0; j < vectors; j++) to[j] -= rate * (a[i * stride] * row[j] + zero);
+}
+
+/* The same for two numbers a row, where a lies side by side. */
+static TARGET void NAME(rank_one_pairs)(int64_t m, REAL *restrict x, const REAL *restrict a, REAL b, REAL c, REAL rate)
+{
+    for (int64_t i = 0; i < m; i++) {
+        x[2 * i] -= rate * (a[i] * b + (REAL)0);
+        x[2 * i + 1] -= rate * (a[i] * c + (REAL)0);
+    }
+}
+
+/* m rows of theta by the gradient a b. */
+static TARGET void NAME(rank_one)(const rg_gemm_shape *s, int64_t m, REAL *x, const REAL *a, const REAL *b,
+                                  const rg_opt_numbers *numbers)
+{
+    const int64_t n = s->n, stride = s->a.row_stride, along = s->b.column_stride;
+    REAL gradient[CHUNK];
+    if (numbers->plain && n % VECTOR == 0 && along == 1) {
+        NAME(rank_one_plain)(m, n, x, a, stride, b, (REAL)numbers->rate);
+        return;
+    }
+    if (numbers->plain && n == 2 && stride == 1) {
+        NAME(rank_one_pairs)(m, x, a, b[0], b[along], (REAL)numbers->rate);
+        return;
+    }
+    for (int64_t i = 0; i < m; i++, x += n, a += stride)
+        for (int64_t j = 0, part; j < n; j += part) {
+            part = n - j < (int64_t)CHUNK ? n - j : (int64_t)CHUNK;
+            for (int64_t k = 0; k < part; k++) gradient[k] = *a * b[(j + k) * along] + (REAL)0;
+            NAME(sgd)((size_t)part, x + j, gradient, NULL, numbers);
+        }
+}
+
+static TARGET const rg_step *NAME(sgd_rank_one_step)(const rg_step *step)
+{
+    const rg_gemm_shape *s = step->attributes;
+    NAME(rank_one)(s, s->m, step->out, step->in[0], step->in[1], step->in[2]);
+    return RG_NEXT_STEP(step);
+}
+
+static void NAME(sgd_rank_one)(const rg_call *call, int64_t begin, int64_t end)
+{
+    const rg_gemm_shape *s = call->prepared;
+    NAME(rank_one)(s, end - begin, (REAL *)call->out + begin * s->n, (const REAL *)call->in[0] + begin * s->a.row_stride,
+                   call->in[1], call->in[2]);
+}
+
 static TARGET void NAME(momentum)(size_t count, void *theta, const void *gradient, void *const *states,
                               const rg_opt_numbers *numbers)
 {

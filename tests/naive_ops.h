@@ -90,6 +90,8 @@ NAIVE(equal, a == b)
 NAIVE(where, a != 0 ? b : c)
 NAIVE(gate, b > 0 ? a : 0)
 NAIVE(share, b > c ? a : b == c ? a / 2 : 0)
+NAIVE(tanh_adjoint, a * (1 - b * b))
+NAIVE(sigmoid_adjoint, a * b * (1 - b))
 NAIVE(logistic_loss, (a > 0 ? a : 0) - a * b + log1p(exp(-fabs(a))))
 NAIVE(full, p)
 
@@ -106,6 +108,7 @@ static const struct {
     { "shift", naive_shift },     { "power", naive_power },     { "maximum", naive_maximum },
     { "minimum", naive_minimum }, { "greater", naive_greater }, { "equal", naive_equal },
     { "where", naive_where },     { "gate", naive_gate },       { "share", naive_share },
+    { "tanh_adjoint", naive_tanh_adjoint }, { "sigmoid_adjoint", naive_sigmoid_adjoint },
     { "logistic_loss", naive_logistic_loss }, { "full", naive_full },
 };
 

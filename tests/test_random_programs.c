@@ -242,11 +242,12 @@ static bool all_finite(const naive *value)
 }
 
 /* What rounding errors are small compared with: the sum of absolute values where many numbers are added; what was
- * subtracted where the logarithm of a sum is; else the result. (softmax rounds its exponents.) */
+ * subtracted where the logarithm of a sum is, or 1 - y^2; else the result. (softmax rounds its exponents.) */
 static naive magnitude_of(rg_tensor t, naive *in, int n, const naive *want)
 {
     static const char *const sums[] = { "sum", "matmul", "scatter_rows", "cumsum", "scatter_add", "overlap_add" };
-    static const char *const differences[] = { "log_softmax", "logsumexp", "cross_entropy_rows", "logistic_loss" };
+    static const char *const differences[] = { "log_softmax", "logsumexp", "cross_entropy_rows", "logistic_loss",
+                                              "tanh_adjoint", "sigmoid_adjoint" };
     naive magnitude;
     for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++)
         if (strcmp(rg_op_of(t)->name, sums[i]) == 0) {
