@@ -35,22 +35,25 @@ static rg_status pad_shape(rg_shape_call *call)
     return RG_OK;
 }
 
-static void fill(void *to, rg_dtype dtype, int64_t count, double value)
-{
-    if (dtype == RG_F32)
-        for (int64_t i = 0; i < count; i++) ((float *)to)[i] = (float)value;
-    else
-        for (int64_t i = 0; i < count; i++) ((double *)to)[i] = value;
-}
+#define PAD(type, suffix)                                                                                          \
+    static void pad_##suffix(const rg_call *call, int64_t begin, int64_t end)                                      \
+    {                                                                                                              \
+        const pad_attributes *pad = call->attributes;                                                              \
+        const rg_shape *y = &call->layout[0].shape;                                                                \
+        const int64_t count = rg_shape_count(*y);                                                                  \
+        const rg_shape block = rg_shape_about(&call->layout[1].shape, (int)pad->axis);                             \
+        (void)begin, (void)end;                                                                                    \
+        for (int64_t i = 0; i < count; i++) ((type *)call->out)[i] = (type)pad->value;                             \
+        copy_block(call->in[0], block, call->out, y->size[pad->axis], pad->before, sizeof(type));                  \
+    }
+PAD(float, f32)
+PAD(double, f64)
+PAD(double _Complex, complex_f64)
 
-static void pad_any(const rg_call *call, int64_t begin, int64_t end)
+static double nothing_computed(const rg_call *call)
 {
-    const pad_attributes *pad = call->attributes;
-    const rg_layout *y = &call->layout[0];
-    const rg_shape block = rg_shape_about(&call->layout[1].shape, (int)pad->axis);
-    (void)begin, (void)end;
-    fill(call->out, y->dtype, rg_shape_count(y->shape), pad->value);
-    copy_block(call->in[0], block, call->out, y->shape.size[pad->axis], pad->before, rg_dtype_size(y->dtype));
+    (void)call;
+    return 0;
 }
 
 static rg_tensor pad_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
@@ -82,8 +85,10 @@ static const rg_sample pad_samples[] = {
     { .operands = 0 },
 };
 const rg_op rg_op_pad = { .name = "pad", .doc = "a fixed number before and after along an axis", .arity = 1,
-                          .kind = RG_ITEMS, .attribute_size = sizeof(pad_attributes), .shape = pad_shape, .any = pad_any,
-                          .vjp = pad_vjp, .batch = rg_batch_axis, .samples = pad_samples, .describe = describe_pad };
+                          .kind = RG_ITEMS, .attribute_size = sizeof(pad_attributes), .shape = pad_shape,
+                          .f32 = pad_f32, .f64 = pad_f64, .complex_f64 = pad_complex_f64,
+                          .operations = nothing_computed, .vjp = pad_vjp, .batch = rg_batch_axis,
+                          .samples = pad_samples, .describe = describe_pad };
 
 rg_tensor rg_pad_value_at(const char *site, rg_tensor x, int axis, int64_t before, int64_t after, double value)
 {

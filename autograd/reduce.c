@@ -223,6 +223,17 @@ PORTABLE(PRODUCT_ALONG, prod, 0)
 PORTABLE(PRODUCT_DOWN, prod, 0)
 PORTABLE(REDUCE_KERNEL, prod, 0)
 
+static void prod_complex_f64(const rg_call *call, int64_t begin, int64_t end)
+{
+    const extent e = extent_of(&call->layout[1].shape, call->attributes);
+    for (int64_t i = begin; i < end; i++) {
+        const double _Complex *x = (const double _Complex *)call->in[0] + i / e.inner * e.reduced * e.inner + i % e.inner;
+        double _Complex y = 1;
+        for (int64_t j = 0; j < e.reduced; j++) y *= x[j * e.inner];
+        ((double _Complex *)call->out)[i - call->origin] = y;
+    }
+}
+
 /* ---- A fold: the sum of all elements, as rg_lanes_sum does it, in two parts ------------------------------------ */
 
 /* A part of a block, whose lanes are in the state; and the sum so far. */
@@ -374,6 +385,7 @@ static const rg_sample extreme_samples[] = {
 };
 
 #define PORTABLE_KERNELS(name) .f32 = name##_f32, .f64 = name##_f64
+#define PROD_KERNELS(name) PORTABLE_KERNELS(name), .complex_f64 = name##_complex_f64
 #define REDUCTION(name_, shape_, KERNELS, small_, fold_, vjp_, samples_, text)                                             \
     const rg_op rg_op_##name_ = { .name = #name_, .doc = text, .arity = 1, .kind = RG_ITEMS,                       \
                                   .attribute_size = sizeof(reduce_attributes), .shape = shape_,                    \
@@ -382,7 +394,7 @@ static const rg_sample extreme_samples[] = {
                                   .item_elements = one_element, .small = small_, .fold = fold_, .vjp = vjp_,       \
                                   .batch = reduce_batch, .samples = samples_, .describe = describe_axes };
 REDUCTION(sum, reduce_shape, RG_KERNELS, &sum_as_step, &sum_fold, sum_vjp, sum_samples, "sum over axes")
-REDUCTION(prod, reduce_shape, PORTABLE_KERNELS, NULL, NULL, prod_vjp, prod_samples, "product over axes")
+REDUCTION(prod, reduce_shape, PROD_KERNELS, NULL, NULL, prod_vjp, prod_samples, "product over axes")
 REDUCTION(max, max_shape, RG_KERNELS, NULL, NULL, extreme_vjp, extreme_samples,
           "largest over axes; ties share the cotangent")
 REDUCTION(min, min_shape, PORTABLE_KERNELS, NULL, NULL, extreme_vjp, extreme_samples,

@@ -99,6 +99,7 @@ typedef struct {
     }
 RECURRENCE(float, f32)
 RECURRENCE(double, f64)
+RECURRENCE(double _Complex, complex_f64)
 
 static rg_tensor recurrence(const char *site, rg_tensor a, rg_tensor b, double initial, bool reverse)
 {
@@ -155,7 +156,7 @@ static double two_an_element(const rg_call *call)
 const rg_op rg_op_linear_recurrence = {
     .name = "linear_recurrence", .doc = "r[i] = b[i] + a[i] r[i-1], along the last axis", .arity = 2, .kind = RG_ITEMS,
     .attribute_size = sizeof(recurrence_attributes), .shape = rows_shape, .f32 = recurrence_f32, .f64 = recurrence_f64,
-    .items = row_items, .item_work = row_elements, .item_elements = row_elements, .operations = two_an_element,
+    .complex_f64 = recurrence_complex_f64, .items = row_items, .item_work = row_elements, .item_elements = row_elements, .operations = two_an_element,
     .vjp = linear_recurrence_vjp, .batch = rg_batch_same, .samples = recurrence_samples, .describe = describe_recurrence,
 };
 
