@@ -56,9 +56,9 @@ static inline rg_tensor rg_sigmoid_adjoint(rg_tensor g, rg_tensor y)
     return rg_sigmoid_adjoint_at(NULL, g, y);
 }
 
-/* ---- Axes (views.c) ---- */
+/* ---- Axes (axes.c) ---- */
 
-/* A permutation that swaps two axes. */
+/* A permutation that swaps two axes. (views.c) */
 rg_tensor rg_swap_axes(const char *site, rg_tensor x, int a, int b);
 /* x with the axis and the last one swapped, and the same again for what an op called `name` has made of it. */
 rg_tensor rg_axis_to_last(const char *site, const char *name, rg_tensor x, int axis);

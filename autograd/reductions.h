@@ -61,7 +61,8 @@ RG_API rg_tensor rg_std_axes(rg_tensor x, rg_axes axes, double correction, bool 
 
 /* (sum |x|^p)^(1/p); for p = INFINITY the largest |x|.
  * vjp     g sign(x) (|x| / y)^(p - 1), where sign(0) = 0; 0 where y = 0. For p = INFINITY g sign(x) shared among ties.
- *         These are PyTorch's conventions; where y is 0 that is the subgradient of smallest norm.
+ *         These are PyTorch's conventions; for p >= 1 they are the subgradients of smallest norm. Powers are not scaled:
+ *         |x|^p and its sum must be numbers that the dtype has.
  * errors  RG_E_ARGUMENT unless p > 0; RG_E_SHAPE for INFINITY of no elements. */
 RG_API rg_tensor rg_norm(rg_tensor x, double p);
 RG_API rg_tensor rg_norm_axes(rg_tensor x, double p, rg_axes axes, bool keepdims);
