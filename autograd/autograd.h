@@ -363,19 +363,6 @@ RG_API rg_tensor rg_stop_gradient(rg_tensor x);
  * vjp     the same mask on g. */
 RG_API rg_tensor rg_dropout(rg_tensor x, double probability, rg_tensor key);
 
-/* ---- Reductions: f32 and f64, in a fixed order ------------------------------------------------------
- * rg_sum(x) over all elements: -> []. rg_sum_axes(x, axes, keepdims) over some; with keepdims the
- * axes stay with size 1. Likewise the others.
- * errors  RG_E_ARGUMENT an axis out of range or twice; RG_E_SHAPE the largest of no elements. */
-
-RG_API rg_tensor rg_sum(rg_tensor x);                                      /* vjp  g, expanded */
-RG_API rg_tensor rg_sum_axes(rg_tensor x, rg_axes axes, bool keepdims);
-RG_API rg_tensor rg_mean(rg_tensor x);                                     /* vjp  g / n, expanded */
-RG_API rg_tensor rg_mean_axes(rg_tensor x, rg_axes axes, bool keepdims);
-RG_API rg_tensor rg_max(rg_tensor x);                                      /* vjp  g, shared equally among ties */
-RG_API rg_tensor rg_max_axes(rg_tensor x, rg_axes axes, bool keepdims);
-RG_API rg_tensor rg_logsumexp(rg_tensor x, int axis, bool keepdims);       /* vjp  g softmax(x) */
-
 /* ---- Matrix product ---------------------------------------------------------------------------- */
 
 /* rg_matmul(a, b): [..., m, k] x [..., k, n] -> [..., m, n]; leading dimensions broadcast. A vector on
@@ -384,35 +371,6 @@ RG_API rg_tensor rg_logsumexp(rg_tensor x, int axis, bool keepdims);       /* vj
  * errors  RG_E_SHAPE inner sizes differ or an operand is a scalar, RG_E_DTYPE.
  * vjp     a: g b',  b: a' g, summed over broadcast dimensions.      [Giles 2008, 2.2.1] */
 RG_API rg_tensor rg_matmul(rg_tensor a, rg_tensor b);
-
-/* ---- Shape: any dtype ---------------------------------------------------------------------------- */
-
-/* Swaps the last two axes. vjp: swaps them back. errors RG_E_SHAPE rank below 2. */
-RG_API rg_tensor rg_transpose(rg_tensor x);
-/* Axis i of the result is axis order.axis[i] of x. errors RG_E_ARGUMENT not a permutation. */
-RG_API rg_tensor rg_permute(rg_tensor x, rg_axes order);
-/* The same elements in row-major order; one size may be -1 and is worked out. */
-RG_API rg_tensor rg_reshape(rg_tensor x, rg_shape shape);
-/* Repeats along dimensions of size 1 and along new leading ones. vjp: sums over them. */
-RG_API rg_tensor rg_expand(rg_tensor x, rg_shape shape);
-/* Elements start, ..., stop - 1 along one axis; negative positions count from the end.
- * vjp: g inside, zeros outside. errors RG_E_ARGUMENT an empty or outlying range. */
-RG_API rg_tensor rg_slice(rg_tensor x, int axis, int64_t start, int64_t stop);
-/* Zeros before and after along one axis (f32, f64). vjp: the slice of g. */
-RG_API rg_tensor rg_pad(rg_tensor x, int axis, int64_t before, int64_t after);
-/* Joins n >= 1 tensors along an axis (f32, f64). vjp: slices of g. */
-RG_API rg_tensor rg_concat(int n, const rg_tensor *parts, int axis);
-
-/* ---- Indexing ------------------------------------------------------------------------------------ */
-
-/* rg_gather_rows(table, index): table [n, ...], index i32 or i64 of any shape -> [index..., ...].
- * errors  RG_E_INDEX when a value is asked for and an index is outside [0, n).
- * vjp     table: rows of g added at their indices, in the order of the index. */
-RG_API rg_tensor rg_gather_rows(rg_tensor table, rg_tensor index);
-/* The adjoint of rg_gather_rows: g [index..., ...] -> [rows, ...], rows of g added at their indices. */
-RG_API rg_tensor rg_scatter_rows(rg_tensor g, rg_tensor index, int64_t rows);
-/* labels i32 or i64 of any shape -> [labels..., classes] with a 1 at the label. No gradient. */
-RG_API rg_tensor rg_one_hot(rg_tensor labels, int64_t classes, rg_dtype dtype);
 
 /* ---- Probabilities and losses -------------------------------------------------------------------- */
 
@@ -528,6 +486,8 @@ typedef struct {
  *         a tape without rg_tape_options.profiles. */
 RG_API rg_status rg_program_profile(rg_program *program, int repeats, rg_profile *profile);
 
+#include "reductions.h"
+#include "shapes.h"
 #include "op.h"
 #include "gradcheck.h"
 #include "dot.h"

@@ -10,8 +10,9 @@
 
 enum { RG_LANES = 16, RG_LANE_BLOCK = 1024 };
 
-/* The larger, or NaN if either is. */
+/* The larger, and the smaller, or NaN if either is. */
 #define RG_LARGER(a, b) ((a) > (b) || (a) != (a) ? (a) : (b))
+#define RG_SMALLER(a, b) ((a) < (b) || (a) != (a) ? (a) : (b))
 
 #define RG_LANES_DEFINE(type)                                                                                      \
     /* x[i] goes to lane i % RG_LANES; n is a multiple of RG_LANES but at the end of a block. */                   \
@@ -62,20 +63,28 @@ enum { RG_LANES = 16, RG_LANE_BLOCK = 1024 };
             rg_lanes_count_##type(&counter, rg_lanes_block_##type(x + first, n - first < RG_LANE_BLOCK ? n - first \
                                                                                                     : RG_LANE_BLOCK)); \
         return rg_lanes_total_##type(&counter);                                                                    \
-    }                                                                                                              \
-    static inline __attribute__((always_inline)) type rg_lanes_max_##type(const type *x, int64_t n)                \
+    }
+
+/* The same of the largest, or smallest: CHOOSE of all. */
+#define RG_LANES_CHOOSE(name, type, CHOOSE)                                                                        \
+    static inline __attribute__((always_inline)) type rg_lanes_##name##_##type(const type *x, int64_t n)           \
     {                                                                                                              \
         type lane[RG_LANES];                                                                                       \
         int64_t i = 0;                                                                                             \
         for (int j = 0; j < RG_LANES; j++) lane[j] = x[0];                                                         \
         for (; i + RG_LANES <= n; i += RG_LANES)                                                                   \
-            for (int j = 0; j < RG_LANES; j++) lane[j] = RG_LARGER(x[i + j], lane[j]);                             \
-        for (int j = 0; i + j < n; j++) lane[j] = RG_LARGER(x[i + j], lane[j]);                                    \
+            for (int j = 0; j < RG_LANES; j++) lane[j] = CHOOSE(x[i + j], lane[j]);                                \
+        for (int j = 0; i + j < n; j++) lane[j] = CHOOSE(x[i + j], lane[j]);                                       \
         for (int half = RG_LANES / 2; half > 0; half /= 2)                                                         \
-            for (int j = 0; j < half; j++) lane[j] = RG_LARGER(lane[j + half], lane[j]);                           \
+            for (int j = 0; j < half; j++) lane[j] = CHOOSE(lane[j + half], lane[j]);                              \
         return lane[0];                                                                                            \
     }
+
 RG_LANES_DEFINE(float)
 RG_LANES_DEFINE(double)
+RG_LANES_CHOOSE(max, float, RG_LARGER)
+RG_LANES_CHOOSE(max, double, RG_LARGER)
+RG_LANES_CHOOSE(min, float, RG_SMALLER)
+RG_LANES_CHOOSE(min, double, RG_SMALLER)
 
 #endif

@@ -12,12 +12,17 @@
     X(full) X(dropout) X(gate) X(share) X(tanh_adjoint) X(sigmoid_adjoint) X(logistic_loss)                         \
     /* reductions and rows */                                                                                      \
     X(sum) X(max) X(logsumexp) X(softmax) X(log_softmax) X(cross_entropy_rows)                                     \
+    X(min) X(prod) X(argmax) X(argmin)                                                                             \
+    /* along the last axis */                                                                                      \
+    X(cumsum) X(linear_recurrence) X(argsort)                                                                      \
     /* products */                                                                                                 \
     X(matmul)                                                                                                      \
     /* shape */                                                                                                    \
     X(permute) X(reshape) X(expand) X(slice) X(pad) X(concat) X(stop_gradient) X(contiguous)                       \
+    X(tril) X(triu) X(unfold) X(overlap_add)                                                                       \
     /* indexing */                                                                                                 \
-    X(gather_rows) X(scatter_rows) X(one_hot)
+    X(gather_rows) X(scatter_rows) X(one_hot)                                                                      \
+    X(gather) X(scatter_add)
 
 #define RG_OP_DECLARE(name) extern const rg_op rg_op_##name;
 RG_OPS(RG_OP_DECLARE)
@@ -51,8 +56,35 @@ static inline rg_tensor rg_sigmoid_adjoint(rg_tensor g, rg_tensor y)
     return rg_sigmoid_adjoint_at(NULL, g, y);
 }
 
-/* The last axis moved to where `axis` is, or back: a permutation that swaps them. */
+/* ---- Axes (axes.c) ---- */
+
+/* A permutation that swaps two axes. (views.c) */
 rg_tensor rg_swap_axes(const char *site, rg_tensor x, int a, int b);
+/* x with the axis and the last one swapped, and the same again for what an op called `name` has made of it. */
+rg_tensor rg_axis_to_last(const char *site, const char *name, rg_tensor x, int axis);
+rg_tensor rg_axis_from_last(const char *site, rg_tensor x, int axis);
+/* An op that works along the last axis, along another one. */
+rg_tensor rg_along_axis(const char *site, const rg_op *op, const void *attributes, rg_tensor x, int axis);
+/* Whether x is of floats and has these axes, which get a bit each; else the tape fails for `name`, if there is one. */
+bool rg_axes_checked(const char *site, const char *name, rg_tensor x, rg_axes axes, uint32_t *mask);
+/* x, of floats, with the chosen axes as one, the last; *left: the shape that reducing them leaves. */
+rg_tensor rg_axes_as_last(const char *site, const char *name, rg_tensor x, rg_axes axes, bool keepdims, rg_shape *left);
+/* The adjoint of a slice: zeros along an axis of `size` elements, with those of x at start, start + step, ...
+ * (pieces.c) */
+rg_tensor rg_spread(const char *site, rg_tensor x, int axis, int64_t start, int64_t step, int64_t size);
+/* Along the last axis, for each element the product of all the others. (scan.c) */
+rg_tensor rg_products_of_others(rg_tensor x);
+
+/* ---- Batch rules (batch.c) ---- */
+
+/* The member's shape with the batch's dimension in front; false, and the tape fails, if that is too many. */
+bool rg_batch_shape(const rg_batch_call *call, rg_shape member, rg_shape *shape);
+/* Operand k with the batch's dimension in front, repeated if it is not batched. */
+rg_tensor rg_batch_operand(const rg_batch_call *call, int k);
+/* Of ops that count axes from the end, if at all: the op itself. */
+rg_tensor rg_batch_same(const rg_batch_call *call);
+/* Of ops whose attributes begin with the number of an axis, i64: the op itself along the next axis. */
+rg_tensor rg_batch_axis(const rg_batch_call *call);
 
 /* The usual refusals, as the last samples of an op of one or two float operands. */
 #define RG_REFUSE_INDEX_DTYPE_1 { .operands = 1, .in = { { .dtype = RG_I32, .shape = { 1, { 3 } } } }, .refuse = RG_E_DTYPE }

@@ -1,4 +1,4 @@
-/* reduce.c: sums and maxima over axes.
+/* reduce.c: sums, products, maxima and minima over axes.
  *
  * Recorded in one form: the reduced axes stand side by side (others are permuted away first), so that a kernel
  * sees [outer, reduced, inner] and writes [outer, inner]. Order is part of the result: a sum along a row runs in
@@ -46,13 +46,23 @@ static rg_status reduce_shape(rg_shape_call *call)
     return RG_OK;
 }
 
-static rg_status max_shape(rg_shape_call *call)
+static rg_status extreme_shape(rg_shape_call *call, const char *what)
 {
     rg_status status = reduce_shape(call);
     if (status) return status;
     extent e = extent_of(call->in[0], call->attributes);
-    if (e.reduced == 0 && e.outer > 0 && e.inner > 0) return rg_refuse(call, RG_E_SHAPE, "the largest of no elements");
+    if (e.reduced == 0 && e.outer > 0 && e.inner > 0) return rg_refuse(call, RG_E_SHAPE, "the %s of no elements", what);
     return RG_OK;
+}
+
+static rg_status max_shape(rg_shape_call *call)
+{
+    return extreme_shape(call, "largest");
+}
+
+static rg_status min_shape(rg_shape_call *call)
+{
+    return extreme_shape(call, "smallest");
 }
 
 static void reduce_prepare(const rg_call *call, void *prepared)
@@ -158,12 +168,12 @@ enum { COLUMNS = 128, FEW = 16, BLOCK_ROWS = 64, GROUP_ROWS = 64 * BLOCK_ROWS };
         }                                                                                                          \
     }
 
-#define MAX_DOWN(name, type, suffix, target, unused)                                                               \
+#define EXTREME_DOWN(name, type, suffix, target, CHOOSE)                                                           \
     target static void name##_down_##suffix(const type *x, int64_t rows, int64_t stride, int64_t n, type *restrict y) \
     {                                                                                                              \
         for (int64_t j = 0; j < n; j++) y[j] = x[j];                                                               \
         for (int64_t i = 1; i < rows; i++)                                                                         \
-            for (int64_t j = 0; j < n; j++) y[j] = RG_LARGER(x[i * stride + j], y[j]);                             \
+            for (int64_t j = 0; j < n; j++) y[j] = CHOOSE(x[i * stride + j], y[j]);                                \
     }
 
 #define SUM_ALONG(name, type, suffix, target, unused)                                                              \
@@ -171,10 +181,26 @@ enum { COLUMNS = 128, FEW = 16, BLOCK_ROWS = 64, GROUP_ROWS = 64 * BLOCK_ROWS };
     {                                                                                                              \
         return rg_lanes_sum_##type(x, n);                                                                          \
     }
-#define MAX_ALONG(name, type, suffix, target, unused)                                                              \
+#define EXTREME_ALONG(name, type, suffix, target, unused)                                                          \
     target static type name##_along_##suffix(const type *x, int64_t n)                                             \
     {                                                                                                              \
-        return rg_lanes_max_##type(x, n);                                                                          \
+        return rg_lanes_##name##_##type(x, n);                                                                     \
+    }
+
+/* One factor after another: where a product overflows or vanishes depends on the order, so it is the plainest. */
+#define PRODUCT_DOWN(name, type, suffix, target, unused)                                                           \
+    target static void name##_down_##suffix(const type *x, int64_t rows, int64_t stride, int64_t n, type *restrict y) \
+    {                                                                                                              \
+        for (int64_t j = 0; j < n; j++) y[j] = 1;                                                                  \
+        for (int64_t i = 0; i < rows; i++)                                                                         \
+            for (int64_t j = 0; j < n; j++) y[j] *= x[i * stride + j];                                             \
+    }
+#define PRODUCT_ALONG(name, type, suffix, target, unused)                                                          \
+    target static type name##_along_##suffix(const type *x, int64_t n)                                             \
+    {                                                                                                              \
+        type y = 1;                                                                                                \
+        for (int64_t i = 0; i < n; i++) y *= x[i];                                                                 \
+        return y;                                                                                                  \
     }
 
 RG_EACH_KERNEL(SUM_ALONG, sum, 0)
@@ -182,9 +208,31 @@ RG_EACH_KERNEL(SUM_FEW, sum, 0)
 RG_EACH_KERNEL(SUM_DOWN, sum, 0)
 RG_EACH_KERNEL(REDUCE_KERNEL, sum, 0)
 RG_EACH_KERNEL(REDUCE_STEP, sum, 0)
-RG_EACH_KERNEL(MAX_ALONG, max, 0)
-RG_EACH_KERNEL(MAX_DOWN, max, 0)
+RG_EACH_KERNEL(EXTREME_ALONG, max, 0)
+RG_EACH_KERNEL(EXTREME_DOWN, max, RG_LARGER)
 RG_EACH_KERNEL(REDUCE_KERNEL, max, 0)
+
+/* The rarer ones, without vector instructions of their own. */
+#define PORTABLE(MAKE, name, ...)                                                                                  \
+    MAKE(name, float, f32, RG_TARGET_PORTABLE, __VA_ARGS__)                                                        \
+    MAKE(name, double, f64, RG_TARGET_PORTABLE, __VA_ARGS__)
+PORTABLE(EXTREME_ALONG, min, 0)
+PORTABLE(EXTREME_DOWN, min, RG_SMALLER)
+PORTABLE(REDUCE_KERNEL, min, 0)
+PORTABLE(PRODUCT_ALONG, prod, 0)
+PORTABLE(PRODUCT_DOWN, prod, 0)
+PORTABLE(REDUCE_KERNEL, prod, 0)
+
+static void prod_complex_f64(const rg_call *call, int64_t begin, int64_t end)
+{
+    const extent e = extent_of(&call->layout[1].shape, call->attributes);
+    for (int64_t i = begin; i < end; i++) {
+        const double _Complex *x = (const double _Complex *)call->in[0] + i / e.inner * e.reduced * e.inner + i % e.inner;
+        double _Complex y = 1;
+        for (int64_t j = 0; j < e.reduced; j++) y *= x[j * e.inner];
+        ((double _Complex *)call->out)[i - call->origin] = y;
+    }
+}
 
 /* ---- A fold: the sum of all elements, as rg_lanes_sum does it, in two parts ------------------------------------ */
 
@@ -264,16 +312,36 @@ static rg_tensor sum_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
     return rg_expand(with_axes_kept(g, in[0], rg_attributes_of(y)), rg_shape_of(in[0]));
 }
 
-/* g goes to the places that hold the largest value, shared equally among ties (PyTorch's amax does so). */
-static rg_tensor max_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+/* g goes to the places that hold the extreme value, shared equally among ties (PyTorch's amax and amin do so). */
+static rg_tensor extreme_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
 {
     (void)k;
     const reduce_attributes *attributes = rg_attributes_of(y);
     const reduce_attributes kept = { attributes->first, attributes->last, 1 };
-    rg_tensor largest = rg_equal(in[0], with_axes_kept(y, in[0], attributes));
-    rg_tensor ties = rg_apply(&rg_op_sum, &kept, 1, &largest);
+    rg_tensor there = rg_equal(in[0], with_axes_kept(y, in[0], attributes));
+    rg_tensor ties = rg_apply(&rg_op_sum, &kept, 1, &there);
     rg_tensor share = rg_div(with_axes_kept(g, in[0], attributes), ties);
-    return rg_where(largest, share, rg_full(g.tape, rg_dtype_of(g), RG_SCALAR, 0));
+    return rg_where(there, share, rg_full(g.tape, rg_dtype_of(g), RG_SCALAR, 0));
+}
+
+/* Each element's slope is the product of the others, which no division gives where there are zeros. */
+static rg_tensor prod_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    (void)k;
+    const reduce_attributes *attributes = rg_attributes_of(y);
+    const rg_shape shape = rg_shape_of(in[0]);
+    const extent e = extent_of(&shape, attributes);
+    if (rg_shape_count(shape) == 0) return (rg_tensor){ 0 };
+    rg_tensor rows = rg_swap_axes(NULL, rg_reshape(in[0], RG_SHAPE(e.outer, e.reduced, e.inner)), 1, 2);
+    rg_tensor others = rg_reshape(rg_swap_axes(NULL, rg_products_of_others(rows), 1, 2), shape);
+    return rg_mul(with_axes_kept(g, in[0], attributes), others);
+}
+
+static rg_tensor reduce_batch(const rg_batch_call *call)
+{
+    const reduce_attributes *axes = call->attributes;
+    const reduce_attributes behind = { axes->first + 1, axes->last + 1, axes->keepdims };
+    return rg_apply_at(call->site, call->op, &behind, 1, call->in);
 }
 
 /* ---- Samples and the table's entries ------------------------------------------------------------------- */
@@ -297,7 +365,17 @@ static const rg_sample sum_samples[] = {
       .refuse = RG_E_DTYPE },
     { .operands = 0 },
 };
-static const rg_sample max_samples[] = {
+static const rg_sample prod_samples[] = {
+    X(all_of_2, 3, 4), X(first_of_2, 5, 3), X(last_kept, 3, 6), X(middle, 2, 3, 4), X(all_of_2, 1, 1),
+    X(first_of_2, 0, 3), X(middle, 2, 0, 2), { .operands = 1, .attributes = &nothing },
+    /* most are 0, and in some rows just one is */
+    { .operands = 1, .in = { { .shape = { 2, { 6, 3 } }, .low = -1, .high = 1, .step = 1 } }, .attributes = &last_kept },
+    { .operands = 1, .in = { { .shape = { 2, { 3, 4 } } } }, .attributes = &outside, .refuse = RG_E_ARGUMENT },
+    { .operands = 1, .in = { { .dtype = RG_I64, .shape = { 2, { 3, 4 } } } }, .attributes = &first_of_2,
+      .refuse = RG_E_DTYPE },
+    { .operands = 0 },
+};
+static const rg_sample extreme_samples[] = {
     X(all_of_2, 3, 4), X(first_of_2, 7, 3), X(last_kept, 3, 40), X(middle, 2, 3, 4), X(all_of_2, 1, 1),
     X(last_kept, 0, 3), { .operands = 1, .attributes = &nothing },
     { .operands = 1, .in = { { .shape = { 2, { 0, 3 } } } }, .attributes = &first_of_2, .refuse = RG_E_SHAPE },
@@ -306,15 +384,21 @@ static const rg_sample max_samples[] = {
     { .operands = 0 },
 };
 
-#define REDUCTION(name_, shape_, small_, fold_, text)                                                                      \
+#define PORTABLE_KERNELS(name) .f32 = name##_f32, .f64 = name##_f64
+#define PROD_KERNELS(name) PORTABLE_KERNELS(name), .complex_f64 = name##_complex_f64
+#define REDUCTION(name_, shape_, KERNELS, small_, fold_, vjp_, samples_, text)                                             \
     const rg_op rg_op_##name_ = { .name = #name_, .doc = text, .arity = 1, .kind = RG_ITEMS,                       \
                                   .attribute_size = sizeof(reduce_attributes), .shape = shape_,                    \
-                                  RG_KERNELS(name_), .prepared_size = sizeof(extent), .prepare = reduce_prepare,   \
+                                  KERNELS(name_), .prepared_size = sizeof(extent), .prepare = reduce_prepare,      \
                                   .items = output_items, .item_work = reduced_work, .operations = operand_elements, \
-                                  .item_elements = one_element, .small = small_, .fold = fold_, .vjp = name_##_vjp,                 \
-                                  .samples = name_##_samples, .describe = describe_axes };
-REDUCTION(sum, reduce_shape, &sum_as_step, &sum_fold, "sum over axes")
-REDUCTION(max, max_shape, NULL, NULL, "largest over axes; ties share the cotangent")
+                                  .item_elements = one_element, .small = small_, .fold = fold_, .vjp = vjp_,       \
+                                  .batch = reduce_batch, .samples = samples_, .describe = describe_axes };
+REDUCTION(sum, reduce_shape, RG_KERNELS, &sum_as_step, &sum_fold, sum_vjp, sum_samples, "sum over axes")
+REDUCTION(prod, reduce_shape, PROD_KERNELS, NULL, NULL, prod_vjp, prod_samples, "product over axes")
+REDUCTION(max, max_shape, RG_KERNELS, NULL, NULL, extreme_vjp, extreme_samples,
+          "largest over axes; ties share the cotangent")
+REDUCTION(min, min_shape, PORTABLE_KERNELS, NULL, NULL, extreme_vjp, extreme_samples,
+          "smallest over axes; ties share the cotangent")
 
 /* ---- Recording ----------------------------------------------------------------------------------------- */
 
@@ -330,14 +414,10 @@ static rg_axes chosen_last(int rank, uint32_t mask)
 
 static rg_tensor reduce(const char *site, const char *name, const rg_op *op, rg_tensor x, rg_axes axes, bool keepdims)
 {
-    const rg_node *node = rg_node_checked(site, name, x);
-    if (!node) return (rg_tensor){ 0 };
-    const int rank = node->shape->rank;
     uint32_t mask;
-    if (!rg_dtype_is_float((rg_dtype)node->dtype))
-        return rg_fail_op(x.tape, site, RG_E_DTYPE, name, "takes f32 or f64", 1, &x);
-    if (!rg_axes_mask(axes, rank, &mask))
-        return rg_fail_op(x.tape, site, RG_E_ARGUMENT, name, "an axis is out of range or named twice", 1, &x);
+    if (!rg_axes_checked(site, name, x, axes, &mask)) return (rg_tensor){ 0 };
+    const rg_node *node = &x.tape->nodes[x.node];
+    const int rank = node->shape->rank;
     reduce_attributes attributes = { 0, 0, keepdims };
     int chosen = 0;
     for (int i = rank - 1; i >= 0; i--)
@@ -384,6 +464,26 @@ rg_tensor rg_max_axes_at(const char *site, rg_tensor x, rg_axes axes, bool keepd
 rg_tensor rg_max_at(const char *site, rg_tensor x)
 {
     return reduce(site, "max", &rg_op_max, x, RG_ALL_AXES, false);
+}
+
+rg_tensor rg_min_axes_at(const char *site, rg_tensor x, rg_axes axes, bool keepdims)
+{
+    return reduce(site, "min", &rg_op_min, x, axes, keepdims);
+}
+
+rg_tensor rg_min_at(const char *site, rg_tensor x)
+{
+    return reduce(site, "min", &rg_op_min, x, RG_ALL_AXES, false);
+}
+
+rg_tensor rg_prod_axes_at(const char *site, rg_tensor x, rg_axes axes, bool keepdims)
+{
+    return reduce(site, "prod", &rg_op_prod, x, axes, keepdims);
+}
+
+rg_tensor rg_prod_at(const char *site, rg_tensor x)
+{
+    return reduce(site, "prod", &rg_op_prod, x, RG_ALL_AXES, false);
 }
 
 /* The mean of no elements is 0/0, NaN, as everywhere else. */

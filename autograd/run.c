@@ -91,7 +91,7 @@ void rg_fault_reason(const rg_work *work, int64_t position, char *text, size_t s
     snprintf(text, size, "an index is out of range");
     for (int k = 0; k < call->operands; k++) {
         rg_dtype dtype = call->layout[1 + k].dtype;
-        if (dtype != RG_I32 && dtype != RG_I64) continue;
+        if ((dtype != RG_I32 && dtype != RG_I64) || position >= rg_shape_count(call->layout[1 + k].shape)) continue;
         int64_t index = dtype == RG_I64 ? ((const int64_t *)call->in[k])[position] : ((const int32_t *)call->in[k])[position];
         snprintf(text, size, "index %lld at position %lld is out of range", (long long)index, (long long)position);
     }

@@ -101,13 +101,13 @@ static void gather_run(const char *from, int64_t stride, int64_t count, size_t i
     } else if (item == 4) {
         uint32_t word, *to = (uint32_t *)(void *)out;
         for (int64_t i = 0; i < count; i++) {
-            memcpy(&word, from + (size_t)(i * stride) * 4, 4);
+            memcpy(&word, from + i * stride * 4, 4);
             to[i] = word;
         }
     } else {
         uint64_t word, *to = (uint64_t *)(void *)out;
         for (int64_t i = 0; i < count; i++) {
-            memcpy(&word, from + (size_t)(i * stride) * 8, 8);
+            memcpy(&word, from + i * stride * 8, 8);
             to[i] = word;
         }
     }
@@ -172,6 +172,14 @@ bool rg_broadcast(const rg_shape *a, const rg_shape *b, rg_shape *out)
         out->size[i] = p == 1 ? q : p;
     }
     return true;
+}
+
+rg_shape rg_shape_about(const rg_shape *shape, int axis)
+{
+    rg_shape about = RG_SHAPE(1, shape->size[axis], 1);
+    for (int i = 0; i < shape->rank; i++)
+        if (i != axis) about.size[i < axis ? 0 : 2] *= shape->size[i];
+    return about;
 }
 
 int rg_axis_normal(int axis, int rank)

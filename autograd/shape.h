@@ -16,6 +16,8 @@ void rg_layout_collapse(rg_layout *layout);
 void rg_layout_gather(const rg_layout *layout, const void *data, int64_t begin, int64_t count, void *out);
 /* NumPy's rule; false if the sizes do not fit. */
 bool rg_broadcast(const rg_shape *a, const rg_shape *b, rg_shape *out);
+/* The shape as three dimensions: all before the axis, the axis, and all behind it. */
+rg_shape rg_shape_about(const rg_shape *shape, int axis);
 /* An axis in [-rank, rank) as one in [0, rank), or -1. */
 int rg_axis_normal(int axis, int rank);
 /* A bit for each axis chosen; no axis means all. False if one is out of range or named twice. */

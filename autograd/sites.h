@@ -55,6 +55,30 @@ RG_API rg_tensor rg_mean_axes_at(const char *site, rg_tensor x, rg_axes axes, bo
 RG_API rg_tensor rg_max_at(const char *site, rg_tensor x);
 RG_API rg_tensor rg_max_axes_at(const char *site, rg_tensor x, rg_axes axes, bool keepdims);
 RG_API rg_tensor rg_logsumexp_at(const char *site, rg_tensor x, int axis, bool keepdims);
+RG_API rg_tensor rg_prod_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_prod_axes_at(const char *site, rg_tensor x, rg_axes axes, bool keepdims);
+RG_API rg_tensor rg_min_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_min_axes_at(const char *site, rg_tensor x, rg_axes axes, bool keepdims);
+RG_API rg_tensor rg_argmax_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_argmax_axes_at(const char *site, rg_tensor x, rg_axes axes, bool keepdims);
+RG_API rg_tensor rg_argmin_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_argmin_axes_at(const char *site, rg_tensor x, rg_axes axes, bool keepdims);
+RG_API rg_tensor rg_logsumexp_axes_at(const char *site, rg_tensor x, rg_axes axes, bool keepdims);
+RG_API rg_tensor rg_any_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_any_axes_at(const char *site, rg_tensor x, rg_axes axes, bool keepdims);
+RG_API rg_tensor rg_all_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_all_axes_at(const char *site, rg_tensor x, rg_axes axes, bool keepdims);
+RG_API rg_tensor rg_var_at(const char *site, rg_tensor x, double correction);
+RG_API rg_tensor rg_var_axes_at(const char *site, rg_tensor x, rg_axes axes, double correction, bool keepdims);
+RG_API rg_tensor rg_std_at(const char *site, rg_tensor x, double correction);
+RG_API rg_tensor rg_std_axes_at(const char *site, rg_tensor x, rg_axes axes, double correction, bool keepdims);
+RG_API rg_tensor rg_norm_at(const char *site, rg_tensor x, double p);
+RG_API rg_tensor rg_norm_axes_at(const char *site, rg_tensor x, double p, rg_axes axes, bool keepdims);
+RG_API rg_tensor rg_cumsum_at(const char *site, rg_tensor x, int axis);
+RG_API rg_tensor rg_cumprod_at(const char *site, rg_tensor x, int axis);
+RG_API rg_tensor rg_sort_at(const char *site, rg_tensor x, int axis, bool descending);
+RG_API rg_tensor rg_argsort_at(const char *site, rg_tensor x, int axis, bool descending);
+RG_API rg_tensor rg_top_k_at(const char *site, rg_tensor x, int64_t k, int axis, bool largest, rg_tensor *places);
 RG_API rg_tensor rg_matmul_at(const char *site, rg_tensor a, rg_tensor b);
 RG_API rg_tensor rg_transpose_at(const char *site, rg_tensor x);
 RG_API rg_tensor rg_permute_at(const char *site, rg_tensor x, rg_axes order);
@@ -63,9 +87,29 @@ RG_API rg_tensor rg_expand_at(const char *site, rg_tensor x, rg_shape shape);
 RG_API rg_tensor rg_slice_at(const char *site, rg_tensor x, int axis, int64_t start, int64_t stop);
 RG_API rg_tensor rg_pad_at(const char *site, rg_tensor x, int axis, int64_t before, int64_t after);
 RG_API rg_tensor rg_concat_at(const char *site, int n, const rg_tensor *parts, int axis);
+RG_API rg_tensor rg_squeeze_at(const char *site, rg_tensor x, int axis);
+RG_API rg_tensor rg_unsqueeze_at(const char *site, rg_tensor x, int axis);
+RG_API rg_tensor rg_slice_step_at(const char *site, rg_tensor x, int axis, int64_t start, int64_t count, int64_t step);
+RG_API rg_tensor rg_flip_at(const char *site, rg_tensor x, rg_axes axes);
+RG_API rg_tensor rg_diagonal_at(const char *site, rg_tensor x, int64_t diagonal);
+RG_API rg_tensor rg_unfold_at(const char *site, rg_tensor x, int axis, int64_t size, int64_t step);
+RG_API rg_tensor rg_tile_at(const char *site, rg_tensor x, rg_shape times);
+RG_API rg_tensor rg_repeat_at(const char *site, rg_tensor x, int axis, int64_t times);
+RG_API rg_tensor rg_tril_at(const char *site, rg_tensor x, int64_t diagonal);
+RG_API rg_tensor rg_triu_at(const char *site, rg_tensor x, int64_t diagonal);
+RG_API rg_tensor rg_pad_value_at(const char *site, rg_tensor x, int axis, int64_t before, int64_t after, double value);
+RG_API rg_tensor rg_stack_at(const char *site, int n, const rg_tensor *parts, int axis);
+RG_API rg_status rg_split_at(const char *site, rg_tensor x, int axis, int n, const int64_t *sizes, rg_tensor *out);
+RG_API rg_tensor rg_roll_at(const char *site, rg_tensor x, int axis, int64_t shift);
+RG_API rg_tensor rg_diag_at(const char *site, rg_tensor x, int64_t diagonal);
+RG_API rg_tensor rg_overlap_add_at(const char *site, rg_tensor windows, int axis, int64_t n, int64_t step);
 RG_API rg_tensor rg_gather_rows_at(const char *site, rg_tensor table, rg_tensor index);
 RG_API rg_tensor rg_scatter_rows_at(const char *site, rg_tensor g, rg_tensor index, int64_t rows);
 RG_API rg_tensor rg_one_hot_at(const char *site, rg_tensor labels, int64_t classes, rg_dtype dtype);
+RG_API rg_tensor rg_index_select_at(const char *site, rg_tensor x, int axis, rg_tensor index);
+RG_API rg_tensor rg_gather_at(const char *site, rg_tensor x, int axis, rg_tensor index);
+RG_API rg_tensor rg_scatter_add_at(const char *site, rg_tensor g, int axis, rg_tensor index, int64_t n);
+RG_API rg_tensor rg_segment_sum_at(const char *site, rg_tensor x, rg_tensor segments, int64_t count);
 RG_API rg_tensor rg_softmax_at(const char *site, rg_tensor x, int axis);
 RG_API rg_tensor rg_log_softmax_at(const char *site, rg_tensor x, int axis);
 RG_API rg_tensor rg_cross_entropy_at(const char *site, rg_tensor logits, rg_tensor labels);
@@ -127,6 +171,30 @@ RG_API rg_tensor rg_apply_at(const char *site, const rg_op *op, const void *attr
 #define rg_max(...) rg_max_at(RG_SITE, __VA_ARGS__)
 #define rg_max_axes(...) rg_max_axes_at(RG_SITE, __VA_ARGS__)
 #define rg_logsumexp(...) rg_logsumexp_at(RG_SITE, __VA_ARGS__)
+#define rg_prod(...) rg_prod_at(RG_SITE, __VA_ARGS__)
+#define rg_prod_axes(...) rg_prod_axes_at(RG_SITE, __VA_ARGS__)
+#define rg_min(...) rg_min_at(RG_SITE, __VA_ARGS__)
+#define rg_min_axes(...) rg_min_axes_at(RG_SITE, __VA_ARGS__)
+#define rg_argmax(...) rg_argmax_at(RG_SITE, __VA_ARGS__)
+#define rg_argmax_axes(...) rg_argmax_axes_at(RG_SITE, __VA_ARGS__)
+#define rg_argmin(...) rg_argmin_at(RG_SITE, __VA_ARGS__)
+#define rg_argmin_axes(...) rg_argmin_axes_at(RG_SITE, __VA_ARGS__)
+#define rg_logsumexp_axes(...) rg_logsumexp_axes_at(RG_SITE, __VA_ARGS__)
+#define rg_any(...) rg_any_at(RG_SITE, __VA_ARGS__)
+#define rg_any_axes(...) rg_any_axes_at(RG_SITE, __VA_ARGS__)
+#define rg_all(...) rg_all_at(RG_SITE, __VA_ARGS__)
+#define rg_all_axes(...) rg_all_axes_at(RG_SITE, __VA_ARGS__)
+#define rg_var(...) rg_var_at(RG_SITE, __VA_ARGS__)
+#define rg_var_axes(...) rg_var_axes_at(RG_SITE, __VA_ARGS__)
+#define rg_std(...) rg_std_at(RG_SITE, __VA_ARGS__)
+#define rg_std_axes(...) rg_std_axes_at(RG_SITE, __VA_ARGS__)
+#define rg_norm(...) rg_norm_at(RG_SITE, __VA_ARGS__)
+#define rg_norm_axes(...) rg_norm_axes_at(RG_SITE, __VA_ARGS__)
+#define rg_cumsum(...) rg_cumsum_at(RG_SITE, __VA_ARGS__)
+#define rg_cumprod(...) rg_cumprod_at(RG_SITE, __VA_ARGS__)
+#define rg_sort(...) rg_sort_at(RG_SITE, __VA_ARGS__)
+#define rg_argsort(...) rg_argsort_at(RG_SITE, __VA_ARGS__)
+#define rg_top_k(...) rg_top_k_at(RG_SITE, __VA_ARGS__)
 #define rg_matmul(...) rg_matmul_at(RG_SITE, __VA_ARGS__)
 #define rg_transpose(...) rg_transpose_at(RG_SITE, __VA_ARGS__)
 #define rg_permute(...) rg_permute_at(RG_SITE, __VA_ARGS__)
@@ -135,9 +203,29 @@ RG_API rg_tensor rg_apply_at(const char *site, const rg_op *op, const void *attr
 #define rg_slice(...) rg_slice_at(RG_SITE, __VA_ARGS__)
 #define rg_pad(...) rg_pad_at(RG_SITE, __VA_ARGS__)
 #define rg_concat(...) rg_concat_at(RG_SITE, __VA_ARGS__)
+#define rg_squeeze(...) rg_squeeze_at(RG_SITE, __VA_ARGS__)
+#define rg_unsqueeze(...) rg_unsqueeze_at(RG_SITE, __VA_ARGS__)
+#define rg_slice_step(...) rg_slice_step_at(RG_SITE, __VA_ARGS__)
+#define rg_flip(...) rg_flip_at(RG_SITE, __VA_ARGS__)
+#define rg_diagonal(...) rg_diagonal_at(RG_SITE, __VA_ARGS__)
+#define rg_unfold(...) rg_unfold_at(RG_SITE, __VA_ARGS__)
+#define rg_tile(...) rg_tile_at(RG_SITE, __VA_ARGS__)
+#define rg_repeat(...) rg_repeat_at(RG_SITE, __VA_ARGS__)
+#define rg_tril(...) rg_tril_at(RG_SITE, __VA_ARGS__)
+#define rg_triu(...) rg_triu_at(RG_SITE, __VA_ARGS__)
+#define rg_pad_value(...) rg_pad_value_at(RG_SITE, __VA_ARGS__)
+#define rg_stack(...) rg_stack_at(RG_SITE, __VA_ARGS__)
+#define rg_split(...) rg_split_at(RG_SITE, __VA_ARGS__)
+#define rg_roll(...) rg_roll_at(RG_SITE, __VA_ARGS__)
+#define rg_diag(...) rg_diag_at(RG_SITE, __VA_ARGS__)
+#define rg_overlap_add(...) rg_overlap_add_at(RG_SITE, __VA_ARGS__)
 #define rg_gather_rows(...) rg_gather_rows_at(RG_SITE, __VA_ARGS__)
 #define rg_scatter_rows(...) rg_scatter_rows_at(RG_SITE, __VA_ARGS__)
 #define rg_one_hot(...) rg_one_hot_at(RG_SITE, __VA_ARGS__)
+#define rg_index_select(...) rg_index_select_at(RG_SITE, __VA_ARGS__)
+#define rg_gather(...) rg_gather_at(RG_SITE, __VA_ARGS__)
+#define rg_scatter_add(...) rg_scatter_add_at(RG_SITE, __VA_ARGS__)
+#define rg_segment_sum(...) rg_segment_sum_at(RG_SITE, __VA_ARGS__)
 #define rg_softmax(...) rg_softmax_at(RG_SITE, __VA_ARGS__)
 #define rg_log_softmax(...) rg_log_softmax_at(RG_SITE, __VA_ARGS__)
 #define rg_cross_entropy(...) rg_cross_entropy_at(RG_SITE, __VA_ARGS__)

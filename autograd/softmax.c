@@ -249,58 +249,45 @@ static const rg_sample label_samples[] = {
 #define ROW_OP(name_, shape_, elements, counted, text)                                                             \
     const rg_op rg_op_##name_ = { .name = #name_, .doc = text, .arity = 1, .kind = RG_ITEMS, .shape = shape_,      \
                                   RG_KERNELS(name_), .items = row_items, .item_work = row_work,                    \
-                                  .item_elements = elements, .operations = counted, .vjp = name_##_vjp,         \
-                                  .samples = row_samples };
+                                  .item_elements = elements, .operations = counted, .vjp = name_##_vjp,            \
+                                  .batch = rg_batch_same, .samples = row_samples };
 ROW_OP(softmax, rows_shape, row_elements, five_an_element, "e^x over the sum of e^x, along the last axis")
 ROW_OP(log_softmax, rows_shape, row_elements, five_an_element, "x - logsumexp(x), along the last axis")
 ROW_OP(logsumexp, row_to_one_shape, one_element, four_an_element, "ln of the sum of e^x, along the last axis")
 const rg_op rg_op_cross_entropy_rows = {
     .name = "cross_entropy_rows", .doc = "logsumexp(z) - z[label], along the last axis", .arity = 2, .kind = RG_ITEMS,
     .shape = cross_entropy_shape, RG_KERNELS(cross_entropy_rows), .items = row_items, .item_work = row_work,
-    .item_elements = one_element, .operations = four_an_element, .vjp = cross_entropy_rows_vjp, .no_gradient = 2,
-    .samples = label_samples,
+    .item_elements = one_element, .operations = four_an_element, .vjp = cross_entropy_rows_vjp, .batch = rg_batch_same,
+    .no_gradient = 2, .samples = label_samples,
 };
 
 /* ---- Recording ------------------------------------------------------------------------------------------ */
 
-/* Along another axis: swap it with the last, and back. */
-static rg_tensor along(const char *site, const rg_op *op, rg_tensor x, int axis)
-{
-    const rg_node *node = rg_node_checked(site, op->name, x);
-    if (!node) return rg_apply_at(site, op, NULL, 1, &x);
-    int rank = node->shape->rank, normal = rg_axis_normal(axis, rank);
-    if (rank == 0) return rg_apply_at(site, op, NULL, 1, &x);
-    if (normal < 0) return rg_fail_op(x.tape, site, RG_E_ARGUMENT, op->name, "the axis is out of range", 1, &x);
-    if (normal == rank - 1) return rg_apply_at(site, op, NULL, 1, &x);
-    rg_tensor moved = rg_swap_axes(site, x, normal, rank - 1);
-    return rg_swap_axes(site, rg_apply_at(site, op, NULL, 1, &moved), normal, rank - 1);
-}
-
 rg_tensor rg_softmax_at(const char *site, rg_tensor x, int axis)
 {
-    return along(site, &rg_op_softmax, x, axis);
+    return rg_along_axis(site, &rg_op_softmax, NULL, x, axis);
 }
 
 rg_tensor rg_log_softmax_at(const char *site, rg_tensor x, int axis)
 {
-    return along(site, &rg_op_log_softmax, x, axis);
+    return rg_along_axis(site, &rg_op_log_softmax, NULL, x, axis);
 }
 
-/* The axis moves to the end in front of the op, which takes it away: the others keep their order. */
+rg_tensor rg_logsumexp_axes_at(const char *site, rg_tensor x, rg_axes axes, bool keepdims)
+{
+    rg_shape left;
+    rg_tensor rows = rg_axes_as_last(site, "logsumexp", x, axes, keepdims, &left);
+    if (rg_is_null(rows)) return rows;
+    rg_tensor y = rg_apply_at(site, &rg_op_logsumexp, NULL, 1, &rows);
+    return rg_is_null(y) || rg_shape_equal(rg_shape_of(y), left) ? y : rg_reshape_at(site, y, left);
+}
+
 rg_tensor rg_logsumexp_at(const char *site, rg_tensor x, int axis, bool keepdims)
 {
     const rg_node *node = rg_node_checked(site, "logsumexp", x);
-    if (!node) return rg_apply_at(site, &rg_op_logsumexp, NULL, 1, &x);
-    rg_shape kept = *node->shape;
-    int normal = rg_axis_normal(axis, kept.rank);
-    if (kept.rank > 0 && normal < 0)
-        return rg_fail_op(x.tape, site, RG_E_ARGUMENT, "logsumexp", "the axis is out of range", 1, &x);
-    rg_axes order = { .count = kept.rank };
-    for (int i = 0, next = 0; i < kept.rank; i++) order.axis[i == normal ? kept.rank - 1 : next++] = i;
-    rg_tensor moved = normal == kept.rank - 1 ? x : rg_permute_at(site, x, order);
-    rg_tensor y = rg_apply_at(site, &rg_op_logsumexp, NULL, 1, &moved);
-    if (normal >= 0) kept.size[normal] = 1;
-    return keepdims ? rg_reshape_at(site, y, kept) : y;
+    if (node && node->shape->rank == 0)
+        return rg_fail_op(x.tape, site, RG_E_SHAPE, "logsumexp", "takes at least one axis", 1, &x);
+    return rg_logsumexp_axes_at(site, x, (rg_axes){ .count = 1, .axis = { axis } }, keepdims);
 }
 
 rg_tensor rg_cross_entropy_rows_at(const char *site, rg_tensor logits, rg_tensor labels)

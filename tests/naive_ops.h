@@ -162,6 +162,17 @@ static bool naive_max(const int64_t *attributes, const naive *in, int n, naive *
     return true;
 }
 
+/* The largest of the negatives, negated; of what is not a number here, nothing is asked. */
+static bool naive_min(const int64_t *attributes, const naive *in, int n, naive *y)
+{
+    naive turned = naive_new(in->shape);
+    for (int64_t i = 0; i < rg_shape_count(in->shape); i++) turned.x[i] = -in->x[i];
+    naive_max(attributes, &turned, n, y);
+    for (int64_t i = 0; i < rg_shape_count(y->shape); i++) y->x[i] = -y->x[i];
+    free(turned.x);
+    return true;
+}
+
 /* Along the last axis: each row and the logarithm of its sum of exponentials. */
 static double naive_row(const double *x, int64_t n)
 {
@@ -257,11 +268,76 @@ static void naive_block(const naive *x, naive *y, int64_t axis, int64_t offset)
     }
 }
 
-/* axis, start, count */
+/* axis, start, count, step */
 static bool naive_slice(const int64_t *attributes, const naive *in, int n, naive *y)
 {
     (void)n;
-    naive_block(in, y, attributes[0], -attributes[1]);
+    for (int64_t i = 0; i < rg_shape_count(y->shape); i++) {
+        int64_t at[RG_MAX_RANK];
+        naive_position(y->shape, i, at);
+        at[attributes[0]] = attributes[1] + attributes[3] * at[attributes[0]];
+        y->x[i] = in->x[naive_index(in->shape, at, in->shape.rank)];
+    }
+    return true;
+}
+
+/* axis, size, step: the position in x of each element of the windows. */
+static int64_t naive_window(const int64_t *attributes, rg_shape windows, rg_shape shape, int64_t i)
+{
+    int64_t at[RG_MAX_RANK];
+    naive_position(windows, i, at);
+    at[attributes[0]] = at[attributes[0]] * attributes[2] + at[shape.rank];
+    return naive_index(shape, at, shape.rank);
+}
+
+static bool naive_unfold(const int64_t *attributes, const naive *in, int n, naive *y)
+{
+    (void)n;
+    for (int64_t i = 0; i < rg_shape_count(y->shape); i++)
+        y->x[i] = in->x[naive_window(attributes, y->shape, in->shape, i)];
+    return true;
+}
+
+static bool naive_overlap_add(const int64_t *attributes, const naive *in, int n, naive *y)
+{
+    (void)n;
+    for (int64_t i = 0; i < rg_shape_count(in->shape); i++)
+        y->x[naive_window(attributes, in->shape, y->shape, i)] += in->x[i];
+    return true;
+}
+
+/* reverse */
+static bool naive_cumsum(const int64_t *attributes, const naive *in, int n, naive *y)
+{
+    const int64_t size = in->shape.size[in->shape.rank - 1];
+    (void)n;
+    for (int64_t i = 0; i < rg_shape_count(y->shape); i++)
+        for (int64_t j = i / size * size; j < (i / size + 1) * size; j++)
+            if (attributes[0] ? j >= i : j <= i) y->x[i] += in->x[j];
+    return true;
+}
+
+/* axis: where an index of that position points. */
+static int64_t naive_pointed(const int64_t *attributes, const naive *index, rg_shape shape, int64_t i)
+{
+    int64_t at[RG_MAX_RANK];
+    naive_position(index->shape, i, at);
+    at[attributes[0]] = (int64_t)index->x[i];
+    return naive_index(shape, at, shape.rank);
+}
+
+static bool naive_gather(const int64_t *attributes, const naive *in, int n, naive *y)
+{
+    (void)n;
+    for (int64_t i = 0; i < rg_shape_count(y->shape); i++) y->x[i] = in[0].x[naive_pointed(attributes, &in[1], in[0].shape, i)];
+    return true;
+}
+
+static bool naive_scatter_add(const int64_t *attributes, const naive *in, int n, naive *y)
+{
+    (void)n;
+    for (int64_t i = 0; i < rg_shape_count(in[0].shape); i++)
+        y->x[naive_pointed(attributes, &in[1], y->shape, i)] += in[0].x[i];
     return true;
 }
 
@@ -325,6 +401,8 @@ static const struct {
     { "slice", naive_slice },     { "pad", naive_pad },         { "cross_entropy_rows", naive_cross_entropy_rows },
     { "concat", naive_concat },   { "stop_gradient", naive_copy }, { "gather_rows", naive_gather_rows },
     { "one_hot", naive_one_hot }, { "contiguous", naive_copy }, { "scatter_rows", naive_scatter_rows },
+    { "min", naive_min },         { "cumsum", naive_cumsum },   { "gather", naive_gather },
+    { "unfold", naive_unfold },   { "scatter_add", naive_scatter_add }, { "overlap_add", naive_overlap_add },
 };
 
 /* t computed from these values of its operands; false for a leaf, and for dropout, which is random. */

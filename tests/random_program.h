@@ -224,12 +224,16 @@ static rg_tensor op_reduce(program *p)
     rg_axes axes = random_axes(p, shape.rank);
     bool keepdims = chance(p, 40), elements = rg_shape_count(shape) > 0;
     int axis = shape.rank > 0 ? below(p, shape.rank) : -1;
-    switch (below(p, 8)) {
+    switch (below(p, 13)) {
     case 0: return elements ? rg_max_axes(x, axes, keepdims) : rg_sum(x);
     case 1: return elements ? rg_mean_axes(x, axes, keepdims) : rg_sum(x);
     case 2: return elements && axis >= 0 ? rg_logsumexp(x, axis, keepdims) : rg_sum(x);
     case 3: return axis >= 0 ? rg_softmax(x, axis) : rg_sum(x);
     case 4: return elements && axis >= 0 ? rg_log_softmax(x, axis) : rg_sum(x);
+    case 5: return elements ? rg_min_axes(x, axes, keepdims) : rg_sum(x);
+    case 6: return axis >= 0 ? rg_cumsum(x, axis) : rg_sum(x);
+    case 7: return axis >= 0 ? rg_sort(x, axis, keepdims) : rg_sum(x);
+    case 8: return elements ? rg_std_axes(x, axes, 0, keepdims) : rg_sum(x);
     default: return rg_sum_axes(x, axes, keepdims);
     }
 }
@@ -259,6 +263,25 @@ static rg_tensor op_slice(program *p, rg_tensor x)
     return rg_slice(x, axis, start, stop);
 }
 
+static rg_tensor op_steps(program *p, rg_tensor x)
+{
+    rg_shape shape = rg_shape_of(x);
+    int axis = below(p, shape.rank);
+    int64_t size = shape.size[axis], step = 1 + below(p, 3);
+    if (size == 0 || chance(p, 40)) return rg_flip(x, RG_AXES(axis));
+    int64_t start = below(p, (int)size), back = chance(p, 50);
+    return rg_slice_step(x, axis, start, 1 + (back ? start : size - 1 - start) / step, back ? -step : step);
+}
+
+static rg_tensor op_windows(program *p, rg_tensor x)
+{
+    rg_shape shape = rg_shape_of(x);
+    int axis = below(p, shape.rank);
+    int64_t limit = shape.size[axis] < 4 ? shape.size[axis] : 4, step = 1 + below(p, 3);
+    if (limit == 0 || shape.rank > 5 || rg_shape_count(shape) > PROGRAM_ELEMENTS / 8) return op_steps(p, x);
+    return rg_unfold(x, axis, 1 + below(p, (int)limit), step);
+}
+
 static rg_tensor op_expand(program *p, rg_tensor x)
 {
     rg_shape shape = rg_shape_of(x), wide = { .rank = 0 };
@@ -273,7 +296,9 @@ static rg_tensor op_view(program *p)
     rg_tensor x = any_of_rank(p, 1);
     rg_shape shape = rg_shape_of(x);
     rg_axes order = { .count = shape.rank };
-    switch (below(p, 6)) {
+    switch (below(p, 8)) {
+    case 5: return op_steps(p, x);
+    case 6: return op_windows(p, x);
     case 0: return op_reshape(p, x);
     case 1: return op_slice(p, x);
     case 2: return op_expand(p, x);

@@ -245,7 +245,7 @@ static bool all_finite(const naive *value)
  * subtracted where the logarithm of a sum is, or 1 - y^2; else the result. (softmax rounds its exponents.) */
 static naive magnitude_of(rg_tensor t, naive *in, int n, const naive *want)
 {
-    static const char *const sums[] = { "sum", "matmul", "scatter_rows" };
+    static const char *const sums[] = { "sum", "matmul", "scatter_rows", "cumsum", "scatter_add", "overlap_add" };
     static const char *const differences[] = { "log_softmax", "logsumexp", "cross_entropy_rows", "logistic_loss",
                                               "tanh_adjoint", "sigmoid_adjoint" };
     naive magnitude;
