@@ -192,7 +192,7 @@ static const rg_sample matmul_samples[] = {
 
 const rg_op rg_op_matmul = { .name = "matmul", .doc = "matrix product; leading dimensions broadcast", .arity = 2,
                              .kind = RG_ITEMS, .shape = matmul_shape, RG_KERNELS(matmul),
-                             .prepared_size = sizeof(sizes), .prepare = matmul_prepare,
+                             .prepared_size = sizeof(sizes), .prepare = matmul_prepare, .linearity = RG_MULTILINEAR,
                              .small = &(const rg_op_small){ matmul_step },
                              .items = matmul_items, .item_work = matmul_work, .item_elements = matmul_elements,
                              .operations = matmul_operations, .accepts = matmul_accepts, .vjp = matmul_vjp,

@@ -32,6 +32,13 @@ typedef struct {
     int64_t *fault;           /* an index out of range: see rg_kernel_fault */
 } rg_call;
 
+/* What the complex step may make of an op by its real kernels alone. */
+typedef enum {
+    RG_NOT_LINEAR = 0,
+    RG_LINEAR,                /* in all its float operands together: sum, reshape, concat */
+    RG_MULTILINEAR            /* in each of its float operands, the others being fixed: matmul */
+} rg_linearity;
+
 /* Computes work items begin <= i < end. Elementwise: items are elements, and every operand has been
  * laid out like the result. Otherwise `items` of the op says what an item is; without it there is one.
  * Each item must be computed alike however the range is cut: ranges run on several threads. */
@@ -132,7 +139,9 @@ struct rg_op {
                                  and adds to the offset; false: the operand must be made contiguous first */
     rg_vjp_rule *vjp;         /* NULL: no derivative; asking for one is RG_E_GRADIENT */
     rg_batch_rule *batch;     /* NULL: cannot be batched, or is elementwise, where broadcasting is the rule */
-    rg_kernel *complex_f64;   /* optional: the same for numbers that are `double complex`, for the complex step */
+    rg_kernel *complex_f64;   /* optional: the same for numbers that are `double complex`, for the complex step: without
+                                 prepare, and with every operand contiguous. An op that is linear needs none */
+    rg_linearity linearity;
     uint32_t no_gradient;     /* bit k: operand k has none, by declaration (labels, masks) */
     double neutral;           /* for the operands of neutral_operands (bit k: operand k): where that operand is this */
     uint32_t neutral_operands; /* number everywhere, the result is the other one of two, to the bit */

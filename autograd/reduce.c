@@ -4,6 +4,7 @@
  * sees [outer, reduced, inner] and writes [outer, inner]. Order is part of the result: a sum along a row runs in
  * sixteen lanes over blocks that are then added pairwise; a sum down columns adds row after row in blocks. No
  * SIMD level and no cut of the work between threads changes it. */
+#include "complex_functions.h"
 #include "lanes.h"
 #include "ops.h"
 #include "simd.h"
@@ -149,6 +150,21 @@ RG_EACH_KERNEL(MAX_ALONG, max, 0)
 RG_EACH_KERNEL(MAX_DOWN, max, 0)
 RG_EACH_KERNEL(REDUCE_KERNEL, max, 0)
 
+/* The largest by its real part; a NaN wins, as in RG_LARGER. */
+static void max_complex_f64(const rg_call *call, int64_t begin, int64_t end)
+{
+    const extent e = extent_of(&call->layout[1].shape, call->attributes);
+    for (int64_t i = begin; i < end; i++) {
+        const rg_complex *x = (const rg_complex *)call->in[0] + i / e.inner * e.reduced * e.inner + i % e.inner;
+        rg_complex largest = x[0];
+        for (int64_t j = 1; j < e.reduced; j++) {
+            const rg_complex next = x[j * e.inner];
+            if (RE(next) > RE(largest) || RE(next) != RE(next)) largest = next;
+        }
+        ((rg_complex *)call->out)[i] = largest;
+    }
+}
+
 /* ---- A fold: the sum of all elements, as rg_lanes_sum does it, in two parts ------------------------------------ */
 
 /* A part of a block, whose lanes are in the state; and the sum so far. */
@@ -260,15 +276,15 @@ static const rg_sample max_samples[] = {
     { .operands = 0 },
 };
 
-#define REDUCTION(name_, shape_, fold_, text)                                                                      \
+#define REDUCTION(name_, shape_, fold_, text, ...)                                                                 \
     const rg_op rg_op_##name_ = { .name = #name_, .doc = text, .arity = 1, .kind = RG_ITEMS,                       \
                                   .attribute_size = sizeof(reduce_attributes), .shape = shape_,                    \
                                   RG_KERNELS(name_), .prepared_size = sizeof(extent), .prepare = reduce_prepare,   \
                                   .items = output_items, .item_work = reduced_work, .operations = operand_elements, \
                                   .item_elements = one_element, .fold = fold_, .vjp = name_##_vjp,                 \
-                                  .samples = name_##_samples, .describe = describe_axes };
-REDUCTION(sum, reduce_shape, &sum_fold, "sum over axes")
-REDUCTION(max, max_shape, NULL, "largest over axes; ties share the cotangent")
+                                  .samples = name_##_samples, .describe = describe_axes, __VA_ARGS__ };
+REDUCTION(sum, reduce_shape, &sum_fold, "sum over axes", .linearity = RG_LINEAR)
+REDUCTION(max, max_shape, NULL, "largest over axes; ties share the cotangent", .complex_f64 = max_complex_f64)
 
 /* ---- Recording ----------------------------------------------------------------------------------------- */
 
