@@ -166,15 +166,17 @@
         END,                                                                                                       \
     };
 
-#define UNARY(id, formula, derivative, low_1, high_1, low_2, high_2, text)                                         \
-    UNARY_FINISHED(id, formula, NO_FINISH, HOLOMORPHIC, derivative, low_1, high_1, low_2, high_2, text)
-#define UNARY_FINISHED(id, formula, FINISH, COMPLEX, derivative, low_1, high_1, low_2, high_2, text)               \
+/* What stands after the text are further fields of the op. */
+#define UNARY(id, formula, derivative, low_1, high_1, low_2, high_2, ...)                                          \
+    UNARY_FINISHED(id, formula, NO_FINISH, HOLOMORPHIC, derivative, low_1, high_1, low_2, high_2, __VA_ARGS__)
+#define UNARY_FINISHED(id, formula, FINISH, COMPLEX, derivative, low_1, high_1, low_2, high_2, ...)                \
     KERNELS_FINISHED(id, 1, NO_NUMBER, formula, FINISH)                                                            \
     COMPLEX##_LOOP(id, 1, NO_NUMBER, formula)                                                                      \
     DERIVATIVE(id, derivative)                                                                                     \
     SAMPLES_1(id, NULL, low_1, high_1, low_2, high_2, END)                                                         \
-    const rg_op rg_op_##id = { .name = #id, .doc = text, .arity = 1, .shape = rg_shape_same,                       \
-                                 REAL_KERNELS(id), COMPLEX##_KERNEL(id), .vjp = id##_vjp, .samples = id##_samples }; \
+    const rg_op rg_op_##id = { .name = #id, .arity = 1, .shape = rg_shape_same, REAL_KERNELS(id),                  \
+                                 COMPLEX##_KERNEL(id), .vjp = id##_vjp, .samples = id##_samples,                    \
+                                 .doc = __VA_ARGS__ };                                                             \
     rg_tensor rg_##id##_at(const char *site, rg_tensor x)                                                          \
     {                                                                                                              \
         return rg_apply_at(site, &rg_op_##id, NULL, 1, &x);                                                        \
@@ -195,7 +197,6 @@
         return rg_apply_at(site, &rg_op_##id, &parameter, 1, &x);                                                  \
     }
 
-/* What stands after the text are further fields of the op. */
 #define BINARY(id, formula, derivative_a, derivative_b, zero_mask, low_a, high_a, low_b, high_b, ...)              \
     BINARY_ON_GRID(id, formula, derivative_a, derivative_b, zero_mask, low_a, high_a, low_b, high_b, 0, __VA_ARGS__)
 #define BINARY_ON_GRID(id, formula, derivative_a, derivative_b, zero_mask, low_a, high_a, low_b, high_b, step, ...) \
@@ -266,6 +267,19 @@ static rg_tensor power_slope(double p, rg_tensor x, rg_tensor g)
     return p == 1 ? g : rg_mul(g, rg_scale(rg_power(x, p - 1), p));
 }
 
+/* Where a row has a kink, and the derivative there. */
+static const double around_zero[] = { -1, 0, 1 }, right_of_zero[] = { 0, 0, 1 };
+static const rg_kink relu_kinks[] = {
+    { .operands = 1, .in = { { S(3), around_zero, right_of_zero } } }, { .operands = 0 }
+};
+static const double crossing[] = { 1, 0, -1 }, where_smaller[] = { 1, 0.5, 0 }, where_larger[] = { 0, 0.5, 1 };
+static const rg_kink maximum_kinks[] = {
+    { .operands = 2, .in = { { S(3), crossing, where_smaller }, { S(3), around_zero, where_larger } } }, { .operands = 0 }
+};
+static const rg_kink minimum_kinks[] = {
+    { .operands = 2, .in = { { S(3), crossing, where_larger }, { S(3), around_zero, where_smaller } } }, { .operands = 0 }
+};
+
 /* ---- The rows ---------------------------------------------------------------------------------------- */
 
 BINARY(add, a + b, g, g, 0, -2, 2, -2, 2, "a + b")
@@ -291,7 +305,8 @@ UNARY(one_minus, 1 - a, rg_neg(g), -2, 2, -2, 2, "1 - x")
 
 /* NaN passes through both the function and its adjoint: neither comparison may swallow it. The result has the sign that
  * the adjoint asks for, and the next layer keeps it anyway; the operand need not be kept. */
-UNARY(relu, RE(a) > 0 ? a : RE(a) != RE(a) ? a : 0, rg_gate(g, y), -2, 2, -2, -0.1, "max(x, 0); slope 0 at 0")
+UNARY(relu, RE(a) > 0 ? a : RE(a) != RE(a) ? a : 0, rg_gate(g, y), -2, 2, -2, -0.1, "max(x, 0); slope 0 at 0",
+      .kinks = relu_kinks)
 BINARY(gate, RE(b) > 0 ? a : RE(b) != RE(b) ? b : 0, rg_gate(g, in[1]), NOTHING, 2, -2, 2, -2, 2,
        "a where b > 0, else 0: the adjoint of relu")
 
@@ -306,9 +321,9 @@ UNARY_WITH(power, exponent, POW(a, p), power_slope(number_of(y), in[0], g), 2.5,
 
 /* Ties go half to each, as in PyTorch: the mean of the one-sided slopes. */
 BINARY(maximum, RE(a) > RE(b) || RE(a) != RE(a) ? a : b, rg_share(g, in[0], in[1]), rg_share(g, in[1], in[0]), 0, -2, 2, -2, 2,
-       "the larger of two; a tie shares the cotangent")
+       "the larger of two; a tie shares the cotangent", .kinks = maximum_kinks)
 BINARY(minimum, RE(a) < RE(b) || RE(a) != RE(a) ? a : b, rg_share(g, in[1], in[0]), rg_share(g, in[0], in[1]), 0, -2, 2, -2, 2,
-       "the smaller of two; a tie shares the cotangent")
+       "the smaller of two; a tie shares the cotangent", .kinks = minimum_kinks)
 
 BINARY(greater, (RE(a) > RE(b) ? 1 : 0), NOTHING, NOTHING, 3, -2, 2, -2, 2, "1 where a > b, else 0")
 BINARY_ON_GRID(equal, (RE(a) == RE(b) ? 1 : 0), NOTHING, NOTHING, 3, -1, 1, -1, 1, 1, "1 where a = b, else 0")

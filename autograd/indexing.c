@@ -80,8 +80,8 @@ static const rg_sample gather_samples[] = {
 };
 const rg_op rg_op_gather_rows = { .name = "gather_rows", .doc = "rows of a table by index", .arity = 2,
                                   .kind = RG_ITEMS, .shape = gather_shape, .any = gather_any, .items = index_items,
-                                  .item_work = gathered_row, .item_elements = gathered_row, .linearity = RG_LINEAR,
-                                  .vjp = gather_rows_vjp, .no_gradient = 2, .samples = gather_samples };
+                                  .item_work = gathered_row, .item_elements = gathered_row, .vjp = gather_rows_vjp,
+                                  .no_gradient = 2, .samples = gather_samples };
 
 static rg_status scatter_shape(rg_shape_call *call)
 {
@@ -305,7 +305,7 @@ static const rg_sample pad_samples[] = {
 };
 const rg_op rg_op_pad = { .name = "pad", .doc = "zeros before and after along an axis", .arity = 1, .kind = RG_ITEMS,
                           .attribute_size = sizeof(pad_attributes), .shape = pad_shape, .any = pad_any,
-                          .linearity = RG_LINEAR, .vjp = pad_vjp, .samples = pad_samples };
+                          .vjp = pad_vjp, .samples = pad_samples };
 
 rg_tensor rg_pad_at(const char *site, rg_tensor x, int axis, int64_t before, int64_t after)
 {
@@ -369,7 +369,7 @@ static const rg_sample concat_samples[] = {
 };
 const rg_op rg_op_concat = { .name = "concat", .doc = "tensors joined along an axis", .arity = RG_VARIADIC,
                              .kind = RG_ITEMS, .attribute_size = sizeof(int64_t), .shape = concat_shape,
-                             .any = concat_any, .linearity = RG_LINEAR, .vjp = concat_vjp, .samples = concat_samples,
+                             .any = concat_any, .vjp = concat_vjp, .samples = concat_samples,
                              .describe = describe_integer };
 
 rg_tensor rg_concat_at(const char *site, int n, const rg_tensor *parts, int axis)

@@ -104,6 +104,17 @@ typedef struct {
     rg_status refuse;         /* RG_OK: the check must pass; else: recording or running it must fail so */
 } rg_sample;
 
+/* Where an op has a kink, or a tie: no difference can tell what the derivative is there, only a convention. */
+typedef struct {
+    int operands;             /* 0 ends a list of kinks */
+    struct {
+        rg_shape shape;
+        const double *values; /* the point */
+        const double *slope;  /* the derivative there for a cotangent of ones; NULL: not of this operand */
+    } in[RG_MAX_OPERANDS];
+    const void *attributes;
+} rg_kink;
+
 typedef enum {
     RG_ELEMENTWISE = 0,       /* the engine broadcasts, fuses, tiles and threads */
     RG_ITEMS,                 /* a kernel over items */
@@ -141,12 +152,13 @@ struct rg_op {
     rg_batch_rule *batch;     /* NULL: cannot be batched, or is elementwise, where broadcasting is the rule */
     rg_kernel *complex_f64;   /* optional: the same for numbers that are `double complex`, for the complex step: without
                                  prepare, and with every operand contiguous. An op that is linear needs none */
-    rg_linearity linearity;
+    rg_linearity linearity;   /* a view, and an op that has `any`, are linear by nature: they only move elements */
     uint32_t no_gradient;     /* bit k: operand k has none, by declaration (labels, masks) */
     double neutral;           /* for the operands of neutral_operands (bit k: operand k): where that operand is this */
     uint32_t neutral_operands; /* number everywhere, the result is the other one of two, to the bit */
     uint32_t uniform;         /* bit k: operand k of an elementwise op is passed whole, not by element */
     const rg_sample *samples; /* ends with a sample of no operands */
+    const rg_kink *kinks;     /* optional: conventions that the check holds the op to */
     void (*describe)(const void *attributes, char *text, size_t size); /* optional: attributes as text */
 };
 

@@ -276,6 +276,15 @@ static const rg_sample max_samples[] = {
     { .operands = 0 },
 };
 
+static const double two_of_three[] = { 2, 1, 2 }, shared_by_two[] = { 0.5, 0, 0.5 };
+static const double all_alike[] = { 1, 1, 1 }, shared_by_all[] = { 1 / 3.0, 1 / 3.0, 1 / 3.0 };
+static const reduce_attributes all_of_1 = { 0, 1, 0 };
+static const rg_kink max_kinks[] = {
+    { .operands = 1, .in = { { { 1, { 3 } }, two_of_three, shared_by_two } }, .attributes = &all_of_1 },
+    { .operands = 1, .in = { { { 1, { 3 } }, all_alike, shared_by_all } }, .attributes = &all_of_1 },
+    { .operands = 0 },
+};
+
 #define REDUCTION(name_, shape_, fold_, text, ...)                                                                 \
     const rg_op rg_op_##name_ = { .name = #name_, .doc = text, .arity = 1, .kind = RG_ITEMS,                       \
                                   .attribute_size = sizeof(reduce_attributes), .shape = shape_,                    \
@@ -284,7 +293,8 @@ static const rg_sample max_samples[] = {
                                   .item_elements = one_element, .fold = fold_, .vjp = name_##_vjp,                 \
                                   .samples = name_##_samples, .describe = describe_axes, __VA_ARGS__ };
 REDUCTION(sum, reduce_shape, &sum_fold, "sum over axes", .linearity = RG_LINEAR)
-REDUCTION(max, max_shape, NULL, "largest over axes; ties share the cotangent", .complex_f64 = max_complex_f64)
+REDUCTION(max, max_shape, NULL, "largest over axes; ties share the cotangent", .complex_f64 = max_complex_f64,
+          .kinks = max_kinks)
 
 /* ---- Recording ----------------------------------------------------------------------------------------- */
 

@@ -67,7 +67,7 @@ static const rg_sample permute_samples[] = { X(&swap, 3, 4), X(&rotate, 2, 3, 4)
                                              REFUSED(&twice, RG_E_ARGUMENT, 3, 4), { .operands = 0 } };
 const rg_op rg_op_permute = { .name = "permute", .doc = "axes in another order", .arity = 1, .kind = RG_VIEW,
                               .attribute_size = sizeof(rg_shape_attributes), .shape = permute_shape,
-                              .view = permute_view, .linearity = RG_LINEAR, .vjp = permute_vjp, .samples = permute_samples,
+                              .view = permute_view, .vjp = permute_vjp, .samples = permute_samples,
                               .describe = describe_shape };
 
 rg_tensor rg_permute_at(const char *site, rg_tensor x, rg_axes order)
@@ -133,7 +133,7 @@ static const rg_sample reshape_samples[] = { X(&two_by_six, 3, 4), X(&two_by_six
                                              { .operands = 0 } };
 const rg_op rg_op_reshape = { .name = "reshape", .doc = "the same elements in another shape", .arity = 1,
                               .kind = RG_VIEW, .attribute_size = sizeof(rg_shape_attributes), .shape = reshape_shape,
-                              .view = reshape_view, .linearity = RG_LINEAR, .vjp = reshape_vjp, .samples = reshape_samples,
+                              .view = reshape_view, .vjp = reshape_vjp, .samples = reshape_samples,
                               .describe = describe_shape };
 
 /* One size of -1 stands for what is left. */
@@ -198,7 +198,7 @@ static const rg_sample expand_samples[] = { X(&three_by_four, 1, 4), X(&cube, 3,
                                             REFUSED(&three_by_four, RG_E_SHAPE, 1, 3, 4), { .operands = 0 } };
 const rg_op rg_op_expand = { .name = "expand", .doc = "repeats along dimensions of size 1", .arity = 1,
                              .kind = RG_VIEW, .attribute_size = sizeof(rg_shape_attributes), .shape = expand_shape,
-                             .view = expand_view, .linearity = RG_LINEAR, .vjp = pass_through, .samples = expand_samples,
+                             .view = expand_view, .vjp = pass_through, .samples = expand_samples,
                              .describe = describe_shape };
 
 rg_tensor rg_expand_at(const char *site, rg_tensor x, rg_shape shape)
@@ -258,7 +258,7 @@ static const rg_sample slice_samples[] = { X(&some_rows, 3, 4), X(&one_column, 3
                                            REFUSED(&some_rows, RG_E_ARGUMENT, 2, 4),
                                            REFUSED(&one_column, RG_E_ARGUMENT, 7), { .operands = 0 } };
 const rg_op rg_op_slice = { .name = "slice", .doc = "a range along one axis", .arity = 1, .kind = RG_VIEW,
-                            .attribute_size = sizeof(slice_attributes), .shape = slice_shape, .view = slice_view, .linearity = RG_LINEAR,
+                            .attribute_size = sizeof(slice_attributes), .shape = slice_shape, .view = slice_view,
                             .vjp = slice_vjp, .samples = slice_samples, .describe = describe_slice };
 
 rg_tensor rg_slice_at(const char *site, rg_tensor x, int axis, int64_t start, int64_t stop)
@@ -294,7 +294,7 @@ static bool identity_view(const void *attributes, const rg_layout *in, rg_layout
 
 static const rg_sample wall_samples[] = { X(NULL, 3, 4), { .operands = 1 }, X(NULL, 0), { .operands = 0 } };
 const rg_op rg_op_stop_gradient = { .name = "stop_gradient", .doc = "x, and a wall to every gradient", .arity = 1,
-                                    .kind = RG_VIEW, .shape = same_shape, .view = identity_view, .linearity = RG_LINEAR,
+                                    .kind = RG_VIEW, .shape = same_shape, .view = identity_view,
                                     .vjp = pass_through, .no_gradient = 1, .samples = wall_samples };
 
 rg_tensor rg_stop_gradient_at(const char *site, rg_tensor x)
@@ -329,5 +329,5 @@ static void contiguous_any(const rg_call *call, int64_t begin, int64_t end)
 
 const rg_op rg_op_contiguous = { .name = "contiguous", .doc = "a copy of x with its elements side by side", .arity = 1,
                                  .kind = RG_ITEMS, .shape = same_shape, .any = contiguous_any, .items = copied_items,
-                                 .item_elements = one_element, .accepts = any_layout, .linearity = RG_LINEAR,
-                                 .vjp = pass_through, .samples = wall_samples };
+                                 .item_elements = one_element, .accepts = any_layout, .vjp = pass_through,
+                                 .samples = wall_samples };

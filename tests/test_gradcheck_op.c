@@ -63,7 +63,8 @@ static void an_op_of_the_users_is_checked(void **state)
     assert_in_range(result.index, 0, 11);
     char expected[RG_MESSAGE_SIZE];
     snprintf(expected, sizeof expected,
-             "swish: argument 0, element %d: analytic %.10g, numeric %.10g, bound %.2g (order 1, sample 0, seed 0)",
+             "swish: argument 0, element %d: analytic %.10g, numeric %.10g, bound %.2g "
+             "(differences, order 1, sample 0, seed 0)",
              (int)result.index, result.analytic, result.numeric, result.bound);
     assert_string_equal(result.message, expected);
 }
@@ -238,7 +239,8 @@ static void samples_keep_away_from_kinks(void **state)
 static void verdicts_have_names(void **state)
 {
     (void)state;
-    static const char *const names[] = { "ok", "wrong", "non-finite", "vacuous", "noise", "error", "?" };
+    static const char *const names[] = { "ok", "wrong", "non-finite", "vacuous", "noise", "kink", "nondeterministic",
+                                         "error", "?" };
     for (int i = 0; i < COUNT(names); i++) assert_string_equal(rg_verdict_name((rg_verdict)i), names[i]);
 }
 
