@@ -63,6 +63,24 @@ bool rg_check_tape_failed(rg_check *check, const rg_tape *tape);
 /* Of a function that fails: the node whose own derivative fails in the same place, into the result. (gradcheck_culprit.c) */
 void rg_check_find_culprit(const rg_check *check, rg_gradcheck_result *result);
 
+/* Everything about one probe of one argument. */
+typedef struct {
+    rg_check *check;
+    rg_check_system *system;
+    int k;                    /* the argument */
+    const double *cotangent;
+    const double *gradient;   /* of the argument; NULL: declared zero */
+    double *u;                /* the direction, */
+    bool scaled;              /* in which each element has a size of its own */
+} rg_probe;
+
+/* Asks every oracle that applies along a direction drawn for this turn, and reports what fails. False once an error
+ * makes going on pointless. (gradcheck_probe.c) */
+bool rg_check_probe(rg_probe *probe, int turn);
+
+/* What reports call argument k. */
+void rg_check_describe(const rg_check *check, const rg_check_system *system, int k, char *text, size_t size);
+
 /* Compares a function at a point: the arguments, with room for one more. Notes in reached[i] that the derivative
  * for argument i is not zero everywhere. False once an error makes going on pointless. */
 bool rg_check_point(rg_check *check, rg_function *function, void *context, int n, rg_check_argument *argument,

@@ -25,11 +25,13 @@ typedef struct {
     int k;
     const double *u, *cotangent;
     double size;              /* of the argument, at least 1 */
+    bool scaled;
 } line;
 
 static line line_along(rg_check_system *s, int k, const double *u, bool scaled, const double *cotangent)
 {
-    return (line){ s, k, u, cotangent, scaled ? 1 : fmax(1, largest(s->argument[k].at, s->argument[k].count)) };
+    const double size = scaled ? 1 : fmax(1, largest(s->argument[k].at, s->argument[k].count));
+    return (line){ s, k, u, cotangent, size, scaled };
 }
 
 static bool evaluate_at(const line *l, double step, double *out)
@@ -40,13 +42,14 @@ static bool evaluate_at(const line *l, double step, double *out)
     return rg_check_evaluate(l->system, l->k, l->system->moved, out);
 }
 
-/* c'(to - from) / distance; the error is what rounding the points and the values must be expected to make. */
+/* c'(to - from) / distance; the error is what rounding the points and the values must be expected to make: of a part of
+ * the argument, the values that it moves. */
 static rg_check_slope difference(const line *l, const double *to, const double *from, double distance)
 {
     double sum = 0, magnitude = 0;
     for (int64_t i = 0; i < l->system->results; i++) {
         sum += l->cotangent[i] * (to[i] - from[i]);
-        magnitude += fabs(l->cotangent[i]) * (fabs(to[i]) + fabs(from[i]));
+        if (!l->scaled || to[i] != from[i]) magnitude += fabs(l->cotangent[i]) * (fabs(to[i]) + fabs(from[i]));
     }
     rg_check_slope slope = { .value = sum / distance, .step = distance / 2, .order = NAN, .size = fmin(magnitude / 2, 1) };
     slope.error = DBL_EPSILON * (magnitude + 2 * l->size * fabs(slope.value)) / distance;
