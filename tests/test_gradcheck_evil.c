@@ -364,36 +364,6 @@ static void what_is_right_but_hard_passes(void **state)
     }
 }
 
-/* ---- A function whose derivative is known ------------------------------------------------------------------------------- */
-
-/* e^x / sqrt(sin^3 x + cos^3 x), the usual example for the complex step. */
-FUNCTION(classic)
-{
-    UNUSED;
-    rg_tensor s = rg_sin(in[0]), c = rg_cos(in[0]);
-    return rg_div(rg_exp(in[0]), rg_sqrt(rg_add(rg_power(s, 3), rg_power(c, 3))));
-}
-
-typedef struct {
-    double analytic, numeric;
-} pair;
-
-static void the_classic_example(void **state)
-{
-    (void)state;
-    const double at = 1.5, known = 4.05342789389862;
-    rg_tape *tape = rg_tape_new();
-    rg_tensor x = rg_input(tape, RG_F64, RG_SCALAR, &at), slope;
-    rg_grad(classic(tape, &x, 1, NULL), &x, 1, &slope);
-    const double derivative = rg_item(slope);
-    assert_true(fabs(derivative - known) <= 1e-14);
-    rg_tape_free(tape);
-    const rg_gradcheck_input in[] = { { .shape = RG_SCALAR, .values = &at } };
-    rg_gradcheck_result result = check(classic, NULL, 1, in);
-    assert_verdict("classic", result, RG_CHECK_OK);
-    assert_true(result.oracles >> RG_ORACLE_COMPLEX & 1u);
-}
-
 /* ---- The report ------------------------------------------------------------------------------------------------------------ */
 
 FUNCTION(two_layers)
@@ -443,7 +413,6 @@ int main(void)
         cmocka_unit_test(a_small_wrong_element_beside_large_ones_is_found),
         cmocka_unit_test(evil_functions_are_found),
         cmocka_unit_test(what_is_right_but_hard_passes),
-        cmocka_unit_test(the_classic_example),
         cmocka_unit_test(a_report_names_the_node_whose_derivative_is_wrong),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
