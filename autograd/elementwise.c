@@ -274,10 +274,12 @@ static const rg_kink relu_kinks[] = {
 };
 static const double crossing[] = { 1, 0, -1 }, where_smaller[] = { 1, 0.5, 0 }, where_larger[] = { 0, 0.5, 1 };
 static const rg_kink maximum_kinks[] = {
-    { .operands = 2, .in = { { S(3), crossing, where_smaller }, { S(3), around_zero, where_larger } } }, { .operands = 0 }
+    { .operands = 2, .in = { { S(3), crossing, where_smaller }, { S(3), around_zero, where_larger } } },
+    { .operands = 0 }
 };
 static const rg_kink minimum_kinks[] = {
-    { .operands = 2, .in = { { S(3), crossing, where_larger }, { S(3), around_zero, where_smaller } } }, { .operands = 0 }
+    { .operands = 2, .in = { { S(3), crossing, where_larger }, { S(3), around_zero, where_smaller } } },
+    { .operands = 0 }
 };
 
 /* ---- The rows ---------------------------------------------------------------------------------------- */
@@ -316,8 +318,8 @@ static double four_an_element(const rg_call *call)
 }
 
 /* max(z, 0) - z t + ln(1 + e^-|z|): softplus(z) - z t without its cancellation for large z. */
-BINARY(logistic_loss, (RE(a) > 0 ? a : 0) - a * b + SOFTPLUS(RE(a) < 0 ? a : -a), rg_mul(g, rg_sub(rg_sigmoid(in[0]), in[1])),
-       rg_neg(rg_mul(g, in[0])), 0, -4, 4, 0.1, 0.9, "cross-entropy of target b under the logit a",
+BINARY(logistic_loss, (RE(a) > 0 ? a : 0) - a * b + SOFTPLUS(RE(a) < 0 ? a : -a),
+       rg_mul(g, rg_sub(rg_sigmoid(in[0]), in[1])), rg_neg(rg_mul(g, in[0])), 0, -4, 4, 0.1, 0.9, "cross-entropy of target b under the logit a",
        .operations = four_an_element)
 
 UNARY_WITH(scale, factor, p * a, rg_scale(g, number_of(y)), 2.5, 0, 1, -1, -2, 2, "a fixed factor times x")
@@ -326,18 +328,18 @@ UNARY_WITH(power, exponent, POW(a, p), power_slope(number_of(y), in[0], g), 2.5,
            "x to a fixed exponent")
 
 /* Ties go half to each, as in PyTorch: the mean of the one-sided slopes. */
-BINARY(maximum, RE(a) > RE(b) || RE(a) != RE(a) ? a : b, rg_share(g, in[0], in[1]), rg_share(g, in[1], in[0]), 0, -2, 2, -2, 2,
-       "the larger of two; a tie shares the cotangent", .kinks = maximum_kinks)
-BINARY(minimum, RE(a) < RE(b) || RE(a) != RE(a) ? a : b, rg_share(g, in[1], in[0]), rg_share(g, in[0], in[1]), 0, -2, 2, -2, 2,
-       "the smaller of two; a tie shares the cotangent", .kinks = minimum_kinks)
+BINARY(maximum, RE(a) > RE(b) || RE(a) != RE(a) ? a : b, rg_share(g, in[0], in[1]), rg_share(g, in[1], in[0]), 0,
+       -2, 2, -2, 2, "the larger of two; a tie shares the cotangent", .kinks = maximum_kinks)
+BINARY(minimum, RE(a) < RE(b) || RE(a) != RE(a) ? a : b, rg_share(g, in[1], in[0]), rg_share(g, in[0], in[1]), 0,
+       -2, 2, -2, 2, "the smaller of two; a tie shares the cotangent", .kinks = minimum_kinks)
 
 BINARY(greater, (RE(a) > RE(b) ? 1 : 0), NOTHING, NOTHING, 3, -2, 2, -2, 2, "1 where a > b, else 0")
 BINARY_ON_GRID(equal, (RE(a) == RE(b) ? 1 : 0), NOTHING, NOTHING, 3, -1, 1, -1, 1, 1, "1 where a = b, else 0")
 
-TERNARY(where, RE(a) != 0 ? b : c, NOTHING, rg_where(in[0], g, zero_like(g)), rg_where(in[0], zero_like(g), g), 1, 0, 1, 1,
-        "a where the mask is not 0, else b")
-TERNARY(share, RE(b) > RE(c) ? a : RE(b) == RE(c) ? a / 2 : RE(b) < RE(c) ? 0 : b + c, rg_share(g, in[1], in[2]), NOTHING, NOTHING, 6,
-        -2, 2, 0, "a where b > c, a/2 where b = c, else 0: the adjoint of maximum")
+TERNARY(where, RE(a) != 0 ? b : c, NOTHING, rg_where(in[0], g, zero_like(g)), rg_where(in[0], zero_like(g), g),
+        1, 0, 1, 1, "a where the mask is not 0, else b")
+TERNARY(share, RE(b) > RE(c) ? a : RE(b) == RE(c) ? a / 2 : RE(b) < RE(c) ? 0 : b + c,
+        rg_share(g, in[1], in[2]), NOTHING, NOTHING, 6, -2, 2, 0, "a where b > c, a/2 where b = c, else 0: the adjoint of maximum")
 
 /* ---- Full: elementwise without an operand ------------------------------------------------------------ */
 

@@ -44,8 +44,8 @@ static bool take_inputs(rg_check *check, int n, const rg_gradcheck_input *in, rg
     return floats > 0;
 }
 
-/* The numbers as their dtype has them; or very near: a rule may be right at round numbers alone, and nowhere else. Zeros
- * and masks stay what they are. */
+/* The numbers as their dtype has them; or very near: a rule may be right at round numbers alone. Zeros and masks stay
+ * what they are. */
 static bool place(rg_check *check, int n, const rg_gradcheck_input *in, rg_check_argument *argument, bool near)
 {
     for (int k = 0; k < n; k++) {
@@ -65,7 +65,8 @@ static bool place(rg_check *check, int n, const rg_gradcheck_input *in, rg_check
 }
 
 /* At the point, and near it as far as the function is defined there. */
-static bool check_seed(rg_check *check, rg_function *f, void *context, int n, rg_check_argument *argument, bool *reached)
+static bool check_seed(rg_check *check, rg_function *f, void *context, int n, rg_check_argument *argument,
+                       bool *reached)
 {
     const int failed = check->result->failed;
     rg_arena_rewind(&check->arena);

@@ -96,8 +96,8 @@ typedef struct {
     int seeds;                /* how many sets of random numbers; 0: 3 */
     uint64_t seed;            /* the first of them */
     int directions;           /* directions and cotangents per argument; 0: 4 */
-    double relative;          /* tolerance; 0: 1e-7 (first order), 1e-6 (second), of f32 64 and 256 units in the last place;
-                                 the complex step and the adjoint test are held to 1e-11 and 1e-9 */
+    double relative;          /* tolerance; 0: 1e-7 (first order), 1e-6 (second), the complex step and the adjoint test
+                                 1e-11 and 1e-9; of f32 64 and 256 units in the last place */
     double absolute;          /* tolerance; 0: a tenth of that, of the function's size if that is below 1 */
     bool first_order_only;
     bool allow_vacuous;       /* a derivative may be zero everywhere without being declared so */

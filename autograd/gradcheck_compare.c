@@ -1,5 +1,5 @@
-/* gradcheck_compare.c: a function at a point: every probe of every argument, zeros and repetitions, and the same for its
- * gradient. */
+/* gradcheck_compare.c: a function at a point: every probe of every argument, zeros and repetitions, and the same for
+ * its gradient. */
 #include "gradcheck_compare.h"
 
 #include <inttypes.h>
@@ -56,8 +56,8 @@ static bool gradient_is_finite(rg_check *check, const rg_check_system *system, c
         const rg_finding finding = { .order = system->order, .argument = argument->number, .index = index,
                                      .analytic = number };
         check->result->checked++;
-        rg_check_fail_at(check, RG_CHECK_NONFINITE, &finding, "%s, element %" PRId64 ": the derivative is %g", text, index,
-                         number);
+        rg_check_fail_at(check, RG_CHECK_NONFINITE, &finding, "%s, element %" PRId64 ": the derivative is %g", text,
+                         index, number);
         return false;
     }
     return true;
@@ -79,7 +79,8 @@ static bool value_is_usable(rg_check *check, const rg_check_system *system)
     if (finite && system->repeats) return true;
     check->result->checked++;
     if (!finite) rg_check_fail(check, RG_CHECK_NONFINITE, system->order, -1, "the %s is not finite", value);
-    else rg_check_fail(check, RG_CHECK_NONDETERMINISTIC, system->order, -1, "the same numbers give another %s each time", value);
+    else rg_check_fail(check, RG_CHECK_NONDETERMINISTIC, system->order, -1,
+                       "the same numbers give another %s each time", value);
     return false;
 }
 
@@ -122,7 +123,8 @@ static bool check_zero(rg_check *check, rg_check_system *system, const probe_roo
 /* When all is done the value is still what it was, and the gradient the same as just before. */
 static bool check_repetition(rg_check *check, rg_check_system *system, const probe_room *room)
 {
-    const size_t results = (size_t)system->results * sizeof(double), variables = (size_t)system->variables * sizeof(double);
+    const size_t results = (size_t)system->results * sizeof(double);
+    const size_t variables = (size_t)system->variables * sizeof(double);
     const bool wide = system->wide;
     system->wide = false;
     bool done = rg_check_evaluate(system, -1, NULL, system->above) &&
@@ -150,7 +152,8 @@ static bool compare_turn(rg_check *check, rg_check_system *system, const probe_r
     for (int k = 0; k < system->arguments; k++) {
         const rg_check_argument *argument = &system->argument[k];
         bool free = argument->role == RG_ROLE_FREE;
-        rg_probe p = { check, system, k, room->cotangent, free ? room->gradient + argument->first : NULL, room->u, false };
+        const double *gradient = free ? room->gradient + argument->first : NULL;
+        rg_probe p = { check, system, k, room->cotangent, gradient, room->u, false };
         if (!rg_check_probe(&p, turn)) return false;
     }
     return true;
@@ -167,7 +170,8 @@ static bool compare_system(rg_check *check, rg_check_system *system, bool *reach
     return check_repetition(check, system, &room) && check_zero(check, system, &room);
 }
 
-static rg_check_system system_at(rg_check *check, rg_function *function, void *context, int n, rg_check_argument *argument)
+static rg_check_system system_at(rg_check *check, rg_function *function, void *context, int n,
+                                 rg_check_argument *argument)
 {
     return (rg_check_system){ .tape = check->tape, .arena = &check->arena, .walk = &check->walk, .function = function,
                               .context = context, .order = 1, .operands = n, .arguments = n, .argument = argument };

@@ -42,14 +42,13 @@ bool rg_check_begin(rg_check *check, const rg_op *op, const rg_gradcheck_options
 /* Frees what the check holds and writes the line in sum. Whether the check has passed. */
 bool rg_check_end(rg_check *check);
 
-/* What a failure is about, besides its verdict. All zeros but argument and index, which are -1: nothing in particular. */
+/* What a failure is about, besides its verdict. Argument and index are -1 if it is about none. */
 typedef struct {
     rg_oracle oracle;
     int order, argument;
     int64_t index;
     double analytic, numeric, bound, step, convergence;
 } rg_finding;
-#define RG_NO_FINDING ((rg_finding){ .argument = -1, .index = -1 })
 
 /* Counts a failure; the first is the result. The text is what is said of it. */
 void rg_check_fail_at(rg_check *check, rg_verdict verdict, const rg_finding *finding, const char *format, ...)
@@ -60,7 +59,8 @@ void rg_check_fail_at(rg_check *check, rg_verdict verdict, const rg_finding *fin
 /* The same as an error, with the tape's message. Returns false. */
 bool rg_check_tape_failed(rg_check *check, const rg_tape *tape);
 
-/* Of a function that fails: the node whose own derivative fails in the same place, into the result. (gradcheck_culprit.c) */
+/* Of a function that fails: the node whose own derivative fails in the same place, into the result.
+ * (gradcheck_culprit.c) */
 void rg_check_find_culprit(const rg_check *check, rg_gradcheck_result *result);
 
 /* Everything about one probe of one argument. */

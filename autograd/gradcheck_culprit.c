@@ -50,7 +50,8 @@ static bool is_culprit(rg_tape *tape, rg_node node)
 void rg_check_find_culprit(const rg_check *check, rg_gradcheck_result *result)
 {
     const rg_check_system *s = check->system;
-    rg_tape *tape = s->function == apply_node ? NULL : rg_tape_new_with((rg_tape_options){ .threads = 1, .eager = true });
+    const rg_tape_options options = { .threads = 1, .eager = true };
+    rg_tape *tape = s->function == apply_node ? NULL : rg_tape_new_with(options);
     rg_tensor *in = calloc((size_t)s->operands + 1, sizeof *in);
     double *room = NULL;
     int64_t most = 1;

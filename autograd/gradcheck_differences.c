@@ -1,5 +1,5 @@
-/* gradcheck_differences.c: the slope of a function by differences of its values: central ones over a ladder of steps, with
- * the order in which they converge; and one-sided ones, where a kink is suspected. */
+/* gradcheck_differences.c: the slope of a function by differences of its values: central ones over a ladder of steps,
+ * with the order in which they converge; and one-sided ones, where a kink is suspected. */
 #include <float.h>
 #include <math.h>
 
@@ -51,7 +51,8 @@ static rg_check_slope difference(const line *l, const double *to, const double *
         sum += l->cotangent[i] * (to[i] - from[i]);
         if (!l->scaled || to[i] != from[i]) magnitude += fabs(l->cotangent[i]) * (fabs(to[i]) + fabs(from[i]));
     }
-    rg_check_slope slope = { .value = sum / distance, .step = distance / 2, .order = NAN, .size = fmin(magnitude / 2, 1) };
+    rg_check_slope slope = { .value = sum / distance, .step = distance / 2, .order = NAN };
+    slope.size = fmin(magnitude / 2, 1);
     slope.error = DBL_EPSILON * (magnitude + 2 * l->size * fabs(slope.value)) / distance;
     return slope;
 }
@@ -111,7 +112,8 @@ static double noise_of(const tableau *t)
 static double observed_order(const tableau *t)
 {
     for (int i = 2; i < t->rows; i++) {
-        const double first = fabs(t->entry[i - 1][0] - t->entry[i - 2][0]), second = fabs(t->entry[i][0] - t->entry[i - 1][0]);
+        const double first = fabs(t->entry[i - 1][0] - t->entry[i - 2][0]);
+        const double second = fabs(t->entry[i][0] - t->entry[i - 1][0]);
         const double rounding = 100 * (t->rounding[i] + t->rounding[i - 1]);
         if (first > rounding && second > rounding) return log2(first / second);
     }
@@ -180,7 +182,7 @@ bool rg_check_differences(rg_check_system *s, int k, const double *u, bool scale
     return climb(&l, tolerance, slope);
 }
 
-/* ---- One-sided differences ---------------------------------------------------------------------------------------- */
+/* ---- One-sided differences -------------------------------------------------------------------------------------- */
 
 static bool climb_side(const line *l, double sign, rg_check_slope *slope)
 {
@@ -190,8 +192,10 @@ static bool climb_side(const line *l, double sign, rg_check_slope *slope)
     if (!rg_check_evaluate(s, -1, NULL, s->below)) return false;
     for (int rung = 0; rung < RUNGS; rung++, step /= 2) {
         if (!evaluate_at(l, sign * step, s->above)) return false;
-        const rg_check_slope plain = difference(l, s->above, s->below, sign * step);
-        if (isfinite(plain.value)) add_row(&t, (rg_check_slope){ .value = plain.value, .error = fabs(plain.error), .step = step });
+        rg_check_slope plain = difference(l, s->above, s->below, sign * step);
+        plain.error = fabs(plain.error);
+        plain.step = step;
+        if (isfinite(plain.value)) add_row(&t, plain);
     }
     *slope = best_entry(&t, 1, noise_of(&t));
     return true;

@@ -1,5 +1,5 @@
-/* gradcheck_kinks.c: an op at its kinks, where the derivative is a convention: it must be the one that the op states, and
- * lie between the slopes of both sides. */
+/* gradcheck_kinks.c: an op at its kinks, where the derivative is a convention: it must be the one that the op states,
+ * and lie between the slopes of both sides. */
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>
@@ -57,13 +57,26 @@ static bool check_kink(rg_check *check, const rg_kink *kink, rg_dtype dtype)
     if (!gradient || !rg_check_kink(check, apply_kinked, &at, kink->operands, argument, gradient)) return false;
     check->result->checked++;
     for (int k = 0; k < kink->operands; k++)
-        if (argument[k].role == RG_ROLE_FREE) compare_convention(check, kink, k, &argument[k], gradient + argument[k].first);
+        if (argument[k].role == RG_ROLE_FREE)
+            compare_convention(check, kink, k, &argument[k], gradient + argument[k].first);
     return true;
+}
+
+static bool is_well_formed(const rg_kink *kink)
+{
+    bool good = kink->operands <= RG_MAX_OPERANDS;
+    for (int k = 0; good && k < kink->operands; k++)
+        good = rg_shape_count(kink->in[k].shape) >= 0 && kink->in[k].values;
+    return good;
 }
 
 bool rg_check_kinks(rg_check *check)
 {
-    for (const rg_kink *kink = check->op->kinks; kink->operands > 0 && kink->operands <= RG_MAX_OPERANDS; kink++) {
+    for (const rg_kink *kink = check->op->kinks; kink->operands > 0; kink++) {
+        if (!is_well_formed(kink)) {
+            rg_check_fail(check, RG_CHECK_ERROR, 0, -1, "kink %d is malformed", (int)(kink - check->op->kinks));
+            return false;
+        }
         if (!check_kink(check, kink, RG_F64)) return false;
         if (check->op->f32 && !check_kink(check, kink, RG_F32)) return false;
     }

@@ -333,7 +333,8 @@ static bool check_derivatives(op_check *o, sampled *s, rg_dtype dtype, bool *rea
 {
     for (int k = 0; k < s->arguments; k++)
         if (s->sample->in[s->argument[k].number].dtype == RG_NO_DTYPE) s->argument[k].dtype = dtype;
-    return rg_check_point(o->check, apply_sampled, s, s->arguments, s->argument, o->check->options.first_order_only, reached);
+    const bool first = o->check->options.first_order_only;
+    return rg_check_point(o->check, apply_sampled, s, s->arguments, s->argument, first, reached);
 }
 
 /* ---- One sample ---------------------------------------------------------------------------------------------- */

@@ -90,9 +90,9 @@ static bool ask_differences(const probe *p, comparison *c, bool *applies)
 {
     rg_check_slope slope;
     double terms;
+    const rg_tolerance tolerance = tolerance_of(p, RG_ORACLE_DIFFERENCES);
     (void)applies;
-    if (!rg_check_differences(p->system, p->k, p->u, p->scaled, p->cotangent, tolerance_of(p, RG_ORACLE_DIFFERENCES), &slope))
-        return false;
+    if (!rg_check_differences(p->system, p->k, p->u, p->scaled, p->cotangent, tolerance, &slope)) return false;
     const double analytic = analytic_slope(p, &terms);
     *c = compared(p, RG_ORACLE_DIFFERENCES, analytic, terms, &slope);
     return true;
@@ -199,31 +199,34 @@ static void report_failure(const probe *p, rg_verdict verdict, int64_t index, co
     char argument[64], element[48] = "";
     const char *comment = verdict == RG_CHECK_NOISE ? ": the differences do not converge"
                         : p->gradient ? "" : ": declared to have no gradient, but the result changes with it";
-    const rg_finding finding = { .oracle = c->oracle, .order = p->system->order, .argument = p->system->argument[p->k].number,
-                                 .index = index, .analytic = analytic, .numeric = c->numeric, .bound = bound_of(c),
-                                 .step = c->step, .convergence = c->convergence };
+    const rg_finding finding = { .oracle = c->oracle, .order = p->system->order,
+                                 .argument = p->system->argument[p->k].number, .index = index, .analytic = analytic,
+                                 .numeric = c->numeric, .bound = bound_of(c), .step = c->step,
+                                 .convergence = c->convergence };
     rg_check_describe(p->check, p->system, p->k, argument, sizeof argument);
     if (index >= 0) snprintf(element, sizeof element, ", element %" PRId64, index);
     if (c->oracle == RG_ORACLE_SIDES)
         rg_check_fail_at(p->check, verdict, &finding, "%s%s: analytic %.10g, slope %.6g below and %.6g above", argument,
                          element, analytic, c->analytic, c->numeric);
     else
-        rg_check_fail_at(p->check, verdict, &finding, "%s%s%s: analytic %.10g, numeric %.10g, bound %.2g", argument, element,
-                         comment, analytic, c->numeric, finding.bound);
+        rg_check_fail_at(p->check, verdict, &finding, "%s%s%s: analytic %.10g, numeric %.10g, bound %.2g", argument,
+                         element, comment, analytic, c->numeric, finding.bound);
 }
 
 static bool handle_failure(probe *p, ask *oracle, rg_verdict verdict, comparison c)
 {
     int64_t index = -1;
     const rg_gradcheck_options *o = &p->check->options;
-    double terms, analytic = c.oracle == RG_ORACLE_ADJOINT ? c.analytic : analytic_slope(p, &terms);
+    const bool adjoint = c.oracle == RG_ORACLE_ADJOINT;
+    double terms, analytic = adjoint ? c.analytic : analytic_slope(p, &terms);
     bool locates = verdict == RG_CHECK_WRONG || verdict == RG_CHECK_KINK;
     if (locates && (p->check->result->failed == 0 || o->report || o->row)) {
         double *direction = rg_check_take(p->check, elements(p), sizeof *direction);
         if (!direction) return false;
         memcpy(direction, p->u, (size_t)elements(p) * sizeof *direction);
         if (!locate(p, oracle, direction, &index, &c)) return rg_check_tape_failed(p->check, p->check->tape);
-        analytic = c.oracle == RG_ORACLE_ADJOINT ? c.analytic : p->gradient ? p->gradient[index] * (p->scaled ? direction[index] : 1) : 0;
+        const double along = p->scaled ? direction[index] : 1;
+        analytic = adjoint ? c.analytic : p->gradient ? p->gradient[index] * along : 0;
     }
     report_failure(p, verdict, index, &c, analytic);
     return true;
@@ -248,7 +251,8 @@ static bool look_for_kink(const probe *p, bool *found, rg_verdict *verdict, comp
     if (!ask_sides(p, c, &applies)) return false;
     if (!applies || severity(c) <= 1) return true;
     const double analytic = analytic_slope(p, &terms), slack = 1e-3 * fabs(c->analytic - c->numeric);
-    const bool between = analytic >= fmin(c->analytic, c->numeric) - slack && analytic <= fmax(c->analytic, c->numeric) + slack;
+    const double low = fmin(c->analytic, c->numeric) - slack, high = fmax(c->analytic, c->numeric) + slack;
+    const bool between = analytic >= low && analytic <= high;
     *found = true;
     *verdict = !between ? RG_CHECK_WRONG : p->check->options.accept_kinks ? RG_CHECK_OK : RG_CHECK_KINK;
     count(p, RG_ORACLE_SIDES);
@@ -279,7 +283,8 @@ static bool restrict_to_band(const probe *p, int band)
 static bool scale_by_gradient(const probe *p)
 {
     double most = p->system->size;
-    for (int64_t i = 0; i < p->system->results; i++) most = fmax(most, fmin(1, fabs(p->cotangent[i] * p->system->value[i])));
+    for (int64_t i = 0; i < p->system->results; i++)
+        most = fmax(most, fmin(1, fabs(p->cotangent[i] * p->system->value[i])));
     for (int64_t i = 0; i < elements(p); i++) most = fmax(most, fabs(p->gradient[i]));
     for (int64_t i = 0; most > 0 && i < elements(p); i++) p->u[i] /= fmax(fabs(p->gradient[i]), 1e-4 * most);
     return most > 0;
@@ -306,7 +311,8 @@ static bool nudge(const probe *p, int turn)
         if (a->role == RG_ROLE_INDEX) continue;
         double *at = rg_check_take(p->check, a->count + 1, sizeof *at);
         if (!at) return false;
-        rg_check_draw_signed(p->check->seed, rg_check_stream(p->check, RG_DRAW_NUDGE, p->system->order, turn, k), a->count, at);
+        const uint64_t stream = rg_check_stream(p->check, RG_DRAW_NUDGE, p->system->order, turn, k);
+        rg_check_draw_signed(p->check->seed, stream, a->count, at);
         const double far = a->role == RG_ROLE_FREE ? sqrt(last_place_of(a->dtype)) : 0;
         for (int64_t i = 0; i < a->count; i++) {
             at[i] = a->at[i] * (1 + far * at[i]);
@@ -329,9 +335,9 @@ static bool ask_nearby(const probe *p, ask *oracle, int turn, comparison *c)
     return oracle(&nearby, c, &applies);
 }
 
-/* What rounding does to a comparison that has no estimate of it: where it is a matter of rounding by how much two numbers
- * differ, they differ by other amounts at other points near by. The point itself has no part in that: a rule that is
- * wrong there alone is wrong. */
+/* What rounding does to a comparison that has no estimate of it: where it is a matter of rounding by how much two
+ * numbers differ, they differ by other amounts at other points near by. The point itself has no part in that: a rule
+ * that is wrong there alone is wrong. */
 static bool estimate_rounding(const probe *p, ask *oracle, comparison *c)
 {
     enum { NEIGHBOURS = 4 };

@@ -89,8 +89,8 @@ static void write_message(const rg_check *check, const rg_gradcheck_result *row,
     if (check->name) rg_append(message, RG_MESSAGE_SIZE, &used, "%s: ", check->name);
     rg_append(message, RG_MESSAGE_SIZE, &used, "%s", text);
     if (!check->op && row->op[0])
-        rg_append(message, RG_MESSAGE_SIZE, &used, ", because of %s%s%s (%s)", row->op, row->name[0] ? " " : "", row->name,
-                  rg_site_short(row->site));
+        rg_append(message, RG_MESSAGE_SIZE, &used, ", because of %s%s%s (%s)", row->op, row->name[0] ? " " : "",
+                  row->name, rg_site_short(row->site));
     rg_append(message, RG_MESSAGE_SIZE, &used, " (");
     if (row->oracle) rg_append(message, RG_MESSAGE_SIZE, &used, "%s, ", rg_oracle_name(row->oracle));
     if (row->order) rg_append(message, RG_MESSAGE_SIZE, &used, "order %d, ", row->order);
@@ -120,16 +120,19 @@ static void describe_function(const rg_check *check, rg_gradcheck_result *row)
     const bool derivative = row->order > 0 && (row->verdict == RG_CHECK_WRONG || row->verdict == RG_CHECK_NONFINITE);
     if (k >= 0 && check->system && k < check->system->operands && check->in && check->in[k].name)
         snprintf(row->name, sizeof row->name, "%s", check->in[k].name);
-    if (derivative && check->system && (check->result->failed == 0 || check->options.row)) rg_check_find_culprit(check, row);
+    if (derivative && check->system && (check->result->failed == 0 || check->options.row))
+        rg_check_find_culprit(check, row);
     snprintf(row->replay, sizeof row->replay, "rg_gradcheck with .seed = %" PRIu64 ", .seeds = 1, .directions = %d%s",
              row->seed, check->options.directions, check->options.first_order_only ? ", .first_order_only = true" : "");
 }
 
 static void describe_op(const rg_check *check, rg_gradcheck_result *row)
 {
+    const char *order = check->options.first_order_only ? " --first-order" : "";
     snprintf(row->op, sizeof row->op, "%s", check->name);
-    snprintf(row->replay, sizeof row->replay, "retrograd gradcheck --op %s --seed %" PRIu64 " --seeds 1 --directions %d%s",
-             check->name, row->seed, check->options.directions, check->options.first_order_only ? " --first-order" : "");
+    snprintf(row->replay, sizeof row->replay,
+             "retrograd gradcheck --op %s --seed %" PRIu64 " --seeds 1 --directions %d%s", check->name, row->seed,
+             check->options.directions, order);
 }
 
 void rg_check_fail_at(rg_check *check, rg_verdict verdict, const rg_finding *finding, const char *format, ...)

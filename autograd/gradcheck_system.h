@@ -48,7 +48,7 @@ typedef struct {
     bool wide;                /* its slopes are those of the same program in f64 */
     double *value;            /* at the point */
     bool repeats;             /* the value is the same when computed again */
-    double size;              /* of |v|'|f|, at most 1: of order 2 what rounding errors are relative to, besides its value */
+    double size;              /* of |v|'|f|, at most 1: what rounding errors of order 2 are relative to */
     double *above, *below;    /* at the points of a difference */
     double *moved;            /* the argument that moves */
     void *numbers;            /* an argument or a result in its own dtype */
@@ -87,8 +87,8 @@ bool rg_check_sides(rg_check_system *system, int k, const double *u, const doubl
 /* the complex step: *applies is false where an op has no kernel for it; (gradcheck_complex.c) */
 bool rg_check_complex(rg_check_system *system, int k, const double *u, const double *cotangent, bool *applies,
                       rg_check_slope *slope);
-/* c'(J u) and (J'c)'u by the library alone, J u as the vjp of the vjp: *applies is false where that has no rule. The size
- * is that of the terms. (gradcheck_adjoint.c) */
+/* c'(J u) and (J'c)'u by the library alone, J u as the vjp of the vjp: *applies is false where that has no rule. The
+ * size is that of the terms. (gradcheck_adjoint.c) */
 bool rg_check_products(rg_check_system *system, int k, const double *u, const double *cotangent, bool *applies,
                        rg_check_slope *forward, rg_check_slope *reverse);
 

@@ -235,7 +235,8 @@ static rg_walk_end visit(walker *w, uint32_t j)
         return end_of(read_value(w, j, &w->values[j]));
     w->node = node;
     w->count = rg_elements(node->shape);
-    w->layouts = node->operands <= RG_MAX_OPERANDS ? w->layout : take(w, 1 + (int64_t)node->operands, sizeof *w->layouts);
+    const bool few = node->operands <= RG_MAX_OPERANDS;
+    w->layouts = few ? w->layout : take(w, 1 + (int64_t)node->operands, sizeof *w->layouts);
     if (!w->layouts) return RG_WALK_FAILED;
     w->layouts[0] = contiguous(node);
     for (uint32_t k = 0; k < node->operands; k++)

@@ -1,7 +1,7 @@
 /* gradcheck_walk.h: the nodes of a tape evaluated one after another in f64, over real or complex numbers. Internal.
  *
- * It knows nothing of plans, fusion, threads or vectors: each node's own kernel is called on whole, contiguous operands.
- * What is f32 on the tape is f64 here, so the numbers that an f32 program stands for can be had to more digits than
+ * It knows nothing of plans, fusion, threads or vectors: each node's own kernel is called on whole, contiguous
+ * operands. What is f32 on the tape is f64 here, so the numbers that an f32 program stands for can be had to more digits than
  * it has itself. Over complex numbers it gives the complex step. */
 #ifndef RETROGRAD_GRADCHECK_WALK_H
 #define RETROGRAD_GRADCHECK_WALK_H

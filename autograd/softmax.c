@@ -291,7 +291,8 @@ static const rg_sample label_samples[] = {
 
 #define ROW_OP(name_, shape_, elements, counted, text)                                                             \
     const rg_op rg_op_##name_ = { .name = #name_, .doc = text, .arity = 1, .kind = RG_ITEMS, .shape = shape_,      \
-                                  RG_KERNELS(name_), .complex_f64 = name_##_complex_f64, .items = row_items, .item_work = row_work,                    \
+                                  RG_KERNELS(name_), .complex_f64 = name_##_complex_f64,                           \
+                                  .items = row_items, .item_work = row_work,                                       \
                                   .item_elements = elements, .operations = counted, .vjp = name_##_vjp,         \
                                   .samples = row_samples };
 ROW_OP(softmax, rows_shape, row_elements, five_an_element, "e^x over the sum of e^x, along the last axis")

@@ -28,7 +28,7 @@ static void no_op_takes_more_than_five_times_its_value(void **state)
 static void what_is_counted_is_what_is_done(void **state)
 {
     (void)state;
-    /* e^x: one, and one product. [3, 4] times [4, 2]: 48 in each of three products, which the largest sample exceeds. */
+    /* e^x: one, and one product. */
     const tool_cost exponential = tool_cost_of_op(rg_op_find("exp"), NULL);
     assert_true(exponential.value == 12 && exponential.both == 24 && exponential.ratio == 2);
     /* A quotient of a column and a row: itself, g/b, that times y, and two sums; flipping a sign is no arithmetic. */

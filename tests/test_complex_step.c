@@ -1,5 +1,5 @@
-/* test_complex_step.c: the complex step follows the same program as the library: its real part is the value, its imaginary
- * part the derivative to the last digits, and where an op has no complex form it says so. */
+/* test_complex_step.c: the complex step follows the same program as the library: its real part is the value, its
+ * imaginary part the derivative to the last digits, and where an op has no complex form it says so. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -47,7 +47,7 @@ static void the_classic_example(void **state)
     rg_tape_free(tape);
 }
 
-/* ---- Every op ----------------------------------------------------------------------------------------------------- */
+/* ---- Every op ---------------------------------------------------------------------------------------------------- */
 
 enum { MOST = 4096 };
 

@@ -31,7 +31,8 @@ static rg_gradcheck_result check_at(rg_function *f, void *context, int64_t count
 static void assert_verdict(const char *what, rg_gradcheck_result result, rg_verdict expected)
 {
     if (result.verdict != expected)
-        fail_msg("%s: %s, not %s: %s", what, rg_verdict_name(result.verdict), rg_verdict_name(expected), result.message);
+        fail_msg("%s: %s, not %s: %s", what, rg_verdict_name(result.verdict), rg_verdict_name(expected),
+                 result.message);
 }
 
 /* ---- Ops with evil rules ----------------------------------------------------------------------------------------- */
@@ -103,8 +104,8 @@ static void evil_rules_are_found(void **state)
     const double whole[] = { 1, -2, 3, 2, -1, 1 };
     for (int i = 0; i < COUNT(rules); i++)
         for (rg_linearity linearity = RG_NOT_LINEAR; linearity <= RG_LINEAR; linearity++) {
-            rg_op op = { .name = "evil", .doc = "x", .arity = 1, .shape = rg_shape_same, .f64 = copy_f64, .f32 = copy_f32,
-                         .vjp = rules[i].rule, .linearity = linearity };
+            rg_op op = { .name = "evil", .doc = "x", .arity = 1, .shape = rg_shape_same, .f64 = copy_f64,
+                         .f32 = copy_f32, .vjp = rules[i].rule, .linearity = linearity };
             if (rules[i].by_complex_alone && linearity == RG_NOT_LINEAR) continue;
             rg_gradcheck_result result = check_at(apply_rule, &op, 6, whole);
             assert_verdict(rules[i].name, result, rules[i].verdict);
@@ -129,7 +130,7 @@ static void a_rule_that_is_wrong_in_f32_alone_is_found(void **state)
     assert_verdict("right", check(apply_rule, &op, 1, in), RG_CHECK_OK);
 }
 
-/* ---- One element in 10,000 ------------------------------------------------------------------------------------------ */
+/* ---- One element in 10,000 --------------------------------------------------------------------------------------- */
 
 enum { MANY = 10000 };
 typedef struct {
@@ -201,7 +202,7 @@ static void a_small_wrong_element_beside_large_ones_is_found(void **state)
     assert_verdict("right", check_at(weighted, &evil.op, 6, six), RG_CHECK_OK);
 }
 
-/* ---- Evil functions -------------------------------------------------------------------------------------------------- */
+/* ---- Evil functions ---------------------------------------------------------------------------------------------- */
 
 #define FUNCTION(name)                                                                                             \
     static rg_tensor name(rg_tape *tape, const rg_tensor *in, int n, void *context)
@@ -315,7 +316,7 @@ static void evil_functions_are_found(void **state)
     assert_verdict("kink in the middle", check_at(absolute, NULL, 3, with_zero), RG_CHECK_KINK);
 }
 
-/* ---- Right, and hard to check ------------------------------------------------------------------------------------------ */
+/* ---- Right, and hard to check ------------------------------------------------------------------------------------ */
 
 FUNCTION(steep) { UNUSED; return rg_exp(rg_scale(in[0], 30)); }
 FUNCTION(flat) { UNUSED; return rg_scale(rg_tanh(in[0]), 1e-8); }
@@ -364,7 +365,7 @@ static void what_is_right_but_hard_passes(void **state)
     }
 }
 
-/* ---- The report ------------------------------------------------------------------------------------------------------------ */
+/* ---- The report -------------------------------------------------------------------------------------------------- */
 
 FUNCTION(two_layers)
 {

@@ -78,7 +78,8 @@ static void junit_has_a_case_for_each_op_and_a_failure_for_each_row(void **state
 {
     (void)state;
     rg_op op;
-    tool_checked all[] = { { .op = rg_op_find("add") }, checked_wrong(&op), { .op = rg_op_find("exp"), .skipped = true } };
+    tool_checked all[] = { { .op = rg_op_find("add") }, checked_wrong(&op),
+                           { .op = rg_op_find("exp"), .skipped = true } };
     FILE *file = tmpfile();
     assert_non_null(file);
     tool_print_junit(file, all, 3);

@@ -102,8 +102,10 @@ static tool_cost measure(rg_tensor y, int n, const rg_tensor *gradients, const r
 {
     tool_cost cost = { 0, 0, 0 };
     const size_t nodes = (size_t)rg_tape_get_stats(y.tape).nodes + 1;
-    tally sum = { .counted = malloc(nodes * sizeof *sum.counted), .equal = calloc(nodes, sizeof *sum.equal), .only = only };
+    tally sum = { .only = only };
 
+    sum.counted = malloc(nodes * sizeof *sum.counted);
+    sum.equal = calloc(nodes, sizeof *sum.equal);
     if (sum.counted == NULL || sum.equal == NULL) {
         free(sum.counted);
         free(sum.equal);

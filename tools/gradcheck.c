@@ -39,7 +39,7 @@ static const tool_option options[] = {
       .help = "count the work of value and gradient over that of the value, for each op and for an MLP" },
     { .kind = TOOL_HEADING, .name = "Output" },
     { TOOL_FLAG, "json", NULL, SLOT(json), NULL,
-      .help = "make every line of standard output one JSON object: one for each failure and each op, and the totals last" },
+      .help = "make every line of standard output one JSON object: one for each failure and each op, the totals last" },
     { TOOL_TEXT, "junit", "FILE", SLOT(junit), NULL, .help = "write the results as JUnit's XML too" },
     { .kind = TOOL_END },
 };
@@ -215,9 +215,10 @@ static int attack(const tool_command *command, const values *v)
     return total.killed == total.planted ? 0 : 1;
 }
 
-/* ---- What gradients cost ------------------------------------------------------------------------------------------ */
+/* ---- What gradients cost ----------------------------------------------------------------------------------------- */
 
-static int print_cost(const tool_command *command, bool json, const char *what, const tool_cost *cost, const char *about)
+static int print_cost(const tool_command *command, bool json, const char *what, const tool_cost *cost,
+                      const char *about)
 {
     if (!json) {
         printf("%-20s %10g %12g %8.4f  %s\n", what, cost->value, cost->both, cost->ratio, about);
@@ -286,7 +287,7 @@ static int print_costs(const tool_command *command, const values *v)
     return status != 0 ? status : most <= MOST ? 0 : 1;
 }
 
-/* ---- The command ---------------------------------------------------------------------------------------------------- */
+/* ---- The command ------------------------------------------------------------------------------------------------- */
 
 static int unknown_op(const tool_command *command, const char *name)
 {
@@ -329,8 +330,8 @@ const tool_command tool_gradcheck = {
              "points and in random directions, by four oracles: central differences (d), the complex step (c), the "
              "adjoint test against forward mode (a) and one-sided slopes at kinks (s). An op without a complex form "
              "goes without (c). Each failure comes with the command that shows it again.\n\n"
-             "With --mutate the check itself is attacked: a sign, a factor, a lost element and other mistakes are planted "
-             "into each derivative, one at a time, and all must be found. With --cost the work of the gradient is "
+             "With --mutate the check itself is attacked: a sign, a factor, a lost element and other mistakes are "
+             "planted into each derivative, one at a time, and all must be found. With --cost the work of the gradient is "
              "counted: with the value it must not be more than five times the value.\n\n"
              "Exit status: 0 if all is well; 1 if a derivative fails, a mistake survives or a gradient is too dear, or "
              "something cannot be written; 2 if the command is used wrongly.",

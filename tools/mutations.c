@@ -1,8 +1,8 @@
 /* mutations.c: wrong derivatives, planted into the rules of ops.
  *
- * A mutant is a copy of an op whose rule calls the original one and spoils what it gives. Where a mistake cannot be told
- * from the truth by any result, whatever the numbers, the mutant is equivalent to the op and is not planted. The rule
- * for that is each mistake's own and stands at its head: it gives back r itself, the right cotangent, or it gives
+ * A mutant is a copy of an op whose rule calls the original one and spoils what it gives. Where a mistake cannot be
+ * told from the truth by any result, whatever the numbers, the mutant is equivalent to the op and is not planted. The
+ * rule for that is each mistake's own and stands at its head: it gives back r itself, the right cotangent, or it gives
  * another tensor, and then it must be found. Nothing is left out because of what the check says of it.
  *
  * Two mistakes are not the rules' but the gradient transform's: a cotangent that is not summed over what was broadcast,
@@ -256,7 +256,8 @@ static rg_tensor from_one_side(const rg_op *original, int k, const rg_tensor *in
 {
     rg_tensor moved[RG_MAX_OPERANDS];
     int n = 0;
-    for (; n < RG_MAX_OPERANDS && !rg_is_null(rg_operand(y, n)); n++) moved[n] = n == k ? to_one_side(in[n], side) : in[n];
+    for (; n < RG_MAX_OPERANDS && !rg_is_null(rg_operand(y, n)); n++)
+        moved[n] = n == k ? to_one_side(in[n], side) : in[n];
     return original->vjp(k, moved, rg_apply(original, rg_attributes_of(y), n, moved), g);
 }
 
@@ -371,7 +372,7 @@ tool_mutant_fate tool_mutate(const rg_op *op, int k, const tool_mutation *mutati
     return result->verdict == mutation->verdict && result->order > 0 ? TOOL_MUTANT_KILLED : TOOL_MUTANT_SURVIVED;
 }
 
-/* ---- Kinks that nobody has stated ----------------------------------------------------------------------------------- */
+/* ---- Kinks that nobody has stated -------------------------------------------------------------------------------- */
 
 /* The slope of the sum from a point on to one side, along an element of operand k. */
 static double side_slope(const rg_op *op, const rg_kink *at, int k, double step)
