@@ -261,6 +261,24 @@ static void an_op_keeps_its_conventions_at_kinks(void **state)
     ASSERT_VERDICT(RG_CHECK_ERROR, check_op(&relu));
 }
 
+static void a_false_complex_form_is_found(void **state)
+{
+    (void)state;
+    rg_op op = *rg_op_find("exp");
+    op.complex_f64 = rg_op_find("neg")->complex_f64;
+    rg_gradcheck_result result = check_op(&op);
+    ASSERT_VERDICT(RG_CHECK_WRONG, result);
+    assert_int_equal(result.oracle, RG_ORACLE_COMPLEX);
+    op = swish;
+    op.linearity = RG_LINEAR;
+    result = check_op(&op);
+    ASSERT_VERDICT(RG_CHECK_WRONG, result);
+    assert_int_equal(result.oracle, RG_ORACLE_COMPLEX);
+    op = *rg_op_find("matmul");
+    op.linearity = RG_LINEAR;
+    ASSERT_VERDICT(RG_CHECK_WRONG, check_op(&op));
+}
+
 /* A convention must be one of the slopes at hand. */
 static rg_tensor steep_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
 {
@@ -330,6 +348,7 @@ int main(void)
         cmocka_unit_test(both_dtypes_and_every_way_to_run_agree),
         cmocka_unit_test(samples_keep_away_from_kinks),
         cmocka_unit_test(an_op_keeps_its_conventions_at_kinks),
+        cmocka_unit_test(a_false_complex_form_is_found),
         cmocka_unit_test(a_convention_outside_the_slopes_is_wrong),
         cmocka_unit_test(verdicts_have_names),
         cmocka_unit_test(every_allocation_may_fail),

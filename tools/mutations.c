@@ -116,11 +116,11 @@ static bool is_identity(rg_tensor r, rg_tensor g)
     return true;
 }
 
-/* Equivalent: the rule passes g on as it is; and there is no such mistake where the shapes differ. */
+/* Equivalent: the rule passes g on as it is; and there is no such mistake where shapes or dtypes differ. */
 MISTAKE(inner_derivative_missing)
 {
     UNUSED;
-    bool fits = rg_shape_equal(rg_shape_of(r), rg_shape_of(g)) && count_of(r) > 1;
+    bool fits = rg_shape_equal(rg_shape_of(r), rg_shape_of(g)) && rg_dtype_of(r) == rg_dtype_of(g) && count_of(r) > 1;
     return fits && !is_identity(r, g) ? g : r;
 }
 
