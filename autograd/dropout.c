@@ -68,7 +68,7 @@ static const rg_sample dropout_samples[] = {
 
 const rg_op rg_op_dropout = { .name = "dropout", .doc = "0 with a probability, else x / (1 - p)", .arity = 2,
                               .attribute_size = sizeof(double), .shape = dropout_shape, .f32 = dropout_f32,
-                              .f64 = dropout_f64, .vjp = dropout_vjp, .no_gradient = 2, .uniform = 2,
+                              .f64 = dropout_f64, .vjp = dropout_vjp, .linearity = RG_LINEAR, .no_gradient = 2, .uniform = 2,
                               .samples = dropout_samples, .describe = describe_probability };
 
 rg_tensor rg_dropout_at(const char *site, rg_tensor x, double probability, rg_tensor key)

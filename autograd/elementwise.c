@@ -6,23 +6,24 @@
 #include <math.h>
 #include <string.h>
 
+#include "complex_functions.h"
 #include "elementary.h"
 #include "ops.h"
 #include "step.h"
 #include "trigonometric.h"
 
-#define EXP(x) _Generic((x), float: rg_exp_f32, double: rg_exp_f64)(x)
-#define LOG(x) _Generic((x), float: rg_log_f32, double: rg_log_f64)(x)
-#define TANH(x) _Generic((x), float: rg_tanh_f32, double: rg_tanh_f64)(x)
-#define SIGMOID(x) _Generic((x), float: rg_sigmoid_f32, double: rg_sigmoid_f64)(x)
-#define SOFTPLUS(x) _Generic((x), float: rg_softplus_f32, double: rg_softplus_f64)(x)
+#define EXP(x) _Generic((x), float: rg_exp_f32, double: rg_exp_f64, rg_complex: cexp)(x)
+#define LOG(x) _Generic((x), float: rg_log_f32, double: rg_log_f64, rg_complex: clog)(x)
+#define TANH(x) _Generic((x), float: rg_tanh_f32, double: rg_tanh_f64, rg_complex: ctanh)(x)
+#define SIGMOID(x) _Generic((x), float: rg_sigmoid_f32, double: rg_sigmoid_f64, rg_complex: rg_complex_sigmoid)(x)
+#define SOFTPLUS(x) _Generic((x), float: rg_softplus_f32, double: rg_softplus_f64, rg_complex: rg_complex_softplus)(x)
 #define ERF(x) _Generic((x), float: rg_erf_f32, double: rg_erf_f64)(x)
-#define SIN(x) _Generic((x), float: rg_sin_within_f32, double: rg_sin_within_f64)(x)
-#define COS(x) _Generic((x), float: rg_cos_within_f32, double: rg_cos_within_f64)(x)
+#define SIN(x) _Generic((x), float: rg_sin_within_f32, double: rg_sin_within_f64, rg_complex: csin)(x)
+#define COS(x) _Generic((x), float: rg_cos_within_f32, double: rg_cos_within_f64, rg_complex: ccos)(x)
 #define SIN_FINISH(y, n) _Generic((y), float *: rg_sin_finish_f32, double *: rg_sin_finish_f64)(y, n);
 #define COS_FINISH(y, n) _Generic((y), float *: rg_cos_finish_f32, double *: rg_cos_finish_f64)(y, n);
-#define SQRT(x) _Generic((x), float: sqrtf, double: sqrt)(x)
-#define POW(x, p) _Generic((x), float: powf, double: pow)(x, p)
+#define SQRT(x) _Generic((x), float: sqrtf, double: sqrt, rg_complex: csqrt)(x)
+#define POW(x, p) _Generic((x), float: powf, double: pow, rg_complex: rg_complex_power)(x, RE(p))
 
 /* ---- What a row is made of ------------------------------------------------------------------------- */
 
@@ -83,8 +84,26 @@
         return RG_NEXT_STEP(step);                                                                                 \
     }
 
+/* The same formula for complex numbers. What it compares must be RE(...) of an operand. */
+#define HOLOMORPHIC_LOOP(name, operands, ATTRIBUTES, formula)                                                      \
+    static void name##_complex_f64(const rg_call *step, int64_t begin, int64_t end)                                \
+    {                                                                                                              \
+        ATTRIBUTES(rg_complex)                                                                                     \
+        const rg_complex *const x[] = { POINTERS_##operands(rg_complex) };                                         \
+        for (int64_t i = begin; i < end; i++) {                                                                    \
+            READ_##operands(rg_complex)                                                                            \
+            ((rg_complex *)step->out)[i] = formula;                                                                \
+        }                                                                                                          \
+    }
+#define HOLOMORPHIC_KERNEL(name) .complex_f64 = name##_complex_f64
+/* A formula with a function that the C library does not have for complex numbers. */
+#define REAL_ONLY_LOOP(name, operands, ATTRIBUTES, formula)
+#define REAL_ONLY_KERNEL(name) .complex_f64 = NULL
+
 /* All the kernels of a row. */
-#define KERNELS(id, operands, ATTRIBUTES, formula) KERNELS_FINISHED(id, operands, ATTRIBUTES, formula, NO_FINISH)
+#define KERNELS(id, operands, ATTRIBUTES, formula)                                                                 \
+    KERNELS_FINISHED(id, operands, ATTRIBUTES, formula, NO_FINISH)                                                 \
+    HOLOMORPHIC_LOOP(id, operands, ATTRIBUTES, formula)
 #define KERNELS_FINISHED(id, operands, ATTRIBUTES, formula, FINISH)                                                \
     LOOP(id, float, f32, RG_TARGET_PORTABLE, operands, ATTRIBUTES, formula, FINISH)                                \
     LOOP(id, double, f64, RG_TARGET_PORTABLE, operands, ATTRIBUTES, formula, FINISH)                               \
@@ -99,7 +118,8 @@
         .many = { { id##_step_f32, id##_step_f32_avx2, id##_step_f32_avx512 },                                     \
                   { id##_step_f64, id##_step_f64_avx2, id##_step_f64_avx512 } },                                   \
     };
-#define ROW_KERNELS(id) RG_KERNELS(id), .steps = &id##_steps
+#define REAL_KERNELS(id) RG_KERNELS(id), .steps = &id##_steps
+#define ROW_KERNELS(id) REAL_KERNELS(id), HOLOMORPHIC_KERNEL(id)
 
 #define DERIVATIVE(name, expression)                                                                               \
     static rg_tensor name##_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)                              \
@@ -146,14 +166,17 @@
         END,                                                                                                       \
     };
 
-#define UNARY(id, formula, derivative, low_1, high_1, low_2, high_2, text)                                         \
-    UNARY_FINISHED(id, formula, NO_FINISH, derivative, low_1, high_1, low_2, high_2, text)
-#define UNARY_FINISHED(id, formula, FINISH, derivative, low_1, high_1, low_2, high_2, text)                        \
+/* What stands after the text are further fields of the op. */
+#define UNARY(id, formula, derivative, low_1, high_1, low_2, high_2, ...)                                          \
+    UNARY_FINISHED(id, formula, NO_FINISH, HOLOMORPHIC, derivative, low_1, high_1, low_2, high_2, __VA_ARGS__)
+#define UNARY_FINISHED(id, formula, FINISH, COMPLEX, derivative, low_1, high_1, low_2, high_2, ...)                \
     KERNELS_FINISHED(id, 1, NO_NUMBER, formula, FINISH)                                                            \
+    COMPLEX##_LOOP(id, 1, NO_NUMBER, formula)                                                                      \
     DERIVATIVE(id, derivative)                                                                                     \
     SAMPLES_1(id, NULL, low_1, high_1, low_2, high_2, END)                                                         \
-    const rg_op rg_op_##id = { .name = #id, .doc = text, .arity = 1, .shape = rg_shape_same,                       \
-                                 ROW_KERNELS(id), .vjp = id##_vjp, .samples = id##_samples };                       \
+    const rg_op rg_op_##id = { .name = #id, .arity = 1, .shape = rg_shape_same, REAL_KERNELS(id),                  \
+                                 COMPLEX##_KERNEL(id), .vjp = id##_vjp, .samples = id##_samples,                    \
+                                 .doc = __VA_ARGS__ };                                                             \
     rg_tensor rg_##id##_at(const char *site, rg_tensor x)                                                          \
     {                                                                                                              \
         return rg_apply_at(site, &rg_op_##id, NULL, 1, &x);                                                        \
@@ -174,7 +197,6 @@
         return rg_apply_at(site, &rg_op_##id, &parameter, 1, &x);                                                  \
     }
 
-/* What stands after the text are further fields of the op. */
 #define BINARY(id, formula, derivative_a, derivative_b, zero_mask, low_a, high_a, low_b, high_b, ...)              \
     BINARY_ON_GRID(id, formula, derivative_a, derivative_b, zero_mask, low_a, high_a, low_b, high_b, 0, __VA_ARGS__)
 #define BINARY_ON_GRID(id, formula, derivative_a, derivative_b, zero_mask, low_a, high_a, low_b, high_b, step, ...) \
@@ -245,12 +267,27 @@ static rg_tensor power_slope(double p, rg_tensor x, rg_tensor g)
     return p == 1 ? g : rg_mul(g, rg_scale(rg_power(x, p - 1), p));
 }
 
+/* Where a row has a kink, and the derivative there. */
+static const double around_zero[] = { -1, 0, 1 }, right_of_zero[] = { 0, 0, 1 };
+static const rg_kink relu_kinks[] = {
+    { .operands = 1, .in = { { S(3), around_zero, right_of_zero } } }, { .operands = 0 }
+};
+static const double crossing[] = { 1, 0, -1 }, where_smaller[] = { 1, 0.5, 0 }, where_larger[] = { 0, 0.5, 1 };
+static const rg_kink maximum_kinks[] = {
+    { .operands = 2, .in = { { S(3), crossing, where_smaller }, { S(3), around_zero, where_larger } } },
+    { .operands = 0 }
+};
+static const rg_kink minimum_kinks[] = {
+    { .operands = 2, .in = { { S(3), crossing, where_larger }, { S(3), around_zero, where_smaller } } },
+    { .operands = 0 }
+};
+
 /* ---- The rows ---------------------------------------------------------------------------------------- */
 
 BINARY(add, a + b, g, g, 0, -2, 2, -2, 2, "a + b")
 BINARY(sub, a - b, g, rg_neg(g), 0, -2, 2, -2, 2, "a - b")
 BINARY(mul, a * b, rg_mul(g, in[1]), rg_mul(g, in[0]), 0, -2, 2, -2, 2, "a b", .neutral = 1, .neutral_operands = 3)
-BINARY(div, a / b, rg_div(g, in[1]), rg_neg(rg_mul(g, rg_div(y, in[1]))), 0, -2, 2, 0.5, 2, "a / b",
+BINARY(div, a / b, rg_div(g, in[1]), rg_neg(rg_mul(rg_div(g, in[1]), y)), 0, -2, 2, 0.5, 2, "a / b",
        .neutral = 1, .neutral_operands = 2)
 
 UNARY(neg, -a, rg_neg(g), -2, 2, -2, 2, "-x")
@@ -258,10 +295,11 @@ UNARY(exp, EXP(a), rg_mul(g, y), -2, 2, -5, 1, "e^x")
 UNARY(log, LOG(a), rg_div(g, in[0]), 0.5, 4, 0.1, 1, "natural logarithm")
 UNARY(sqrt, SQRT(a), rg_div(g, rg_scale(y, 2)), 0.5, 4, 0.2, 1, "square root")
 UNARY(square, a * a, rg_mul(g, rg_scale(in[0], 2)), -2, 2, 1, 3, "x^2")
-UNARY_FINISHED(sin, SIN(a), SIN_FINISH, rg_mul(g, rg_cos(in[0])), -2, 2, 4, 8, "sine")
-UNARY_FINISHED(cos, COS(a), COS_FINISH, rg_neg(rg_mul(g, rg_sin(in[0]))), -2, 2, 4, 8, "cosine")
-UNARY(erf, ERF(a), rg_mul(g, rg_scale(rg_exp(rg_neg(rg_square(in[0]))), TWO_OVER_ROOT_PI)), -2, 2, -0.5, 0.5,
-      "error function")
+UNARY_FINISHED(sin, SIN(a), SIN_FINISH, HOLOMORPHIC, rg_mul(g, rg_cos(in[0])), -2, 2, 4, 8, "sine")
+UNARY_FINISHED(cos, COS(a), COS_FINISH, HOLOMORPHIC, rg_neg(rg_mul(g, rg_sin(in[0]))), -2, 2, 4, 8, "cosine")
+UNARY_FINISHED(erf, ERF(a), NO_FINISH, REAL_ONLY,
+               rg_mul(g, rg_scale(rg_exp(rg_neg(rg_square(in[0]))), TWO_OVER_ROOT_PI)), -2, 2, -0.5, 0.5,
+               "error function")
 UNARY(tanh, TANH(a), rg_tanh_adjoint(g, y), -2, 2, -0.5, 0.5, "hyperbolic tangent")
 UNARY(sigmoid, SIGMOID(a), rg_sigmoid_adjoint(g, y), -2, 2, -4, 4, "1 / (1 + e^-x)")
 UNARY(softplus, SOFTPLUS(a), rg_mul(g, rg_sigmoid(in[0])), -2, 2, -4, 4, "ln(1 + e^x)")
@@ -269,13 +307,20 @@ UNARY(one_minus, 1 - a, rg_neg(g), -2, 2, -2, 2, "1 - x")
 
 /* NaN passes through both the function and its adjoint: neither comparison may swallow it. The result has the sign that
  * the adjoint asks for, and the next layer keeps it anyway; the operand need not be kept. */
-UNARY(relu, a > 0 ? a : a != a ? a : 0, rg_gate(g, y), -2, 2, -2, -0.1, "max(x, 0); slope 0 at 0")
-BINARY(gate, b > 0 ? a : b != b ? b : 0, rg_gate(g, in[1]), NOTHING, 2, -2, 2, -2, 2,
+UNARY(relu, RE(a) > 0 ? a : RE(a) != RE(a) ? a : 0, rg_gate(g, y), -2, 2, -2, -0.1, "max(x, 0); slope 0 at 0",
+      .kinks = relu_kinks)
+BINARY(gate, RE(b) > 0 ? a : RE(b) != RE(b) ? b : 0, rg_gate(g, in[1]), NOTHING, 2, -2, 2, -2, 2,
        "a where b > 0, else 0: the adjoint of relu")
 
+static double four_an_element(const rg_call *call)
+{
+    return 4 * (double)rg_shape_count(call->layout[0].shape);
+}
+
 /* max(z, 0) - z t + ln(1 + e^-|z|): softplus(z) - z t without its cancellation for large z. */
-BINARY(logistic_loss, (a > 0 ? a : 0) - a * b + SOFTPLUS(a < 0 ? a : -a), rg_mul(g, rg_sub(rg_sigmoid(in[0]), in[1])),
-       rg_neg(rg_mul(g, in[0])), 0, -4, 4, 0.1, 0.9, "cross-entropy of target b under the logit a")
+BINARY(logistic_loss, (RE(a) > 0 ? a : 0) - a * b + SOFTPLUS(RE(a) < 0 ? a : -a),
+       rg_mul(g, rg_sub(rg_sigmoid(in[0]), in[1])), rg_neg(rg_mul(g, in[0])), 0, -4, 4, 0.1, 0.9, "cross-entropy of target b under the logit a",
+       .operations = four_an_element)
 
 /* One pass over the numbers instead of three. */
 BINARY(tanh_adjoint, a * (1 - b * b), rg_tanh_adjoint(g, in[1]), rg_scale(rg_mul(g, rg_mul(in[0], in[1])), -2), 0,
@@ -291,18 +336,18 @@ UNARY_WITH(power, exponent, POW(a, p), power_slope(number_of(y), in[0], g), 2.5,
            "x to a fixed exponent")
 
 /* Ties go half to each, as in PyTorch: the mean of the one-sided slopes. */
-BINARY(maximum, a > b || a != a ? a : b, rg_share(g, in[0], in[1]), rg_share(g, in[1], in[0]), 0, -2, 2, -2, 2,
-       "the larger of two; a tie shares the cotangent")
-BINARY(minimum, a < b || a != a ? a : b, rg_share(g, in[1], in[0]), rg_share(g, in[0], in[1]), 0, -2, 2, -2, 2,
-       "the smaller of two; a tie shares the cotangent")
+BINARY(maximum, RE(a) > RE(b) || RE(a) != RE(a) ? a : b, rg_share(g, in[0], in[1]), rg_share(g, in[1], in[0]), 0,
+       -2, 2, -2, 2, "the larger of two; a tie shares the cotangent", .kinks = maximum_kinks)
+BINARY(minimum, RE(a) < RE(b) || RE(a) != RE(a) ? a : b, rg_share(g, in[1], in[0]), rg_share(g, in[0], in[1]), 0,
+       -2, 2, -2, 2, "the smaller of two; a tie shares the cotangent", .kinks = minimum_kinks)
 
-BINARY(greater, (a > b ? 1 : 0), NOTHING, NOTHING, 3, -2, 2, -2, 2, "1 where a > b, else 0")
-BINARY_ON_GRID(equal, (a == b ? 1 : 0), NOTHING, NOTHING, 3, -1, 1, -1, 1, 1, "1 where a = b, else 0")
+BINARY(greater, (RE(a) > RE(b) ? 1 : 0), NOTHING, NOTHING, 3, -2, 2, -2, 2, "1 where a > b, else 0")
+BINARY_ON_GRID(equal, (RE(a) == RE(b) ? 1 : 0), NOTHING, NOTHING, 3, -1, 1, -1, 1, 1, "1 where a = b, else 0")
 
-TERNARY(where, a != 0 ? b : c, NOTHING, rg_where(in[0], g, zero_like(g)), rg_where(in[0], zero_like(g), g), 1, 0, 1, 1,
-        "a where the mask is not 0, else b")
-TERNARY(share, b > c ? a : b == c ? a / 2 : b < c ? 0 : b + c, rg_share(g, in[1], in[2]), NOTHING, NOTHING, 6,
-        -2, 2, 0, "a where b > c, a/2 where b = c, else 0: the adjoint of maximum")
+TERNARY(where, RE(a) != 0 ? b : c, NOTHING, rg_where(in[0], g, zero_like(g)), rg_where(in[0], zero_like(g), g),
+        1, 0, 1, 1, "a where the mask is not 0, else b")
+TERNARY(share, RE(b) > RE(c) ? a : RE(b) == RE(c) ? a / 2 : RE(b) < RE(c) ? 0 : b + c,
+        rg_share(g, in[1], in[2]), NOTHING, NOTHING, 6, -2, 2, 0, "a where b > c, a/2 where b = c, else 0: the adjoint of maximum")
 
 /* ---- Full: elementwise without an operand ------------------------------------------------------------ */
 
@@ -321,9 +366,9 @@ static rg_status full_shape(rg_shape_call *call)
     return RG_OK;
 }
 
-KERNELS(full, 0, NUMBER, p)
+KERNELS_FINISHED(full, 0, NUMBER, p, NO_FINISH)
 const rg_op rg_op_full = { .name = "full", .doc = "a fixed number everywhere", .arity = 0, .shape = full_shape,
-                           .attribute_size = sizeof(full_attributes), ROW_KERNELS(full), .describe = describe_number };
+                           .attribute_size = sizeof(full_attributes), REAL_KERNELS(full), .describe = describe_number };
 
 rg_tensor rg_full_at(const char *site, rg_tape *tape, rg_dtype dtype, rg_shape shape, double value)
 {

@@ -1,9 +1,9 @@
-/* gradcheck_compare.c: the derivative against the differences at one point, and the verdict on them. */
+/* gradcheck_compare.c: a function at a point: every probe of every argument, zeros and repetitions, and the same for
+ * its gradient. */
 #include "gradcheck_compare.h"
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <string.h>
 
 /* ---- Random numbers ------------------------------------------------------------------------------------------ */
@@ -25,258 +25,14 @@ void rg_check_draw_signed(uint64_t seed, uint64_t stream, int64_t count, double 
     }
 }
 
-/* ---- Verdicts ------------------------------------------------------------------------------------------------ */
-
-static const char *const verdicts[] = {
-    [RG_CHECK_OK] = "ok",           [RG_CHECK_WRONG] = "wrong", [RG_CHECK_NONFINITE] = "non-finite",
-    [RG_CHECK_VACUOUS] = "vacuous", [RG_CHECK_NOISE] = "noise", [RG_CHECK_ERROR] = "error",
-};
-
-const char *rg_verdict_name(rg_verdict verdict)
-{
-    return (unsigned)verdict < sizeof verdicts / sizeof verdicts[0] ? verdicts[verdict] : "?";
-}
-
-/* "swish: argument 1: text (order 1, sample 2, seed 4)" */
-static void write_message(const rg_check *check, int order, const char *text, char *message)
-{
-    size_t used = 0;
-    message[0] = '\0';
-    if (check->name) rg_append(message, RG_MESSAGE_SIZE, &used, "%s: ", check->name);
-    rg_append(message, RG_MESSAGE_SIZE, &used, "%s (", text);
-    if (order) rg_append(message, RG_MESSAGE_SIZE, &used, "order %d, ", order);
-    if (check->sample >= 0) rg_append(message, RG_MESSAGE_SIZE, &used, "sample %d, ", check->sample);
-    rg_append(message, RG_MESSAGE_SIZE, &used, "seed %" PRIu64 ")", check->seed);
-}
-
-void rg_check_fail(rg_check *check, rg_verdict verdict, int order, int argument, const char *format, ...)
-{
-    char text[RG_MESSAGE_SIZE], message[RG_MESSAGE_SIZE];
-    rg_gradcheck_result *result = check->result;
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    write_message(check, order, text, message);
-    if (check->options.report) fprintf(check->options.report, "%s: %s\n", rg_verdict_name(verdict), message);
-    if (result->failed++) return;
-    result->verdict = verdict;
-    result->order = order;
-    result->argument = argument;
-    result->sample = check->sample;
-    result->seed = check->seed;
-    memcpy(result->message, message, sizeof message);
-}
-
-bool rg_check_tape_failed(rg_check *check, const rg_tape *tape)
-{
-    rg_check_fail(check, RG_CHECK_ERROR, 0, -1, "%s", rg_message(tape));
-    return false;
-}
-
-/* ---- Beginning and end --------------------------------------------------------------------------------------- */
-
-void *rg_check_take(rg_check *check, int64_t count, size_t item)
-{
-    size_t bytes;
-    void *memory = NULL;
-    if (rg_size_mul((size_t)count, item, &bytes)) memory = rg_arena_take_zeroed(&check->arena, bytes);
-    if (!memory) rg_check_fail(check, RG_CHECK_ERROR, 0, -1, "out of memory");
-    return memory;
-}
-
-static bool is_tolerance(double number)
-{
-    return number >= 0 && number < INFINITY;
-}
-
-bool rg_check_begin(rg_check *check, const char *name, const rg_gradcheck_options *options,
-                    rg_gradcheck_result *result)
-{
-    *check = (rg_check){ .name = name, .result = result, .sample = -1 };
-    *result = (rg_gradcheck_result){ .argument = -1, .index = -1, .sample = -1 };
-    if (options) check->options = *options;
-    if (check->options.seeds == 0) check->options.seeds = 3;
-    if (check->options.directions == 0) check->options.directions = 4;
-    check->seed = check->options.seed;
-    const rg_gradcheck_options *o = &check->options;
-    bool sensible = o->seeds > 0 && o->directions > 0 && is_tolerance(o->relative) && is_tolerance(o->absolute);
-    if (!sensible) {
-        rg_check_fail(check, RG_CHECK_ERROR, 0, -1, "an option is negative or not a number");
-        return false;
-    }
-    check->tape = rg_tape_new_with((rg_tape_options){ .threads = 1 });
-    if (!check->tape) rg_check_fail(check, RG_CHECK_ERROR, 0, -1, "out of memory");
-    return check->tape != NULL;
-}
-
-bool rg_check_end(rg_check *check)
-{
-    const rg_gradcheck_result *result = check->result;
-    rg_tape_free(check->tape);
-    rg_arena_free(&check->arena);
-    if (check->options.report)
-        fprintf(check->options.report, "%s: %d checked, %d failed: %s\n", check->name ? check->name : "gradcheck",
-                result->checked, result->failed, rg_verdict_name(result->verdict));
-    return result->verdict == RG_CHECK_OK;
-}
-
-/* ---- One comparison ------------------------------------------------------------------------------------------ */
-
-/* One derivative told in two ways. */
-typedef struct {
-    double analytic, numeric, error;
-} comparison;
-
-static rg_tolerance tolerance_of(const rg_check *check, int order)
-{
-    const rg_gradcheck_options *o = &check->options;
-    return (rg_tolerance){ .absolute = o->absolute > 0 ? o->absolute : 1e-8,
-                           .relative = o->relative > 0 ? o->relative : order == 1 ? 1e-7 : 1e-6 };
-}
-
-static double allowed(const comparison *c, rg_tolerance tolerance)
-{
-    return rg_tolerance_at(tolerance, fmax(fabs(c->analytic), fabs(c->numeric)));
-}
-
-static double bound_of(const comparison *c, rg_tolerance tolerance)
-{
-    double allowance = allowed(c, tolerance);
-    return allowance + fmin(c->error, allowance);
-}
-
-/* Differences that are uncertain by more than the tolerance cannot confirm anything; they still refute what is far
- * outside their uncertainty. */
-static rg_verdict judge(const comparison *c, rg_tolerance tolerance)
-{
-    const double apart = fabs(c->analytic - c->numeric), allowance = allowed(c, tolerance);
-    enum { CERTAINTY = 10 };
-    if (!isfinite(c->analytic) || !isfinite(c->numeric)) return RG_CHECK_NONFINITE;
-    if (apart > allowance + CERTAINTY * c->error) return RG_CHECK_WRONG;
-    if (!(c->error <= allowance)) return RG_CHECK_NOISE;
-    return apart <= bound_of(c, tolerance) ? RG_CHECK_OK : RG_CHECK_WRONG;
-}
-
-/* Everything about one probe of one argument. */
-typedef struct {
-    rg_check *check;
-    rg_check_system *system;
-    int k;                    /* the argument */
-    const double *cotangent;
-    const double *gradient;   /* of the argument; NULL: declared zero */
-    rg_tolerance tolerance;
-    double *u;
-} probe;
-
-static bool compare(const probe *p, comparison *c)
-{
-    const int64_t count = p->system->argument[p->k].count;
-    rg_check_slope slope;
-    if (!rg_check_differences(p->system, p->k, p->u, p->cotangent, p->tolerance, &slope)) return false;
-    *c = (comparison){ 0, slope.value, slope.error };
-    for (int64_t i = 0; p->gradient && i < count; i++) c->analytic += p->gradient[i] * p->u[i];
-    return true;
-}
-
-/* How badly they differ; what cannot be compared differs most. */
-static double severity(const comparison *c, rg_tolerance tolerance)
-{
-    double ratio = fabs(c->analytic - c->numeric) / bound_of(c, tolerance);
-    return isnan(ratio) ? INFINITY : ratio;
-}
-
-/* ---- The worst element --------------------------------------------------------------------------------------- */
-
-/* Along the direction restricted to begin <= i < end; along ones if there is none. */
-static bool compare_within(probe *p, const double *direction, int64_t begin, int64_t end, comparison *c)
-{
-    const int64_t count = p->system->argument[p->k].count;
-    for (int64_t i = 0; i < count; i++) p->u[i] = i < begin || i >= end ? 0 : direction ? direction[i] : 1;
-    return compare(p, c);
-}
-
-/* Halves the range while it is long, then looks at each element. */
-static bool locate(probe *p, const double *direction, int64_t *worst, comparison *found)
-{
-    enum { FEW = 16 };
-    int64_t begin = 0, end = p->system->argument[p->k].count;
-    double most = -1;
-    comparison c, d;
-    while (end - begin > FEW) {
-        int64_t middle = begin + (end - begin) / 2;
-        if (!compare_within(p, direction, begin, middle, &c) || !compare_within(p, direction, middle, end, &d))
-            return false;
-        if (severity(&c, p->tolerance) >= severity(&d, p->tolerance)) end = middle;
-        else begin = middle;
-    }
-    for (int64_t i = begin; i < end; i++) {
-        if (!compare_within(p, NULL, i, i + 1, &c)) return false;
-        if (severity(&c, p->tolerance) <= most) continue;
-        most = severity(&c, p->tolerance);
-        *worst = i;
-        *found = c;
-    }
-    return true;
-}
-
-/* ---- A failed comparison ------------------------------------------------------------------------------------- */
-
-/* "argument 1", or what else the system has an argument for. */
-static void describe_argument(const rg_check_system *system, int k, char *text, size_t size)
-{
-    if (k < system->operands) snprintf(text, size, "argument %d", system->argument[k].number);
-    else snprintf(text, size, "the result's cotangent");
-}
-
-static void report_failure(const probe *p, rg_verdict verdict, int64_t index, const comparison *c)
-{
-    char argument[64], element[48] = "";
-    const char *comment = verdict == RG_CHECK_NOISE ? ": the differences do not converge"
-                        : p->gradient ? "" : ": declared to have no gradient, but the result changes with it";
-    const double bound = bound_of(c, p->tolerance);
-    rg_gradcheck_result *result = p->check->result;
-    describe_argument(p->system, p->k, argument, sizeof argument);
-    if (index >= 0) snprintf(element, sizeof element, ", element %" PRId64, index);
-    if (result->failed == 0) {
-        result->index = index;
-        result->analytic = c->analytic;
-        result->numeric = c->numeric;
-        result->bound = bound;
-    }
-    rg_check_fail(p->check, verdict, p->system->order, p->system->argument[p->k].number,
-                  "%s%s%s: analytic %.10g, numeric %.10g, bound %.2g", argument, element, comment, c->analytic,
-                  c->numeric, bound);
-}
-
-static bool handle_failure(probe *p, rg_verdict verdict, comparison c)
-{
-    const int64_t count = p->system->argument[p->k].count;
-    int64_t index = -1;
-    if (verdict == RG_CHECK_WRONG && (p->check->result->failed == 0 || p->check->options.report)) {
-        double *direction = rg_check_take(p->check, count, sizeof *direction);
-        if (!direction) return false;
-        memcpy(direction, p->u, (size_t)count * sizeof *direction);
-        if (!locate(p, direction, &index, &c)) return rg_check_tape_failed(p->check, p->check->tape);
-    }
-    report_failure(p, verdict, index, &c);
-    return true;
-}
-
 /* ---- A system at its point ----------------------------------------------------------------------------------- */
 
-static bool compare_argument(probe *p, int turn)
+/* "argument 1 (weights)", or what else the system has an argument for. */
+void rg_check_describe(const rg_check *check, const rg_check_system *system, int k, char *text, size_t size)
 {
-    const rg_check_argument *argument = &p->system->argument[p->k];
-    rg_check *check = p->check;
-    comparison c;
-    if (argument->count == 0 || argument->role == RG_ROLE_INDEX || argument->role == RG_ROLE_WALL) return true;
-    uint64_t stream = rg_check_stream(check, RG_DRAW_DIRECTION, p->system->order, turn, p->k);
-    rg_check_draw_signed(check->seed, stream, argument->count, p->u);
-    if (!compare(p, &c)) return rg_check_tape_failed(check, check->tape);
-    check->result->checked++;
-    rg_verdict verdict = judge(&c, p->tolerance);
-    return verdict == RG_CHECK_OK || handle_failure(p, verdict, c);
+    const char *name = check->in && k < system->operands ? check->in[k].name : NULL;
+    if (k >= system->operands) snprintf(text, size, "the result's cotangent");
+    else snprintf(text, size, name ? "argument %d (%.40s)" : "argument %d", system->argument[k].number, name);
 }
 
 /* The first element that is not finite, or -1. */
@@ -295,15 +51,13 @@ static bool gradient_is_finite(rg_check *check, const rg_check_system *system, c
         int64_t index = first_nonfinite(gradient + argument->first, argument->count);
         if (index < 0) continue;
         char text[64];
-        describe_argument(system, k, text, sizeof text);
-        double number = gradient[argument->first + index];
+        rg_check_describe(check, system, k, text, sizeof text);
+        const double number = gradient[argument->first + index];
+        const rg_finding finding = { .order = system->order, .argument = argument->number, .index = index,
+                                     .analytic = number };
         check->result->checked++;
-        if (check->result->failed == 0) {
-            check->result->index = index;
-            check->result->analytic = number;
-        }
-        rg_check_fail(check, RG_CHECK_NONFINITE, system->order, argument->number,
-                      "%s, element %" PRId64 ": the derivative is %g", text, index, number);
+        rg_check_fail_at(check, RG_CHECK_NONFINITE, &finding, "%s, element %" PRId64 ": the derivative is %g", text,
+                         index, number);
         return false;
     }
     return true;
@@ -325,48 +79,146 @@ static bool value_is_usable(rg_check *check, const rg_check_system *system)
     if (finite && system->repeats) return true;
     check->result->checked++;
     if (!finite) rg_check_fail(check, RG_CHECK_NONFINITE, system->order, -1, "the %s is not finite", value);
-    else rg_check_fail(check, RG_CHECK_NOISE, system->order, -1, "the same numbers give another %s each time", value);
+    else rg_check_fail(check, RG_CHECK_NONDETERMINISTIC, system->order, -1,
+                       "the same numbers give another %s each time", value);
     return false;
 }
 
-static bool compare_system(rg_check *check, rg_check_system *system, bool *reached)
+/* Room for what all probes of a system share. */
+typedef struct {
+    double *cotangent, *gradient, *again, *u;
+} probe_room;
+
+static bool take_probe_room(rg_check *check, const rg_check_system *system, probe_room *room)
 {
     int64_t most = 1;
-    if (!rg_check_open(system)) return rg_check_tape_failed(check, check->tape);
     for (int k = 0; k < system->arguments; k++)
         if (system->argument[k].count > most) most = system->argument[k].count;
-    double *cotangent = rg_check_take(check, system->results, sizeof *cotangent);
-    double *gradient = rg_check_take(check, system->variables, sizeof *gradient);
-    double *u = rg_check_take(check, most, sizeof *u);
-    if (!cotangent || !gradient || !u) return false;
-    if (!value_is_usable(check, system)) return true;
-    for (int turn = 0; system->results > 0 && turn < check->options.directions; turn++) {
-        uint64_t stream = rg_check_stream(check, RG_DRAW_COTANGENT, system->order, turn, 0);
-        rg_check_draw_signed(check->seed, stream, system->results, cotangent);
-        if (!rg_check_adjoint(system, cotangent, gradient)) return rg_check_tape_failed(check, check->tape);
-        if (!gradient_is_finite(check, system, gradient)) return true;
-        if (system->order == 1) note_reached(system, gradient, reached);
-        for (int k = 0; k < system->arguments; k++) {
-            const rg_check_argument *argument = &system->argument[k];
-            bool free = argument->role == RG_ROLE_FREE;
-            probe p = { check, system, k, cotangent, free ? gradient + argument->first : NULL,
-                        tolerance_of(check, system->order), u };
-            if (!compare_argument(&p, turn)) return false;
-        }
+    room->cotangent = rg_check_take(check, system->results, sizeof(double));
+    room->gradient = rg_check_take(check, system->variables + 1, sizeof(double));
+    room->again = rg_check_take(check, system->variables + 1, sizeof(double));
+    room->u = rg_check_take(check, most, sizeof(double));
+    return room->cotangent && room->gradient && room->again && room->u;
+}
+
+/* J'0 = 0, and nothing else: not even a NaN from a factor of infinity. */
+static bool check_zero(rg_check *check, rg_check_system *system, const probe_room *room)
+{
+    memset(room->cotangent, 0, (size_t)system->results * sizeof *room->cotangent);
+    if (!rg_check_adjoint(system, room->cotangent, room->gradient)) return rg_check_tape_failed(check, check->tape);
+    check->result->checked++;
+    check->result->oracles |= 1u << RG_ORACLE_ZERO;
+    for (int64_t i = 0; i < system->variables; i++) {
+        const double number = room->gradient[i];
+        if (number == 0) continue;
+        const rg_finding finding = { .oracle = RG_ORACLE_ZERO, .order = system->order, .argument = -1, .index = -1,
+                                     .analytic = number };
+        rg_check_fail_at(check, isfinite(number) ? RG_CHECK_WRONG : RG_CHECK_NONFINITE, &finding,
+                         "a cotangent of zeros gives a derivative of %g", number);
+        return true;
     }
     return true;
 }
 
+/* When all is done the value is still what it was, and the gradient the same as just before. */
+static bool check_repetition(rg_check *check, rg_check_system *system, const probe_room *room)
+{
+    const size_t results = (size_t)system->results * sizeof(double);
+    const size_t variables = (size_t)system->variables * sizeof(double);
+    const bool wide = system->wide;
+    system->wide = false;
+    bool done = rg_check_evaluate(system, -1, NULL, system->above) &&
+                rg_check_adjoint(system, room->cotangent, room->gradient) &&
+                rg_check_adjoint(system, room->cotangent, room->again);
+    system->wide = wide;
+    if (!done) return rg_check_tape_failed(check, check->tape);
+    check->result->checked++;
+    check->result->oracles |= 1u << RG_ORACLE_REPETITION;
+    const bool value = memcmp(system->above, system->value, results) == 0;
+    if (value && memcmp(room->gradient, room->again, variables) == 0) return true;
+    const rg_finding finding = { .oracle = RG_ORACLE_REPETITION, .order = system->order, .argument = -1, .index = -1 };
+    rg_check_fail_at(check, RG_CHECK_NONDETERMINISTIC, &finding, "the same numbers give another %s each time",
+                     value ? "gradient" : "value");
+    return true;
+}
+
+static bool compare_turn(rg_check *check, rg_check_system *system, const probe_room *room, int turn, bool *reached)
+{
+    const uint64_t stream = rg_check_stream(check, RG_DRAW_COTANGENT, system->order, turn, 0);
+    rg_check_draw_signed(check->seed, stream, system->results, room->cotangent);
+    if (!rg_check_adjoint(system, room->cotangent, room->gradient)) return rg_check_tape_failed(check, check->tape);
+    if (!gradient_is_finite(check, system, room->gradient)) return false;
+    if (reached) note_reached(system, room->gradient, reached);
+    for (int k = 0; k < system->arguments; k++) {
+        const rg_check_argument *argument = &system->argument[k];
+        bool free = argument->role == RG_ROLE_FREE;
+        const double *gradient = free ? room->gradient + argument->first : NULL;
+        rg_probe p = { check, system, k, room->cotangent, gradient, room->u, false };
+        if (!rg_check_probe(&p, turn)) return false;
+    }
+    return true;
+}
+
+static bool compare_system(rg_check *check, rg_check_system *system, bool *reached)
+{
+    probe_room room;
+    if (!rg_check_open(system)) return rg_check_tape_failed(check, check->tape);
+    if (!take_probe_room(check, system, &room)) return false;
+    if (!value_is_usable(check, system) || system->results == 0) return true;
+    for (int turn = 0; turn < check->options.directions; turn++)
+        if (!compare_turn(check, system, &room, turn, reached)) return check->result->verdict != RG_CHECK_ERROR;
+    return check_repetition(check, system, &room) && check_zero(check, system, &room);
+}
+
+static rg_check_system system_at(rg_check *check, rg_function *function, void *context, int n,
+                                 rg_check_argument *argument)
+{
+    return (rg_check_system){ .tape = check->tape, .arena = &check->arena, .walk = &check->walk, .function = function,
+                              .context = context, .order = 1, .operands = n, .arguments = n, .argument = argument };
+}
+
+bool rg_check_kink(rg_check *check, rg_function *function, void *context, int n, rg_check_argument *argument,
+                   double *gradient)
+{
+    rg_check_system system = system_at(check, function, context, n, argument);
+    const rg_gradcheck_options asked = check->options;
+    probe_room room;
+    if (!rg_check_open(&system)) return rg_check_tape_failed(check, check->tape);
+    if (!take_probe_room(check, &system, &room)) return false;
+    for (int64_t i = 0; i < system.results; i++) room.cotangent[i] = 1;
+    if (!rg_check_adjoint(&system, room.cotangent, gradient)) return rg_check_tape_failed(check, check->tape);
+    check->options.accept_kinks = check->options.first_order_only = true;
+    check->system = &system;
+    bool going = compare_turn(check, &system, &room, 0, NULL);
+    check->system = NULL;
+    check->options = asked;
+    return going;
+}
+
+bool rg_check_near(rg_check *check, rg_function *function, void *context, int n, rg_check_argument *argument)
+{
+    rg_check_system system = system_at(check, function, context, n, argument);
+    probe_room room;
+    if (!rg_check_open(&system)) return rg_check_tape_failed(check, check->tape);
+    if (system.results == 0 || first_nonfinite(system.value, system.results) >= 0) return true;
+    if (!take_probe_room(check, &system, &room)) return false;
+    check->system = &system;
+    bool going = compare_turn(check, &system, &room, 0, NULL);
+    check->system = NULL;
+    return going;
+}
+
 bool rg_check_point(rg_check *check, rg_function *function, void *context, int n, rg_check_argument *argument,
-                    bool *reached)
+                    bool first_order_only, bool *reached)
 {
     const int failed = check->result->failed;
-    rg_check_system first = { .tape = check->tape, .arena = &check->arena, .function = function, .context = context,
-                              .order = 1, .operands = n, .arguments = n, .argument = argument };
-    if (!compare_system(check, &first, reached)) return false;
+    rg_check_system first = system_at(check, function, context, n, argument);
+    check->system = &first;
+    bool going = compare_system(check, &first, reached);
+    check->system = NULL;
     /* The derivative of a wrong derivative tells nothing. */
     bool differentiable = first.variables > 0 && (first.dtype == RG_F32 || first.dtype == RG_F64);
-    if (check->options.first_order_only || !differentiable || check->result->failed > failed) return true;
+    if (!going || first_order_only || !differentiable || check->result->failed > failed) return going;
 
     double *seed = rg_check_take(check, first.results, sizeof *seed);
     if (!seed) return false;
@@ -374,7 +226,13 @@ bool rg_check_point(rg_check *check, rg_function *function, void *context, int n
     argument[n] = (rg_check_argument){ .role = RG_ROLE_FREE, .number = n, .dtype = first.dtype, .shape = first.shape,
                                        .count = first.results, .at = seed };
     rg_check_system second = first;
+    second.size = 0;
+    for (int64_t i = 0; i < first.results; i++) second.size += fabs(seed[i] * first.value[i]);
+    second.size = fmin(second.size, 1);
     second.order = 2;
     second.arguments = n + 1;
-    return compare_system(check, &second, NULL);
+    check->system = &second;
+    going = compare_system(check, &second, NULL);
+    check->system = NULL;
+    return going;
 }

@@ -100,6 +100,7 @@ static void draw_grid(op_check *o, const sampled *s, int k, double *numbers)
     for (int64_t i = 0; i < argument->count; i++) {
         double uniform = rg_random_uniform(o->check->seed, stream, (uint64_t)i);
         numbers[i] = r.exact ? in->value : r.low + step * floor(uniform * points);
+        if (rg_dtype_is_float(argument->dtype)) numbers[i] = (double)(float)numbers[i];
     }
 }
 
@@ -327,6 +328,15 @@ static bool check_runs(op_check *o, sampled *s)
     return true;
 }
 
+/* The derivatives, with floats of this dtype. Numbers are such as f32 can hold. */
+static bool check_derivatives(op_check *o, sampled *s, rg_dtype dtype, bool *reached)
+{
+    for (int k = 0; k < s->arguments; k++)
+        if (s->sample->in[s->argument[k].number].dtype == RG_NO_DTYPE) s->argument[k].dtype = dtype;
+    const bool first = o->check->options.first_order_only;
+    return rg_check_point(o->check, apply_sampled, s, s->arguments, s->argument, first, reached);
+}
+
 /* ---- One sample ---------------------------------------------------------------------------------------------- */
 
 /* Recorded and run, the sample must make the tape fail as it says, in words that name the op. */
@@ -370,7 +380,8 @@ static bool check_sample(op_check *o, const rg_sample *sample)
     if (!set_out(o, sample, &s) || !draw_operands(o, &s)) return false;
     if (sample->refuse != RG_OK) return o->check->seed != o->check->options.seed || check_refusal(o, &s);
     if (!check_runs(o, &s)) return false;
-    if (!rg_check_point(o->check, apply_sampled, &s, s.arguments, s.argument, reached)) return false;
+    if (!check_derivatives(o, &s, RG_F64, reached)) return false;
+    if (runs_in_f32(o->op) && !check_derivatives(o, &s, RG_F32, reached)) return false;
     for (int k = 0; k < sample->operands; k++) {
         const rg_check_argument *argument = &s.argument[s.argument_of[k]];
         if (argument->role != RG_ROLE_FREE || argument->count == 0 || is_shared(&s, k)) continue;
@@ -400,6 +411,8 @@ static void check_samples(op_check *o)
             if (!check_sample(o, sample)) return;
     }
     check->sample = -1;
+    check->seed = check->options.seed;
+    if (o->op->kinks && !rg_check_kinks(check)) return;
     for (int k = 0; k < RG_MAX_OPERANDS && check->result->failed == 0 && !check->options.allow_vacuous; k++)
         if (o->present[k] && !o->reached[k])
             rg_check_fail(check, RG_CHECK_VACUOUS, 1, k,
@@ -411,7 +424,7 @@ bool rg_gradcheck_op(const rg_op *op, const rg_gradcheck_options *options, rg_gr
     rg_check check;
     rg_gradcheck_result own;
     op_check o = { .check = &check, .op = op };
-    if (!rg_check_begin(&check, op ? op->name : NULL, options, result ? result : &own)) return rg_check_end(&check);
+    if (!rg_check_begin(&check, op, options, result ? result : &own)) return rg_check_end(&check);
     if (!op) {
         rg_check_fail(&check, RG_CHECK_ERROR, 0, -1, "no op");
     } else if (op->kind != RG_LEAF && op->arity != 0) { /* else there is nothing to differentiate */

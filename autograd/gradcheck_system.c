@@ -1,9 +1,9 @@
-/* gradcheck_system.c: a function's differences, and its adjoint. */
+/* gradcheck_system.c: a function at a point, and its adjoint. */
 #include "gradcheck_system.h"
 
-#include <float.h>
-#include <math.h>
 #include <string.h>
+
+#include "shape.h"
 
 /* ---- Numbers in and out -------------------------------------------------------------------------------------- */
 
@@ -83,7 +83,32 @@ static bool record(rg_check_system *s, int k, const double *moved)
     return true;
 }
 
-static bool evaluate(rg_check_system *s, int k, const double *moved, double *out)
+bool rg_check_record(rg_check_system *s)
+{
+    return record(s, -1, NULL);
+}
+
+/* The same program in f64: as it is recorded at the point, with an argument that has moved since. */
+static bool walk(rg_check_system *s, int k, const double *moved, double *out, bool *applies)
+{
+    int floats = 0;
+    if (!record(s, -1, NULL)) return false;
+    for (int i = 0; i < s->arguments; i++) {
+        if (s->argument[i].role == RG_ROLE_INDEX) continue;
+        s->wrt[floats] = s->in[i];
+        s->at[floats++] = (rg_parts){ i == k ? moved : s->argument[i].at, NULL };
+    }
+    rg_walk walk = { .tape = s->tape, .arena = s->walk, .inputs = floats, .in = s->wrt, .at = s->at };
+    rg_walk_end end = rg_walk_to(&walk, s->outputs, s->out, s->result);
+    *applies = end != RG_WALK_NO_KERNEL;
+    if (end == RG_WALK_NO_KERNEL) return true;
+    if (end == RG_WALK_FAILED) return fail(s, RG_E_MEMORY, "gradcheck: out of memory");
+    for (int i = 0; i < s->outputs; out += s->output_count[i++])
+        if (s->output_count[i] > 0) memcpy(out, s->result[i].real, (size_t)s->output_count[i] * sizeof *out);
+    return true;
+}
+
+static bool run(rg_check_system *s, int k, const double *moved, double *out)
 {
     if (!record(s, k, moved) || rg_eval(s->outputs, s->out) != RG_OK) return false;
     for (int i = 0; i < s->outputs; i++) {
@@ -93,9 +118,15 @@ static bool evaluate(rg_check_system *s, int k, const double *moved, double *out
     return true;
 }
 
+bool rg_check_evaluate(rg_check_system *s, int k, const double *moved, double *out)
+{
+    bool applies;
+    return s->wide ? walk(s, k, moved, out, &applies) : run(s, k, moved, out);
+}
+
 /* ---- Opening ------------------------------------------------------------------------------------------------- */
 
-static bool take(rg_check_system *s, void *place, int64_t count, size_t item)
+bool rg_check_room(rg_check_system *s, void *place, int64_t count, size_t item)
 {
     size_t bytes;
     void *memory = rg_size_mul((size_t)count, item, &bytes) ? rg_arena_take_zeroed(s->arena, bytes) : NULL;
@@ -111,12 +142,33 @@ static bool take_numbers(rg_check_system *s)
         if (s->argument[i].count > most) most = s->argument[i].count;
     for (int i = 0; s->output_count && i < s->outputs; i++)
         if (s->output_count[i] > most) most = s->output_count[i];
-    return take(s, &s->moved, most, sizeof(double)) && take(s, &s->numbers, most, sizeof(double));
+    return rg_check_room(s, &s->moved, most, sizeof(double)) && rg_check_room(s, &s->numbers, most, sizeof(double));
+}
+
+static bool take_tables(rg_check_system *s)
+{
+    const int64_t n = s->arguments + 1;
+    return rg_check_room(s, &s->in, n, sizeof *s->in) && rg_check_room(s, &s->out, n, sizeof *s->out) &&
+           rg_check_room(s, &s->wrt, n, sizeof *s->wrt) && rg_check_room(s, &s->gradient, n, sizeof *s->gradient) &&
+           rg_check_room(s, &s->at, n, sizeof *s->at) && rg_check_room(s, &s->result, n, sizeof *s->result);
+}
+
+static bool take_values(rg_check_system *s)
+{
+    const size_t item = sizeof(double);
+    return take_numbers(s) && rg_check_room(s, &s->value, s->results, item) &&
+           rg_check_room(s, &s->above, s->results, item) && rg_check_room(s, &s->below, s->results, item);
+}
+
+/* A program of f32 is compared with itself in f64, if its ops can do that. */
+static bool choose_width(rg_check_system *s)
+{
+    for (int i = 0; i < s->arguments; i++) s->narrow = s->narrow || s->argument[i].dtype == RG_F32;
+    return !s->narrow || walk(s, -1, NULL, s->below, &s->wide);
 }
 
 bool rg_check_open(rg_check_system *s)
 {
-    const int64_t n = s->arguments + 1;
     s->variables = s->results = 0;
     s->outputs = s->order == 1;
     for (int i = 0; i < s->arguments; i++) {
@@ -126,21 +178,17 @@ bool rg_check_open(rg_check_system *s)
         if (s->order == 2 && i < s->operands) s->outputs++;
     }
     s->output_count = NULL;
-    if (!take(s, &s->in, n, sizeof *s->in) || !take(s, &s->out, n, sizeof *s->out) ||
-        !take(s, &s->wrt, n, sizeof *s->wrt) || !take(s, &s->gradient, n, sizeof *s->gradient) || !take_numbers(s))
-        return false;
-    if (!record(s, -1, NULL)) return false;
+    s->narrow = s->wide = false;
+    if (!take_tables(s) || !take_numbers(s) || !record(s, -1, NULL)) return false;
     int64_t *counts;
-    if (!take(s, &counts, n, sizeof *counts)) return false;
+    if (!rg_check_room(s, &counts, s->arguments + 1, sizeof *counts)) return false;
     for (int i = 0; i < s->outputs; i++) s->results += counts[i] = rg_shape_count(rg_shape_of(s->out[i]));
     s->output_count = counts;
     s->shape = s->outputs ? rg_shape_of(s->out[0]) : RG_SCALAR;
     s->dtype = s->outputs ? rg_dtype_of(s->out[0]) : RG_NO_DTYPE;
-    bool room = take_numbers(s) && take(s, &s->value, s->results, sizeof(double)) &&
-                take(s, &s->above, s->results, sizeof(double)) && take(s, &s->below, s->results, sizeof(double));
-    if (!room || !evaluate(s, -1, NULL, s->value) || !evaluate(s, -1, NULL, s->above)) return false;
+    if (!take_values(s) || !run(s, -1, NULL, s->value) || !run(s, -1, NULL, s->above)) return false;
     s->repeats = memcmp(s->value, s->above, (size_t)s->results * sizeof *s->value) == 0;
-    return true;
+    return choose_width(s);
 }
 
 /* ---- The adjoint --------------------------------------------------------------------------------------------- */
@@ -173,111 +221,5 @@ bool rg_check_adjoint(rg_check_system *s, const double *cotangent, double *gradi
         if (!add_adjoint(s, i, cotangent, gradient)) return false;
         cotangent += s->output_count[i];
     }
-    return true;
-}
-
-/* ---- Differences --------------------------------------------------------------------------------------------- */
-
-/* Steps h, h/2, h/4, ...: from where a smooth function is extrapolated best down to where rounding takes over. The
- * first few decide if they agree; else all are taken, and the last few tell how noisy the function is. */
-enum { RUNGS = 18, FEWEST = 3, EARLY = 7 };
-static const double first_step = 0x1p-7;
-
-static double largest(const double *numbers, int64_t count)
-{
-    double size = 0;
-    for (int64_t i = 0; i < count; i++)
-        if (fabs(numbers[i]) > size) size = fabs(numbers[i]);
-    return size;
-}
-
-static bool evaluate_at(rg_check_system *s, int k, const double *u, double step, double *out)
-{
-    const rg_check_argument *argument = &s->argument[k];
-    for (int64_t i = 0; i < argument->count; i++) s->moved[i] = argument->at[i] + step * u[i];
-    return evaluate(s, k, s->moved, out);
-}
-
-/* c'(f(x + h u) - f(x - h u)) / 2h; the error is what rounding the points and the values must be expected to make. */
-static rg_check_slope difference(const rg_check_system *s, const double *cotangent, double step, double size)
-{
-    double sum = 0, magnitude = 0;
-    for (int64_t i = 0; i < s->results; i++) {
-        sum += cotangent[i] * (s->above[i] - s->below[i]);
-        magnitude += fabs(cotangent[i]) * (fabs(s->above[i]) + fabs(s->below[i]));
-    }
-    rg_check_slope slope = { .value = sum / (2 * step) };
-    slope.error = DBL_EPSILON * (magnitude / 2 + size * fabs(slope.value)) / step;
-    return slope;
-}
-
-/* Ridders' extrapolation of central differences to step 0 [Ridders 1982; Press et al. 2007, 5.7]: column j of the
- * tableau is free of the errors of order 2, 4, ..., 2j, and an entry is as good as it agrees with its two parents. */
-typedef struct {
-    int rows;
-    double step[RUNGS];
-    double rounding[RUNGS];
-    double entry[RUNGS][RUNGS];
-} tableau;
-
-static void add_row(tableau *t, double step, rg_check_slope plain)
-{
-    const int i = t->rows++;
-    double power = 1;
-    t->step[i] = step;
-    t->rounding[i] = plain.error;
-    t->entry[i][0] = plain.value;
-    for (int j = 1; j <= i; j++) {
-        power *= 4;
-        t->entry[i][j] = t->entry[i][j - 1] + (t->entry[i][j - 1] - t->entry[i - 1][j - 1]) / (power - 1);
-    }
-}
-
-/* The best entry of the rows from `first` on, when a value is uncertain by `noise`. */
-static rg_check_slope best_entry(const tableau *t, int first, double noise)
-{
-    rg_check_slope best = { NAN, INFINITY };
-    for (int i = first; i < t->rows; i++)
-        for (int j = 1; j <= i; j++) {
-            double before = t->entry[i][j - 1], above = t->entry[i - 1][j - 1], value = t->entry[i][j];
-            double error = fmax(fabs(value - before), fabs(value - above)) + t->rounding[i] + noise / t->step[i];
-            if (error < best.error) best = (rg_check_slope){ value, error };
-        }
-    return best;
-}
-
-/* At the smallest steps neighbouring entries of one column differ by noise alone. Without knowing it, one would find
- * two entries of a noisy tableau that agree by luck. */
-static double noise_of(const tableau *t)
-{
-    enum { COLUMN = 2 };
-    double noise = 0;
-    for (int i = t->rows - t->rows / 3; i < t->rows; i++)
-        if (i > COLUMN) noise = fmax(noise, fabs(t->entry[i][COLUMN] - t->entry[i - 1][COLUMN]) * t->step[i]);
-    return noise;
-}
-
-/* A large step may leave the function's domain, or reach over a kink: then smaller ones decide. */
-bool rg_check_differences(rg_check_system *s, int k, const double *u, const double *cotangent,
-                          rg_tolerance tolerance, rg_check_slope *slope)
-{
-    tableau t = { .rows = 0 };
-    const double size = largest(s->argument[k].at, s->argument[k].count);
-    double step = first_step * (size > 1 ? size : 1);
-    *slope = (rg_check_slope){ NAN, INFINITY };
-    for (int rung = 0; rung < RUNGS; rung++, step /= 2) {
-        if (!evaluate_at(s, k, u, step, s->above) || !evaluate_at(s, k, u, -step, s->below)) return false;
-        const rg_check_slope plain = difference(s, cotangent, step, size);
-        if (!isfinite(plain.value) && t.rows > 0) return true;
-        if (!isfinite(plain.value)) continue;
-        add_row(&t, step, plain);
-        rg_check_slope best = best_entry(&t, t.rows - 1, 0);
-        bool met = best.error <= 0.01 * rg_tolerance_at(tolerance, fabs(best.value));
-        if (met && t.rows >= FEWEST && t.rows <= EARLY) {
-            *slope = best;
-            return true;
-        }
-    }
-    *slope = best_entry(&t, 1, noise_of(&t));
     return true;
 }

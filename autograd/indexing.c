@@ -219,8 +219,8 @@ static double scattered_elements(const rg_call *call)
 const rg_op rg_op_scatter_rows = { .name = "scatter_rows", .doc = "rows added at their indices", .arity = 2,
                                    .kind = RG_ITEMS, .attribute_size = sizeof(int64_t), .shape = scatter_shape,
                                    .f32 = scatter_f32, .f64 = scatter_f64, .operations = scattered_elements,
-                                   .vjp = scatter_rows_vjp, .batch = scatter_rows_batch, .no_gradient = 2,
-                                   .samples = scatter_samples,
+                                   .linearity = RG_LINEAR, .vjp = scatter_rows_vjp, .batch = scatter_rows_batch,
+                                   .no_gradient = 2, .samples = scatter_samples,
                                    .describe = describe_integer };
 
 rg_tensor rg_gather_rows_at(const char *site, rg_tensor table, rg_tensor index)
@@ -414,7 +414,7 @@ const rg_op rg_op_scatter_add = {
     .name = "scatter_add", .doc = "elements added at their indices along an axis", .arity = 2, .kind = RG_ITEMS,
     .attribute_size = sizeof(along_attributes), .shape = scatter_along_shape, .f32 = scatter_add_f32,
     .f64 = scatter_add_f64, .items = line_items, .item_work = line_work, .operations = scattered_elements,
-    .prepared_size = sizeof(lines), .prepare = prepare_lines, .vjp = scatter_add_vjp, .batch = rg_batch_axis, .no_gradient = 2,
+    .prepared_size = sizeof(lines), .prepare = prepare_lines, .linearity = RG_LINEAR, .vjp = scatter_add_vjp, .batch = rg_batch_axis, .no_gradient = 2,
     .samples = scatter_along_samples, .describe = describe_along,
 };
 

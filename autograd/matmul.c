@@ -203,7 +203,7 @@ static const rg_sample matmul_samples[] = {
 
 const rg_op rg_op_matmul = { .name = "matmul", .doc = "matrix product; leading dimensions broadcast", .arity = 2,
                              .kind = RG_ITEMS, .shape = matmul_shape, RG_KERNELS(matmul),
-                             .prepared_size = sizeof(sizes), .prepare = matmul_prepare,
+                             .prepared_size = sizeof(sizes), .prepare = matmul_prepare, .linearity = RG_MULTILINEAR,
                              .small = &(const rg_op_small){ .step = matmul_step, .is_rank_one = matmul_is_rank_one,
                                                            .takes_row = matmul_takes_row },
                              .items = matmul_items, .item_work = matmul_work, .item_elements = matmul_elements,

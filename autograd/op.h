@@ -32,6 +32,13 @@ typedef struct {
     int64_t *fault;           /* an index out of range: see rg_kernel_fault */
 } rg_call;
 
+/* What the complex step may make of an op by its real kernels alone. */
+typedef enum {
+    RG_NOT_LINEAR = 0,
+    RG_LINEAR,                /* in all its float operands together: sum, reshape, concat */
+    RG_MULTILINEAR            /* in each of its float operands, the others being fixed: matmul */
+} rg_linearity;
+
 /* Computes work items begin <= i < end. Elementwise: items are elements, and every operand has been
  * laid out like the result. Otherwise `items` of the op says what an item is; without it there is one.
  * Each item must be computed alike however the range is cut: ranges run on several threads. */
@@ -97,6 +104,17 @@ typedef struct {
     rg_status refuse;         /* RG_OK: the check must pass; else: recording or running it must fail so */
 } rg_sample;
 
+/* Where an op has a kink, or a tie: no difference can tell what the derivative is there, only a convention. */
+typedef struct {
+    int operands;             /* 0 ends a list of kinks */
+    struct {
+        rg_shape shape;
+        const double *values; /* the point */
+        const double *slope;  /* the derivative there for a cotangent of ones; NULL: not of this operand */
+    } in[RG_MAX_OPERANDS];
+    const void *attributes;
+} rg_kink;
+
 typedef enum {
     RG_ELEMENTWISE = 0,       /* the engine broadcasts, fuses, tiles and threads */
     RG_ITEMS,                 /* a kernel over items */
@@ -132,13 +150,16 @@ struct rg_op {
                                  and adds to the offset; false: the operand must be made contiguous first */
     rg_vjp_rule *vjp;         /* NULL: no derivative; asking for one is RG_E_GRADIENT */
     rg_batch_rule *batch;     /* NULL: cannot be batched, or is elementwise, where broadcasting is the rule */
-    rg_kernel *complex_f64;   /* optional: the same for numbers that are `double complex`, for the complex step */
+    rg_kernel *complex_f64;   /* optional: the same for numbers that are `double complex`, for the complex step: without
+                                 prepare, and with every operand contiguous. An op that is linear needs none */
+    rg_linearity linearity;   /* a view, and an op that has `any`, are linear by nature: they only move elements */
     uint32_t no_gradient;     /* bit k: operand k has none, by declaration (labels, masks) */
     double neutral;           /* for the operands of neutral_operands (bit k: operand k): where that operand is this */
     uint32_t neutral_operands; /* number everywhere, the result is the other one of two, to the bit. Of an op of one
                                  operand, bit 1: where that is its attribute, a double */
     uint32_t uniform;         /* bit k: operand k of an elementwise op is passed whole, not by element */
     const rg_sample *samples; /* ends with a sample of no operands */
+    const rg_kink *kinks;     /* optional: conventions that the check holds the op to */
     void (*describe)(const void *attributes, char *text, size_t size); /* optional: attributes as text */
 };
 

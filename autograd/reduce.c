@@ -4,6 +4,7 @@
  * sees [outer, reduced, inner] and writes [outer, inner]. Order is part of the result: a sum along a row runs in
  * sixteen lanes over blocks that are then added pairwise; a sum down columns adds row after row in blocks. No
  * SIMD level and no cut of the work between threads changes it. */
+#include "complex_functions.h"
 #include "lanes.h"
 #include "ops.h"
 #include "simd.h"
@@ -223,14 +224,39 @@ PORTABLE(PRODUCT_ALONG, prod, 0)
 PORTABLE(PRODUCT_DOWN, prod, 0)
 PORTABLE(REDUCE_KERNEL, prod, 0)
 
+/* The largest, or smallest, by its real part; a NaN wins, as in RG_LARGER. */
+static void extreme_complex_f64(const rg_call *call, int64_t begin, int64_t end, int sign)
+{
+    const extent e = extent_of(&call->layout[1].shape, call->attributes);
+    for (int64_t i = begin; i < end; i++) {
+        const rg_complex *x = (const rg_complex *)call->in[0] + i / e.inner * e.reduced * e.inner + i % e.inner;
+        rg_complex most = x[0];
+        for (int64_t j = 1; j < e.reduced; j++) {
+            const rg_complex next = x[j * e.inner];
+            if (sign * RE(next) > sign * RE(most) || RE(next) != RE(next)) most = next;
+        }
+        ((rg_complex *)call->out)[i] = most;
+    }
+}
+
+static void max_complex_f64(const rg_call *call, int64_t begin, int64_t end)
+{
+    extreme_complex_f64(call, begin, end, 1);
+}
+
+static void min_complex_f64(const rg_call *call, int64_t begin, int64_t end)
+{
+    extreme_complex_f64(call, begin, end, -1);
+}
+
 static void prod_complex_f64(const rg_call *call, int64_t begin, int64_t end)
 {
     const extent e = extent_of(&call->layout[1].shape, call->attributes);
     for (int64_t i = begin; i < end; i++) {
-        const double _Complex *x = (const double _Complex *)call->in[0] + i / e.inner * e.reduced * e.inner + i % e.inner;
-        double _Complex y = 1;
+        const rg_complex *x = (const rg_complex *)call->in[0] + i / e.inner * e.reduced * e.inner + i % e.inner;
+        rg_complex y = 1;
         for (int64_t j = 0; j < e.reduced; j++) y *= x[j * e.inner];
-        ((double _Complex *)call->out)[i - call->origin] = y;
+        ((rg_complex *)call->out)[i - call->origin] = y;
     }
 }
 
@@ -384,21 +410,34 @@ static const rg_sample extreme_samples[] = {
     { .operands = 0 },
 };
 
+static const double two_of_three[] = { 2, 1, 2 }, shared_by_two[] = { 0.5, 0, 0.5 }, one_of_three[] = { 1, 2, 1 };
+static const double all_alike[] = { 1, 1, 1 }, shared_by_all[] = { 1 / 3.0, 1 / 3.0, 1 / 3.0 };
+static const reduce_attributes all_of_1 = { 0, 1, 0 };
+#define EXTREME_KINKS(name, ties)                                                                                  \
+    static const rg_kink name##_kinks[] = {                                                                        \
+        { .operands = 1, .in = { { { 1, { 3 } }, ties, shared_by_two } }, .attributes = &all_of_1 },               \
+        { .operands = 1, .in = { { { 1, { 3 } }, all_alike, shared_by_all } }, .attributes = &all_of_1 },          \
+        { .operands = 0 },                                                                                         \
+    };
+EXTREME_KINKS(max, two_of_three)
+EXTREME_KINKS(min, one_of_three)
+
 #define PORTABLE_KERNELS(name) .f32 = name##_f32, .f64 = name##_f64
-#define PROD_KERNELS(name) PORTABLE_KERNELS(name), .complex_f64 = name##_complex_f64
-#define REDUCTION(name_, shape_, KERNELS, small_, fold_, vjp_, samples_, text)                                             \
+#define REDUCTION(name_, shape_, KERNELS, small_, fold_, vjp_, samples_, text, ...)                                \
     const rg_op rg_op_##name_ = { .name = #name_, .doc = text, .arity = 1, .kind = RG_ITEMS,                       \
                                   .attribute_size = sizeof(reduce_attributes), .shape = shape_,                    \
                                   KERNELS(name_), .prepared_size = sizeof(extent), .prepare = reduce_prepare,      \
                                   .items = output_items, .item_work = reduced_work, .operations = operand_elements, \
                                   .item_elements = one_element, .small = small_, .fold = fold_, .vjp = vjp_,       \
-                                  .batch = reduce_batch, .samples = samples_, .describe = describe_axes };
-REDUCTION(sum, reduce_shape, RG_KERNELS, &sum_as_step, &sum_fold, sum_vjp, sum_samples, "sum over axes")
-REDUCTION(prod, reduce_shape, PROD_KERNELS, NULL, NULL, prod_vjp, prod_samples, "product over axes")
+                                  .batch = reduce_batch, .samples = samples_, .describe = describe_axes, __VA_ARGS__ };
+REDUCTION(sum, reduce_shape, RG_KERNELS, &sum_as_step, &sum_fold, sum_vjp, sum_samples, "sum over axes",
+          .linearity = RG_LINEAR)
+REDUCTION(prod, reduce_shape, PORTABLE_KERNELS, NULL, NULL, prod_vjp, prod_samples, "product over axes",
+          .complex_f64 = prod_complex_f64)
 REDUCTION(max, max_shape, RG_KERNELS, NULL, NULL, extreme_vjp, extreme_samples,
-          "largest over axes; ties share the cotangent")
+          "largest over axes; ties share the cotangent", .complex_f64 = max_complex_f64, .kinks = max_kinks)
 REDUCTION(min, min_shape, PORTABLE_KERNELS, NULL, NULL, extreme_vjp, extreme_samples,
-          "smallest over axes; ties share the cotangent")
+          "smallest over axes; ties share the cotangent", .complex_f64 = min_complex_f64, .kinks = min_kinks)
 
 /* ---- Recording ----------------------------------------------------------------------------------------- */
 

@@ -66,7 +66,7 @@ static const rg_sample cumsum_samples[] = {
 const rg_op rg_op_cumsum = { .name = "cumsum", .doc = "sums of the elements so far, along the last axis", .arity = 1,
                              .kind = RG_ITEMS, .attribute_size = sizeof(int64_t), .shape = rows_shape,
                              .f32 = cumsum_f32, .f64 = cumsum_f64, .items = row_items, .item_work = row_elements,
-                             .item_elements = row_elements, .vjp = cumsum_vjp, .batch = rg_batch_same,
+                             .item_elements = row_elements, .linearity = RG_LINEAR, .vjp = cumsum_vjp, .batch = rg_batch_same,
                              .samples = cumsum_samples, .describe = describe_direction };
 
 rg_tensor rg_cumsum_at(const char *site, rg_tensor x, int axis)

@@ -2,6 +2,7 @@
  * Every one subtracts the row's largest element first, so that nothing overflows. */
 #include <math.h>
 
+#include "complex_functions.h"
 #include "elementary.h"
 #include "lanes.h"
 #include "ops.h"
@@ -156,6 +157,48 @@ RG_EACH_KERNEL(LOG_SOFTMAX, log_softmax, 0)
     }
 RG_EACH_KERNEL(CROSS_ENTROPY, cross_entropy_rows, 0)
 
+/* For complex numbers: the row's largest real part is subtracted, and the sum goes straight on. */
+static rg_complex complex_exponentials(const rg_complex *x, int64_t n, rg_complex *y, double *largest)
+{
+    rg_complex sum = 0;
+    *largest = -INFINITY;
+    for (int64_t i = 0; i < n; i++) *largest = RG_LARGER(RE(x[i]), *largest);
+    for (int64_t i = 0; i < n; i++) {
+        const rg_complex e = cexp(x[i] - *largest);
+        if (y) y[i] = e;
+        sum += e;
+    }
+    return sum;
+}
+
+static rg_complex complex_logsumexp(const rg_complex *x, int64_t n)
+{
+    double largest;
+    const rg_complex sum = complex_exponentials(x, n, NULL, &largest);
+    return largest + clog(sum);
+}
+
+#define COMPLEX_ROWS(name, ...)                                                                                    \
+    static void name##_complex_f64(const rg_call *call, int64_t begin, int64_t end)                                \
+    {                                                                                                              \
+        const int64_t n = last_size(&call->layout[1].shape);                                                       \
+        for (int64_t row = begin; row < end; row++) {                                                              \
+            const rg_complex *x = (const rg_complex *)call->in[0] + row * n;                                       \
+            rg_complex *y = call->out;                                                                             \
+            __VA_ARGS__                                                                                            \
+        }                                                                                                          \
+    }
+COMPLEX_ROWS(logsumexp, y[row] = complex_logsumexp(x, n);)
+COMPLEX_ROWS(log_softmax, const rg_complex l = complex_logsumexp(x, n);
+             for (int64_t i = 0; i < n; i++) y[row * n + i] = x[i] - l;)
+COMPLEX_ROWS(softmax, double largest; const rg_complex sum = complex_exponentials(x, n, y + row * n, &largest);
+             for (int64_t i = 0; i < n; i++) y[row * n + i] /= sum;)
+COMPLEX_ROWS(cross_entropy_rows, const bool wide = call->layout[2].dtype == RG_I64;
+             const int64_t label = wide ? ((const int64_t *)call->in[1])[row] : ((const int32_t *)call->in[1])[row];
+             const bool known = label >= 0 && label < n;
+             if (!known) rg_kernel_fault(call, row);
+             y[row] = known ? complex_logsumexp(x, n) - x[label] : 0;)
+
 /* ---- Shape rules ------------------------------------------------------------------------------------- */
 
 static rg_status rows_shape(rg_shape_call *call)
@@ -248,7 +291,8 @@ static const rg_sample label_samples[] = {
 
 #define ROW_OP(name_, shape_, elements, counted, text)                                                             \
     const rg_op rg_op_##name_ = { .name = #name_, .doc = text, .arity = 1, .kind = RG_ITEMS, .shape = shape_,      \
-                                  RG_KERNELS(name_), .items = row_items, .item_work = row_work,                    \
+                                  RG_KERNELS(name_), .complex_f64 = name_##_complex_f64,                           \
+                                  .items = row_items, .item_work = row_work,                                       \
                                   .item_elements = elements, .operations = counted, .vjp = name_##_vjp,            \
                                   .batch = rg_batch_same, .samples = row_samples };
 ROW_OP(softmax, rows_shape, row_elements, five_an_element, "e^x over the sum of e^x, along the last axis")
@@ -256,7 +300,8 @@ ROW_OP(log_softmax, rows_shape, row_elements, five_an_element, "x - logsumexp(x)
 ROW_OP(logsumexp, row_to_one_shape, one_element, four_an_element, "ln of the sum of e^x, along the last axis")
 const rg_op rg_op_cross_entropy_rows = {
     .name = "cross_entropy_rows", .doc = "logsumexp(z) - z[label], along the last axis", .arity = 2, .kind = RG_ITEMS,
-    .shape = cross_entropy_shape, RG_KERNELS(cross_entropy_rows), .items = row_items, .item_work = row_work,
+    .shape = cross_entropy_shape, RG_KERNELS(cross_entropy_rows),
+    .complex_f64 = cross_entropy_rows_complex_f64, .items = row_items, .item_work = row_work,
     .item_elements = one_element, .operations = four_an_element, .vjp = cross_entropy_rows_vjp, .batch = rg_batch_same,
     .no_gradient = 2, .samples = label_samples,
 };

@@ -159,7 +159,7 @@ const rg_op rg_op_overlap_add = {
     .name = "overlap_add", .doc = "windows added where they came from along an axis", .arity = 1, .kind = RG_ITEMS,
     .attribute_size = sizeof(window_attributes), .shape = overlap_add_shape, .f32 = overlap_add_f32,
     .f64 = overlap_add_f64, .items = added_items, .item_work = added_work, .item_elements = one_element,
-    .operations = added_elements, .vjp = overlap_add_vjp, .batch = rg_batch_axis, .samples = overlap_add_samples,
+    .operations = added_elements, .linearity = RG_LINEAR, .vjp = overlap_add_vjp, .batch = rg_batch_axis, .samples = overlap_add_samples,
     .describe = describe_windows,
 };
 

@@ -235,8 +235,33 @@ static void derivatives_are_checked(void **state)
     (void)state;
     assert_int_equal(RUN("gradcheck", "--op", "tanh", "--json"), 0);
     assert_true(field("checked") == 1 && field("failed") == 0 && field("skipped") == 0);
-    assert_int_equal(RUN("gradcheck", "--all", "--seeds", "1", "--json"), 0);
+    assert_int_equal(RUN("gradcheck", "--all", "--seeds", "1", "--json", "--junit", "gradcheck.xml"), 0);
     assert_true(field("checked") > 40 && field("failed") == 0);
+    assert_true(exists("gradcheck.xml"));
+    assert_int_equal(RUN("gradcheck", "--op", "exp", "--first-order"), 0);
+    assert_non_null(strstr(said, "exp                  ok"));
+    assert_int_equal(RUN("gradcheck", "--op", "exp", "--junit", "nowhere/gradcheck.xml"), 1);
+}
+
+static void the_check_is_attacked(void **state)
+{
+    (void)state;
+    assert_int_equal(RUN("gradcheck", "--mutate", "--op", "maximum", "--json"), 0);
+    assert_true(field("planted") > 20 && field("killed") == field("planted"));
+    cJSON *object = cJSON_Parse(last_line());
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(object, "survivors")), 0);
+    cJSON_Delete(object);
+    assert_int_equal(RUN("gradcheck", "--mutate", "--op", "exp"), 0);
+    assert_non_null(strstr(said, "factor 1.001"));
+}
+
+static void gradients_are_cheap(void **state)
+{
+    (void)state;
+    assert_int_equal(RUN("gradcheck", "--cost", "--json"), 0);
+    assert_true(field("most") <= 5 && field("bound") == 5);
+    assert_int_equal(RUN("gradcheck", "--cost"), 0);
+    assert_non_null(strstr(said, "MLP, 4 layers"));
 }
 
 static void info_tells_what_is_here(void **state)
@@ -318,6 +343,9 @@ static void wrong_use_is_named(void **state)
     REFUSES(2, "--data is needed", "predict", "--load", "x");
     REFUSES(2, "no op called 'tahn'; did you mean 'tanh'?", "gradcheck", "--op", "tahn");
     REFUSES(2, "exclude each other", "gradcheck", "--op", "tanh", "--all");
+    REFUSES(2, "--mutate and --cost exclude each other", "gradcheck", "--mutate", "--cost");
+    REFUSES(2, "--junit is for checks", "gradcheck", "--cost", "--junit", "x.xml");
+    REFUSES(2, "--directions wants a whole number from 1 to 1000, not '0'", "gradcheck", "--directions", "0");
     REFUSES(2, "retrograd train --help", "train", "--bad");
 }
 
@@ -509,6 +537,8 @@ int main(void)
         cmocka_unit_test(a_picture_is_made_by_graphviz),
         cmocka_unit_test(drawing_changes_nothing_that_is_trained),
         cmocka_unit_test(derivatives_are_checked),
+        cmocka_unit_test(the_check_is_attacked),
+        cmocka_unit_test(gradients_are_cheap),
         cmocka_unit_test(info_tells_what_is_here),
         cmocka_unit_test(wrong_use_is_named),
         cmocka_unit_test(bad_data_is_named),

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "gradcheck_verdicts.h"
+#include "ops.h"
 
 /* ---- Ops of a user's ----------------------------------------------------------------------------------------- */
 
@@ -63,7 +64,8 @@ static void an_op_of_the_users_is_checked(void **state)
     assert_in_range(result.index, 0, 11);
     char expected[RG_MESSAGE_SIZE];
     snprintf(expected, sizeof expected,
-             "swish: argument 0, element %d: analytic %.10g, numeric %.10g, bound %.2g (order 1, sample 0, seed 0)",
+             "swish: argument 0, element %d: analytic %.10g, numeric %.10g, bound %.2g "
+             "(differences, order 1, sample 0, seed 0)",
              (int)result.index, result.analytic, result.numeric, result.bound);
     assert_string_equal(result.message, expected);
 }
@@ -235,11 +237,78 @@ static void samples_keep_away_from_kinks(void **state)
     assert_true(nearest > 0.25 - 1.0 / 16 && nearest_to_zero > 0.125 - 1.0 / 32);
 }
 
+static void an_op_keeps_its_conventions_at_kinks(void **state)
+{
+    (void)state;
+    static const double at[] = { -1, 0, 1 }, upper[] = { 0, 1, 1 }, middle[] = { 0, 0.5, 1 }, smooth[] = { 0, 0, 2 };
+    const double *const false_slopes[] = { upper, middle, smooth };
+    rg_kink kinks[] = { { .operands = 1, .in = { { RG_SHAPE(3), at, NULL } } }, { .operands = 0 } };
+    rg_op relu = *rg_op_find("relu");
+    assert_non_null(relu.kinks);
+    ASSERT_VERDICT(RG_CHECK_OK, check_op(&relu));
+    relu.kinks = kinks;
+    ASSERT_VERDICT(RG_CHECK_OK, check_op(&relu)); /* says nothing of its slope */
+    for (int i = 0; i < COUNT(false_slopes); i++) {
+        kinks[0].in[0].slope = false_slopes[i];
+        rg_gradcheck_result result = check_op(&relu);
+        ASSERT_VERDICT(RG_CHECK_WRONG, result);
+        assert_int_equal(result.index, i == 2 ? 2 : 1);
+        assert_non_null(strstr(result.message, "by convention"));
+    }
+    kinks[0].in[0].values = NULL;
+    ASSERT_VERDICT(RG_CHECK_ERROR, check_op(&relu));
+    kinks[0].operands = RG_MAX_OPERANDS + 1;
+    ASSERT_VERDICT(RG_CHECK_ERROR, check_op(&relu));
+}
+
+static void a_false_complex_form_is_found(void **state)
+{
+    (void)state;
+    rg_op op = *rg_op_find("exp");
+    op.complex_f64 = rg_op_find("neg")->complex_f64;
+    rg_gradcheck_result result = check_op(&op);
+    ASSERT_VERDICT(RG_CHECK_WRONG, result);
+    assert_int_equal(result.oracle, RG_ORACLE_COMPLEX);
+    op = swish;
+    op.linearity = RG_LINEAR;
+    result = check_op(&op);
+    ASSERT_VERDICT(RG_CHECK_WRONG, result);
+    assert_int_equal(result.oracle, RG_ORACLE_COMPLEX);
+    op = *rg_op_find("matmul");
+    op.linearity = RG_LINEAR;
+    ASSERT_VERDICT(RG_CHECK_WRONG, check_op(&op));
+}
+
+/* A convention must be one of the slopes at hand. */
+static rg_tensor steep_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    (void)y;
+    rg_tensor zero = rg_full(g.tape, rg_dtype_of(g), RG_SCALAR, 0);
+    return rg_where(rg_equal(in[k], zero), rg_scale(g, 3), rg_gate(g, in[k]));
+}
+
+static void a_convention_outside_the_slopes_is_wrong(void **state)
+{
+    (void)state;
+    static const double at[] = { -1, 0, 1 }, slope[] = { 0, 3, 1 };
+    static const rg_kink kinks[] = { { .operands = 1, .in = { { { 1, { 3 } }, at, slope } } }, { .operands = 0 } };
+    rg_op relu = *rg_op_find("relu");
+    relu.vjp = steep_vjp;
+    relu.kinks = kinks;
+    rg_gradcheck_result result = check_op(&relu);
+    ASSERT_VERDICT(RG_CHECK_WRONG, result);
+    assert_int_equal(result.oracle, RG_ORACLE_SIDES);
+}
+
 static void verdicts_have_names(void **state)
 {
     (void)state;
-    static const char *const names[] = { "ok", "wrong", "non-finite", "vacuous", "noise", "error", "?" };
+    static const char *const names[] = { "ok", "wrong", "non-finite", "vacuous", "noise", "kink", "nondeterministic",
+                                         "error", "?" };
     for (int i = 0; i < COUNT(names); i++) assert_string_equal(rg_verdict_name((rg_verdict)i), names[i]);
+    static const char *const oracles[] = { "none", "differences", "complex", "adjoint", "sides", "zero", "repetition",
+                                           "?" };
+    for (int i = 0; i < COUNT(oracles); i++) assert_string_equal(rg_oracle_name((rg_oracle)i), oracles[i]);
 }
 
 /* ---- Memory -------------------------------------------------------------------------------------------------- */
@@ -278,6 +347,9 @@ int main(void)
         cmocka_unit_test(an_op_whose_derivative_is_zero_says_so),
         cmocka_unit_test(both_dtypes_and_every_way_to_run_agree),
         cmocka_unit_test(samples_keep_away_from_kinks),
+        cmocka_unit_test(an_op_keeps_its_conventions_at_kinks),
+        cmocka_unit_test(a_false_complex_form_is_found),
+        cmocka_unit_test(a_convention_outside_the_slopes_is_wrong),
         cmocka_unit_test(verdicts_have_names),
         cmocka_unit_test(every_allocation_may_fail),
     };

@@ -8,337 +8,140 @@
 #include <cmocka.h>
 
 #include "autograd.h"
+#include "mutations.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* ---- A mutant is a copy of an op with a mistake in its derivative -------------------------------------------- */
+#define FOR_EACH_OP(op)                                                                                            \
+    size_t ops_ = 0;                                                                                               \
+    const rg_op *const *table_ = rg_op_table(&ops_);                                                               \
+    const rg_op *op = NULL;                                                                                        \
+    for (size_t i_ = 0; i_ < ops_ && (op = table_[i_]); i_++)
 
-typedef struct mutant mutant;
+#define FOR_EACH_RULE(op, k)                                                                                       \
+    FOR_EACH_OP(op)                                                                                                \
+        for (int k = 0; k < tool_mutable_operands(op); k++)                                                        \
+            if (tool_is_mutable(op, k))
 
-/* What becomes of r, the right cotangent of operand k. Where the mistake is none (a null cotangent has no sign to
- * flip) it must give back r itself. */
-typedef rg_tensor mistake(const rg_op *original, int k, const rg_tensor *in, rg_tensor y, rg_tensor g, rg_tensor r);
-
-typedef struct {
-    const char *name;
-    mistake *make;
-    rg_verdict verdict;       /* how it must be found */
-    int order;
-} mutation;
-
-struct mutant {
-    rg_op op;                 /* comes first: the rule finds its mutant behind the op of its node */
-    const rg_op *original;
-    const mutation *mutation;
-    int operand;
-    int applied;              /* how often it made a difference to what was recorded */
-};
-
-static bool same_node(rg_tensor a, rg_tensor b)
-{
-    return a.tape == b.tape && a.node == b.node;
-}
-
-static rg_tensor mutant_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
-{
-    mutant *m = (mutant *)(uintptr_t)rg_op_of(y);
-    rg_tensor r = m->original->vjp(k, in, y, g);
-    if (k != m->operand) return r;
-    rg_tensor wrong = m->mutation->make(m->original, k, in, y, g, r);
-    m->applied += !same_node(wrong, r);
-    return wrong;
-}
-
-/* ---- The mistakes -------------------------------------------------------------------------------------------- */
-
-#define MISTAKE(name)                                                                                              \
-    static rg_tensor name(const rg_op *original, int k, const rg_tensor *in, rg_tensor y, rg_tensor g, rg_tensor r)
-#define UNUSED (void)original, (void)k, (void)in, (void)y, (void)g
-
-static int64_t count_of(rg_tensor t)
-{
-    return rg_shape_count(rg_shape_of(t));
-}
-
-MISTAKE(sign_flipped)
-{
-    UNUSED;
-    return rg_is_null(r) ? r : rg_neg(r);
-}
-
-MISTAKE(factor_1_001)
-{
-    UNUSED;
-    return rg_is_null(r) ? r : rg_scale(r, 1.001);
-}
-
-MISTAKE(factor_2)
-{
-    UNUSED;
-    return rg_is_null(r) ? r : rg_scale(r, 2);
-}
-
-MISTAKE(zero)
-{
-    UNUSED;
-    return rg_is_null(r) ? r : (rg_tensor){ 0 };
-}
-
-/* The element of the largest size becomes this number: any other might be zero by right. */
-static rg_tensor largest_becomes(rg_tensor r, double number)
-{
-    if (rg_is_null(r) || count_of(r) == 0) return r;
-    rg_tensor size = rg_square(r), largest = rg_equal(size, rg_max(size));
-    return rg_where(largest, rg_full(r.tape, rg_dtype_of(r), RG_SCALAR, number), r);
-}
-
-MISTAKE(element_dropped)
-{
-    UNUSED;
-    return largest_becomes(r, 0);
-}
-
-MISTAKE(nan_in_one_element)
-{
-    UNUSED;
-    return largest_becomes(r, NAN);
-}
-
-/* A view of the same shape is the identity, unless it permutes. */
-static bool is_identity(rg_tensor r, rg_tensor g)
-{
-    while (!same_node(r, g)) {
-        const rg_op *op = rg_op_of(r);
-        rg_tensor operand = rg_operand(r, 0);
-        bool plain = op && op->kind == RG_VIEW && op != rg_op_find("permute");
-        if (!plain || !rg_shape_equal(rg_shape_of(r), rg_shape_of(operand))) return false;
-        r = operand;
-    }
-    return true;
-}
-
-MISTAKE(inner_derivative_missing)
-{
-    UNUSED;
-    bool fits = !rg_is_null(r) && rg_shape_equal(rg_shape_of(r), rg_shape_of(g)) && count_of(r) > 1;
-    return fits && !is_identity(r, g) ? g : r;
-}
-
-MISTAKE(transposed)
-{
-    UNUSED;
-    rg_shape shape = rg_shape_of(r);
-    if (rg_is_null(r) || shape.rank < 2 || shape.size[shape.rank - 1] < 2 || shape.size[shape.rank - 2] < 2) return r;
-    return rg_reshape(rg_transpose(r), shape);
-}
-
-static bool is_broadcast(rg_tensor operand, rg_tensor r)
-{
-    return !rg_is_null(r) && count_of(operand) > 0 && count_of(r) > count_of(operand);
-}
-
-/* The mean over what was repeated, instead of the sum. */
-MISTAKE(unbroadcast_as_mean)
-{
-    UNUSED;
-    return is_broadcast(in[k], r) ? rg_scale(r, (double)count_of(in[k]) / (double)count_of(r)) : r;
-}
-
-/* What was repeated is not summed at all. */
-MISTAKE(unbroadcast_missing)
-{
-    UNUSED;
-    if (!is_broadcast(in[k], r)) return r;
-    rg_shape to = rg_shape_of(in[k]), from = rg_shape_of(r);
-    rg_tensor first = r;
-    for (int i = 0; i < from.rank; i++) {
-        int j = i - (from.rank - to.rank);
-        if (j < 0 || to.size[j] != from.size[i]) first = rg_slice(first, i, 0, 1);
-    }
-    return rg_reshape(first, to);
-}
-
-/* The last contribution to a repeated operand overwrites the others. */
-MISTAKE(assigned_not_accumulated)
-{
-    UNUSED;
-    for (int j = k + 1; !rg_is_null(rg_operand(y, j)); j++)
-        if (same_node(in[k], in[j])) return rg_is_null(r) ? r : (rg_tensor){ 0 };
-    return r;
-}
-
-MISTAKE(of_the_next_operand)
-{
-    UNUSED;
-    const int next = rg_is_null(rg_operand(y, k + 1)) ? 0 : k + 1;
-    if (rg_is_null(r) || next == k || original->no_gradient >> next & 1u) return r;
-    rg_tensor other = original->vjp(next, in, y, g);
-    return rg_shape_equal(rg_shape_of(other), rg_shape_of(r)) ? other : r;
-}
-
-/* The same numbers, but no gradient of the gradient. */
-MISTAKE(detached)
-{
-    UNUSED;
-    return rg_is_null(r) ? r : rg_stop_gradient(r);
-}
-
-MISTAKE(cotangent_detached)
-{
-    UNUSED;
-    return rg_is_null(r) ? r : original->vjp(k, in, y, rg_stop_gradient(g));
-}
-
-static const mutation mutations[] = {
-    { "sign flipped", sign_flipped, RG_CHECK_WRONG, 1 },
-    { "factor 1.001", factor_1_001, RG_CHECK_WRONG, 1 },
-    { "factor 2", factor_2, RG_CHECK_WRONG, 1 },
-    { "zero", zero, RG_CHECK_WRONG, 1 },
-    { "an element dropped", element_dropped, RG_CHECK_WRONG, 1 },
-    { "NaN in one element", nan_in_one_element, RG_CHECK_NONFINITE, 1 },
-    { "inner derivative missing", inner_derivative_missing, RG_CHECK_WRONG, 1 },
-    { "transposed", transposed, RG_CHECK_WRONG, 1 },
-    { "mean instead of un-broadcast", unbroadcast_as_mean, RG_CHECK_WRONG, 1 },
-    { "un-broadcast missing", unbroadcast_missing, RG_CHECK_WRONG, 1 },
-    { "assigned, not accumulated", assigned_not_accumulated, RG_CHECK_WRONG, 1 },
-    { "of the next operand", of_the_next_operand, RG_CHECK_WRONG, 1 },
-    { "detached", detached, RG_CHECK_WRONG, 2 },
-    { "cotangent detached", cotangent_detached, RG_CHECK_WRONG, 2 },
-};
-
-/* ---- Planting them ------------------------------------------------------------------------------------------- */
+/* ---- Mistakes of the rules -------------------------------------------------------------------------------------- */
 
 typedef struct {
-    int planted, killed, inapplicable;
+    int planted, killed, equivalent;
 } tally;
 
-static bool is_declared(const rg_op *op, int k)
+static tally plant_everywhere(const tool_mutation *mutation)
 {
-    return op->no_gradient >> k & 1u;
-}
-
-/* Operands that the op has in a sample it must take. */
-static int operands_of(const rg_op *op)
-{
-    int most = 0;
-    for (const rg_sample *sample = op->samples; sample && sample->operands; sample++)
-        if (sample->refuse == RG_OK && sample->operands > most) most = sample->operands;
-    return most;
-}
-
-static void judge(const mutant *m, const char *what, rg_verdict verdict, int order, tally *sum)
-{
-    rg_gradcheck_result result;
-    rg_gradcheck_op(&m->op, &(rg_gradcheck_options){ .seeds = 1 }, &result);
-    if (m->applied == 0) {
-        sum->inapplicable++;
-        return;
+    tally sum = { 0, 0, 0 };
+    FOR_EACH_RULE(op, k) {
+        rg_gradcheck_result result;
+        tool_mutant_fate fate = tool_mutate(op, k, mutation, 0, &result);
+        sum.equivalent += fate == TOOL_MUTANT_EQUIVALENT;
+        sum.planted += fate != TOOL_MUTANT_EQUIVALENT;
+        sum.killed += fate == TOOL_MUTANT_KILLED;
+        if (fate == TOOL_MUTANT_SURVIVED)
+            print_message("SURVIVOR  %s, operand %d: %s: %s %s\n", op->name, k, tool_mutation_name(mutation),
+                          rg_verdict_name(result.verdict), result.message);
     }
-    sum->planted++;
-    bool killed = result.verdict == verdict && result.order == order && result.argument >= 0;
-    sum->killed += killed;
-    if (!killed)
-        print_message("SURVIVOR  %s, operand %d: %s: %s %s\n", m->op.name, m->operand, what,
-                      rg_verdict_name(result.verdict), result.message);
+    print_message("%-30s planted %3d, killed %3d, equivalent in %3d\n", tool_mutation_name(mutation), sum.planted,
+                  sum.killed, sum.equivalent);
+    return sum;
 }
 
 static void every_planted_mistake_is_found(void **state)
 {
     (void)state;
-    size_t count;
-    const rg_op *const *table = rg_op_table(&count);
-    tally total = { 0, 0, 0 };
-    for (size_t i = 0; i < COUNT(mutations); i++) {
-        tally sum = { 0, 0, 0 };
-        for (size_t j = 0; j < count; j++)
-            for (int k = 0; table[j]->vjp && k < operands_of(table[j]); k++) {
-                mutant m = { .op = *table[j], .original = table[j], .mutation = &mutations[i], .operand = k };
-                m.op.vjp = mutant_vjp;
-                if (is_declared(table[j], k)) continue; /* nobody asks for it */
-                judge(&m, mutations[i].name, mutations[i].verdict, mutations[i].order, &sum);
-            }
-        print_message("%-30s planted %3d, killed %3d; makes no difference in %d\n", mutations[i].name, sum.planted,
-                      sum.killed, sum.inapplicable);
+    int planted = 0, killed = 0;
+    for (size_t i = 0; i < tool_mutations(); i++) {
+        tally sum = plant_everywhere(tool_mutation_at(i));
         assert_true(sum.planted > 0);
-        total.planted += sum.planted;
-        total.killed += sum.killed;
+        planted += sum.planted;
+        killed += sum.killed;
     }
-    print_message("killed %d of %d\n", total.killed, total.planted);
-    assert_int_equal(total.killed, total.planted);
-    assert_true(total.planted > 300);
+    print_message("killed %d of %d\n", killed, planted);
+    assert_int_equal(killed, planted);
+    assert_true(planted > 600);
 }
 
-/* Every op with a rule has been under attack, unless it declares that there is nothing to derive. */
+/* Every op with a rule has been under attack: there is none in which a flipped sign makes no difference. */
 static void every_rule_is_attacked(void **state)
 {
     (void)state;
-    size_t count;
-    const rg_op *const *table = rg_op_table(&count);
-    for (size_t j = 0; j < count; j++) {
-        int attacked = 0, rules = 0;
-        for (int k = 0; table[j]->vjp && k < operands_of(table[j]); k++) {
-            if (is_declared(table[j], k)) continue;
-            mutant m = { .op = *table[j], .original = table[j], .mutation = &mutations[0], .operand = k };
-            m.op.vjp = mutant_vjp;
-            rules++;
-            rg_gradcheck_op(&m.op, &(rg_gradcheck_options){ .seeds = 1 }, NULL);
-            attacked += m.applied > 0;
-        }
-        if (attacked != rules) fail_msg("%s: %d of %d rules attacked", table[j]->name, attacked, rules);
+    FOR_EACH_RULE(op, k) {
+        rg_gradcheck_result result;
+        if (tool_mutate(op, k, tool_mutation_at(0), 0, &result) != TOOL_MUTANT_KILLED)
+            fail_msg("%s, operand %d", op->name, k);
     }
+}
+
+/* Else its branches at a tie could not be attacked. */
+static void every_op_with_a_kink_states_its_convention(void **state)
+{
+    (void)state;
+    int kinked = 0;
+    FOR_EACH_OP(op) {
+        const bool bends = op->vjp && tool_has_kink(op);
+        if (bends && !op->kinks) fail_msg("%s has a kink, and no rg_op.kinks", op->name);
+        kinked += bends;
+    }
+    assert_true(kinked >= 4);
+    assert_true(tool_has_kink(rg_op_find("relu")) && tool_has_kink(rg_op_find("max")));
+    assert_false(tool_has_kink(rg_op_find("exp")) || tool_has_kink(rg_op_find("sqrt")));
 }
 
 /* ---- False declarations -------------------------------------------------------------------------------------- */
 
-MISTAKE(unchanged)
+static rg_verdict verdict_of(const rg_op *op)
 {
-    UNUSED;
-    return r;
+    rg_gradcheck_result result;
+    rg_gradcheck_op(op, &(rg_gradcheck_options){ .seeds = 1 }, &result);
+    return result.verdict;
 }
-static const mutation none = { "none", unchanged, RG_CHECK_OK, 0 };
 
 static void a_derivative_declared_away_is_found(void **state)
 {
     (void)state;
-    size_t count;
-    const rg_op *const *table = rg_op_table(&count);
-    tally sum = { 0, 0, 0 };
-    for (size_t j = 0; j < count; j++)
-        for (int k = 0; table[j]->vjp && k < operands_of(table[j]); k++) {
-            mutant m = { .op = *table[j], .original = table[j], .operand = k, .applied = 1 };
-            m.op.no_gradient |= 1u << k;
-            if (!is_declared(table[j], k)) judge(&m, "declared away", RG_CHECK_WRONG, 1, &sum);
-        }
-    print_message("%-30s planted %3d, killed %3d\n", "declared away", sum.planted, sum.killed);
-    assert_true(sum.planted > 40);
-    assert_int_equal(sum.killed, sum.planted);
+    int planted = 0;
+    FOR_EACH_RULE(op, k) {
+        rg_op liar = *op;
+        liar.no_gradient |= 1u << k;
+        if (verdict_of(&liar) != RG_CHECK_WRONG) fail_msg("%s, operand %d", op->name, k);
+        planted++;
+    }
+    assert_true(planted > 40);
 }
 
-/* Notes whether the rule gives nothing for the operand. */
-static rg_tensor noting_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+/* Which operand's rule has given nothing. */
+typedef struct {
+    rg_op op;
+    const rg_op *original;
+    int operand;
+    bool gave_nothing;
+} witness;
+
+static rg_tensor witness_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
 {
-    mutant *m = (mutant *)(uintptr_t)rg_op_of(y);
-    rg_tensor r = m->original->vjp(k, in, y, g);
-    m->applied += k == m->operand && rg_is_null(r);
+    witness *w = (witness *)(uintptr_t)rg_op_of(y);
+    rg_tensor r = w->original->vjp(k, in, y, g);
+    w->gave_nothing = w->gave_nothing || (k == w->operand && rg_is_null(r));
     return r;
 }
 
 static void a_zero_that_is_not_declared_is_found(void **state)
 {
     (void)state;
-    size_t count;
-    const rg_op *const *table = rg_op_table(&count);
-    tally sum = { 0, 0, 0 };
-    for (size_t j = 0; j < count; j++)
-        for (int k = 0; table[j]->vjp && k < operands_of(table[j]); k++) {
-            mutant m = { .op = *table[j], .original = table[j], .mutation = &none, .operand = k };
-            m.op.no_gradient &= ~(1u << k);
-            m.op.vjp = noting_vjp;
-            if (is_declared(table[j], k)) judge(&m, "not declared", RG_CHECK_VACUOUS, 1, &sum);
+    int planted = 0;
+    FOR_EACH_OP(op)
+        for (int k = 0; k < tool_mutable_operands(op); k++) {
+            witness w = { .op = *op, .original = op, .operand = k };
+            if (!(op->no_gradient >> k & 1u)) continue;
+            w.op.no_gradient &= ~(1u << k);
+            w.op.vjp = witness_vjp;
+            const rg_verdict verdict = verdict_of(&w.op);
+            if (w.gave_nothing && verdict != RG_CHECK_VACUOUS)
+                fail_msg("%s, operand %d: %s", op->name, k, rg_verdict_name(verdict));
+            planted += w.gave_nothing;
         }
-    print_message("%-30s planted %3d, killed %3d\n", "not declared", sum.planted, sum.killed);
-    assert_true(sum.planted > 5);
-    assert_int_equal(sum.killed, sum.planted);
+    assert_true(planted > 5);
 }
 
 /* ---- Mistakes of the gradient transform, as functions -------------------------------------------------------- */
@@ -418,6 +221,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_planted_mistake_is_found),
         cmocka_unit_test(every_rule_is_attacked),
+        cmocka_unit_test(every_op_with_a_kink_states_its_convention),
         cmocka_unit_test(a_derivative_declared_away_is_found),
         cmocka_unit_test(a_zero_that_is_not_declared_is_found),
         cmocka_unit_test(mistakes_of_the_transform_are_found),
