@@ -319,7 +319,7 @@ RG_API rg_tensor rg_random_key(rg_tape *tape, uint64_t seed, uint64_t stream);
 /* The key of the store's next draw: (rg_params_seed, rg_params_draw). A compiled program draws it anew for each run. */
 RG_API rg_tensor rg_random_draw(rg_tape *tape, rg_params *store);
 
-/* ---- Walls and dropout: elementwise ops stand in elementwise.h ------------------------------------------- */
+/* ---- Walls, dropout, random tensors: elementwise ops stand in elementwise.h ------------------------------ */
 
 /* x, and a wall to every gradient. */
 RG_API rg_tensor rg_stop_gradient(rg_tensor x);
@@ -330,6 +330,23 @@ RG_API rg_tensor rg_stop_gradient(rg_tensor x);
  * errors  RG_E_ARGUMENT unless 0 <= p < 1.
  * vjp     the same mask on g. */
 RG_API rg_tensor rg_dropout(rg_tensor x, double probability, rg_tensor key);
+
+/* Random tensors. Element i is number i of the key's stream, whatever the threads and vector instructions; draws with one
+ * key are equal, so take a new key for each: rg_random_key or rg_random_draw. No gradient, but for rg_normal.
+ * key     i64[2]
+ * errors  RG_E_DTYPE not a key, or not f32 or f64; RG_E_SHAPE a malformed shape. */
+
+/* Uniform in [0, 1): rg_random_uniform(seed, stream, i); in f32 its first 24 bits. */
+RG_API rg_tensor rg_uniform(rg_tensor key, rg_dtype dtype, rg_shape shape);
+/* Mean 0 and deviation 1: rg_random_normal(seed, stream, i), rounded in f32. */
+RG_API rg_tensor rg_standard_normal(rg_tensor key, rg_dtype dtype, rg_shape shape);
+/* mean + deviation z with a standard normal z of their common shape. vjp g, g z: gradients go through mean and deviation
+ * [Kingma and Welling 2014]. */
+RG_API rg_tensor rg_normal(rg_tensor mean, rg_tensor deviation, rg_tensor key);
+/* 1 where rg_random_uniform(seed, stream, i) is below probability[i], else 0; NaN where that is NaN. */
+RG_API rg_tensor rg_bernoulli(rg_tensor probability, rg_tensor key);
+/* 0, ..., n - 1 in random order, i64[n]: for rg_gather_rows. errors RG_E_ARGUMENT n below 0. */
+RG_API rg_tensor rg_permutation(rg_tensor key, int64_t n);
 
 /* ---- Reductions: f32 and f64, in a fixed order ------------------------------------------------------
  * rg_sum(x) over all elements: -> []. rg_sum_axes(x, axes, keepdims) over some; with keepdims the

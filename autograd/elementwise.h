@@ -145,6 +145,14 @@ RG_API rg_tensor rg_logical_not(rg_tensor x);
  * the mask. */
 RG_API rg_tensor rg_where(rg_tensor mask, rg_tensor a, rg_tensor b);
 
+/* ---- Dtypes --------------------------------------------------------------------------------------------------------- */
+
+/* The same numbers in another dtype. Floats become integers by cutting off their fractions; what does not fit becomes the
+ * nearest that does, and NaN 0.
+ * errors  RG_E_DTYPE not a dtype.
+ * vjp     g cast back; none from or to integers. */
+RG_API rg_tensor rg_cast(rg_tensor x, rg_dtype dtype);
+
 /* ---- For derivatives ------------------------------------------------------------------------------------------- */
 
 /* A cotangent g times, or divided by, a slope: g s and g / s, but exactly 0 where g is 0, whatever s is. This is what

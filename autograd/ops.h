@@ -16,6 +16,7 @@
     X(tan) X(asin) X(acos) X(atan) X(atan2) X(hypot) X(sinh) X(cosh) X(erfc) X(lgamma) X(digamma) X(polygamma)      \
     X(leaky_relu) X(elu) X(elu_slope) X(selu) X(silu) X(silu_slope) X(gelu) X(gelu_slope) X(gelu_tanh)             \
     X(gelu_tanh_slope) X(log_sigmoid) X(softsign) X(adjoint_mul) X(adjoint_div) X(adjoint_both)                    \
+    X(cast) X(uniform) X(standard_normal) X(bernoulli) X(permutation)                                              \
     /* reductions and rows */                                                                                      \
     X(sum) X(max) X(logsumexp) X(softmax) X(log_softmax) X(cross_entropy_rows)                                     \
     /* products */                                                                                                 \
@@ -54,6 +55,10 @@ static inline rg_tensor rg_share(rg_tensor g, rg_tensor a, rg_tensor b)
 {
     return rg_share_at(NULL, g, a, b);
 }
+
+/* Whether operand k of a random op is a key, and what to say if not. */
+bool rg_is_random_key(const rg_shape_call *call, int k);
+rg_status rg_refuse_random_key(rg_shape_call *call);
 
 /* The last axis moved to where `axis` is, or back: a permutation that swaps them. */
 rg_tensor rg_swap_axes(const char *site, rg_tensor x, int a, int b);

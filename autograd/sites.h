@@ -91,6 +91,12 @@ RG_API rg_tensor rg_log_sigmoid_at(const char *site, rg_tensor x);
 RG_API rg_tensor rg_softsign_at(const char *site, rg_tensor x);
 RG_API rg_tensor rg_adjoint_mul_at(const char *site, rg_tensor a, rg_tensor b);
 RG_API rg_tensor rg_adjoint_div_at(const char *site, rg_tensor a, rg_tensor b);
+RG_API rg_tensor rg_cast_at(const char *site, rg_tensor x, rg_dtype dtype);
+RG_API rg_tensor rg_uniform_at(const char *site, rg_tensor key, rg_dtype dtype, rg_shape shape);
+RG_API rg_tensor rg_standard_normal_at(const char *site, rg_tensor key, rg_dtype dtype, rg_shape shape);
+RG_API rg_tensor rg_normal_at(const char *site, rg_tensor mean, rg_tensor deviation, rg_tensor key);
+RG_API rg_tensor rg_bernoulli_at(const char *site, rg_tensor probability, rg_tensor key);
+RG_API rg_tensor rg_permutation_at(const char *site, rg_tensor key, int64_t n);
 RG_API rg_tensor rg_stop_gradient_at(const char *site, rg_tensor x);
 RG_API rg_tensor rg_dropout_at(const char *site, rg_tensor x, double probability, rg_tensor key);
 RG_API rg_tensor rg_sum_at(const char *site, rg_tensor x);
@@ -208,6 +214,12 @@ RG_API rg_tensor rg_apply_at(const char *site, const rg_op *op, const void *attr
 #define rg_softsign(...) rg_softsign_at(RG_SITE, __VA_ARGS__)
 #define rg_adjoint_mul(...) rg_adjoint_mul_at(RG_SITE, __VA_ARGS__)
 #define rg_adjoint_div(...) rg_adjoint_div_at(RG_SITE, __VA_ARGS__)
+#define rg_cast(...) rg_cast_at(RG_SITE, __VA_ARGS__)
+#define rg_uniform(...) rg_uniform_at(RG_SITE, __VA_ARGS__)
+#define rg_standard_normal(...) rg_standard_normal_at(RG_SITE, __VA_ARGS__)
+#define rg_normal(...) rg_normal_at(RG_SITE, __VA_ARGS__)
+#define rg_bernoulli(...) rg_bernoulli_at(RG_SITE, __VA_ARGS__)
+#define rg_permutation(...) rg_permutation_at(RG_SITE, __VA_ARGS__)
 #define rg_stop_gradient(...) rg_stop_gradient_at(RG_SITE, __VA_ARGS__)
 #define rg_dropout(...) rg_dropout_at(RG_SITE, __VA_ARGS__)
 #define rg_sum(...) rg_sum_at(RG_SITE, __VA_ARGS__)

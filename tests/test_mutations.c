@@ -120,7 +120,8 @@ static bool is_identity(rg_tensor r, rg_tensor g)
 MISTAKE(inner_derivative_missing)
 {
     UNUSED;
-    bool fits = !rg_is_null(r) && rg_shape_equal(rg_shape_of(r), rg_shape_of(g)) && count_of(r) > 1;
+    bool fits = !rg_is_null(r) && rg_shape_equal(rg_shape_of(r), rg_shape_of(g)) && count_of(r) > 1 &&
+                rg_dtype_of(r) == rg_dtype_of(g); /* else it does not even run */
     return fits && !is_identity(r, g) ? g : r;
 }
 
