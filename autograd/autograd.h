@@ -319,39 +319,7 @@ RG_API rg_tensor rg_random_key(rg_tape *tape, uint64_t seed, uint64_t stream);
 /* The key of the store's next draw: (rg_params_seed, rg_params_draw). A compiled program draws it anew for each run. */
 RG_API rg_tensor rg_random_draw(rg_tape *tape, rg_params *store);
 
-/* ---- Elementwise ops: f32 and f64, operands of one dtype, NumPy broadcasting ------------------------
- * errors  RG_E_NULL, RG_E_TAPE, RG_E_DTYPE, RG_E_SHAPE sizes do not broadcast.
- * vjp     g is the cotangent of the result y; sums over broadcast dimensions are understood. */
-
-RG_API rg_tensor rg_add(rg_tensor a, rg_tensor b);       /* a + b           vjp  g, g */
-RG_API rg_tensor rg_sub(rg_tensor a, rg_tensor b);       /* a - b           vjp  g, -g */
-RG_API rg_tensor rg_mul(rg_tensor a, rg_tensor b);       /* a b             vjp  g b, g a */
-RG_API rg_tensor rg_div(rg_tensor a, rg_tensor b);       /* a / b           vjp  g / b, -g y / b */
-RG_API rg_tensor rg_neg(rg_tensor x);                    /* -x              vjp  -g */
-RG_API rg_tensor rg_exp(rg_tensor x);                    /* e^x             vjp  g y */
-RG_API rg_tensor rg_log(rg_tensor x);                    /* ln x            vjp  g / x */
-RG_API rg_tensor rg_sqrt(rg_tensor x);                   /* x^(1/2)         vjp  g / (2 y) */
-RG_API rg_tensor rg_square(rg_tensor x);                 /* x^2             vjp  2 g x */
-RG_API rg_tensor rg_sin(rg_tensor x);                    /* sin x           vjp  g cos x */
-RG_API rg_tensor rg_cos(rg_tensor x);                    /* cos x           vjp  -g sin x */
-RG_API rg_tensor rg_erf(rg_tensor x);                    /* erf x           vjp  g e^(-x^2) 2 / sqrt(pi) */
-RG_API rg_tensor rg_tanh(rg_tensor x);                   /* tanh x          vjp  g (1 - y^2) */
-RG_API rg_tensor rg_sigmoid(rg_tensor x);                /* 1 / (1 + e^-x)  vjp  g y (1 - y) */
-RG_API rg_tensor rg_relu(rg_tensor x);                   /* max(x, 0)       vjp  g where x > 0, else 0; 0 at 0 */
-RG_API rg_tensor rg_softplus(rg_tensor x);               /* ln(1 + e^x)     vjp  g sigmoid(x) */
-RG_API rg_tensor rg_power(rg_tensor x, double exponent); /* x^exponent      vjp  g exponent x^(exponent - 1) */
-RG_API rg_tensor rg_maximum(rg_tensor a, rg_tensor b);   /* the larger      vjp  g to the larger, g/2 each at a tie */
-RG_API rg_tensor rg_minimum(rg_tensor a, rg_tensor b);   /* the smaller     vjp  g to the smaller, g/2 each at a tie */
-RG_API rg_tensor rg_scale(rg_tensor x, double factor);   /* factor x        vjp  factor g; the factor is structure */
-RG_API rg_tensor rg_shift(rg_tensor x, double offset);   /* x + offset      vjp  g; the offset is structure */
-RG_API rg_tensor rg_one_minus(rg_tensor x);              /* 1 - x           vjp  -g */
-
-/* 1 where true and 0 where false, in the operands' dtype. No gradient. */
-RG_API rg_tensor rg_greater(rg_tensor a, rg_tensor b);
-RG_API rg_tensor rg_equal(rg_tensor a, rg_tensor b);
-/* a where the mask is not 0, else b. The adjoint selects too: the branch not taken gets exact zeros. (An op behind
- * it may still turn a zero into NaN, as sqrt does below 0: mask its operand as well.) No gradient for the mask. */
-RG_API rg_tensor rg_where(rg_tensor mask, rg_tensor a, rg_tensor b);
+/* ---- Walls, dropout, random tensors: elementwise ops stand in elementwise.h ------------------------------ */
 
 /* x, and a wall to every gradient. */
 RG_API rg_tensor rg_stop_gradient(rg_tensor x);
@@ -362,6 +330,23 @@ RG_API rg_tensor rg_stop_gradient(rg_tensor x);
  * errors  RG_E_ARGUMENT unless 0 <= p < 1.
  * vjp     the same mask on g. */
 RG_API rg_tensor rg_dropout(rg_tensor x, double probability, rg_tensor key);
+
+/* Random tensors. Element i is number i of the key's stream, whatever the threads and vector instructions; draws with one
+ * key are equal, so take a new key for each: rg_random_key or rg_random_draw. No gradient, but for rg_normal.
+ * key     i64[2]
+ * errors  RG_E_DTYPE not a key, or not f32 or f64; RG_E_SHAPE a malformed shape. */
+
+/* Uniform in [0, 1): rg_random_uniform(seed, stream, i); in f32 its first 24 bits. */
+RG_API rg_tensor rg_uniform(rg_tensor key, rg_dtype dtype, rg_shape shape);
+/* Mean 0 and deviation 1: rg_random_normal(seed, stream, i), rounded in f32. */
+RG_API rg_tensor rg_standard_normal(rg_tensor key, rg_dtype dtype, rg_shape shape);
+/* mean + deviation z with a standard normal z of their common shape. vjp g, g z: gradients go through mean and deviation
+ * [Kingma and Welling 2014]. */
+RG_API rg_tensor rg_normal(rg_tensor mean, rg_tensor deviation, rg_tensor key);
+/* 1 where rg_random_uniform(seed, stream, i) is below probability[i], else 0; NaN where that is NaN. */
+RG_API rg_tensor rg_bernoulli(rg_tensor probability, rg_tensor key);
+/* 0, ..., n - 1 in random order, i64[n]: for rg_gather_rows. errors RG_E_ARGUMENT n below 0. */
+RG_API rg_tensor rg_permutation(rg_tensor key, int64_t n);
 
 /* ---- Matrix product ---------------------------------------------------------------------------- */
 
@@ -489,6 +474,7 @@ RG_API rg_status rg_program_profile(rg_program *program, int repeats, rg_profile
 #include "reductions.h"
 #include "shapes.h"
 #include "op.h"
+#include "elementwise.h"
 #include "gradcheck.h"
 #include "dot.h"
 #include "sites.h"

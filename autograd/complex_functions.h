@@ -27,6 +27,17 @@ static inline rg_complex rg_complex_softplus(rg_complex x)
     return creal(x) < 0 ? clog(1 + cexp(x)) : x + clog(1 + cexp(-x));
 }
 
+/* The real part loses digits near 0, the imaginary part, which is the derivative, does not. */
+static inline rg_complex rg_complex_expm1(rg_complex x)
+{
+    return cexp(x) - 1;
+}
+
+static inline rg_complex rg_complex_log1p(rg_complex x)
+{
+    return clog(1 + x);
+}
+
 /* A negative number to a whole power is real: cpow would be off by as much as 1e-16 in the imaginary part. */
 static inline rg_complex rg_complex_power(rg_complex x, double p)
 {

@@ -10,8 +10,7 @@ static rg_status dropout_shape(rg_shape_call *call)
     call->like = 1;
     double probability = *(const double *)call->attributes;
     if (!rg_dtype_is_float(call->dtype)) return rg_refuse(call, RG_E_DTYPE, "takes f32 or f64");
-    if (call->in_dtype[1] != RG_I64 || call->in[1]->rank != 1 || call->in[1]->size[0] != 2)
-        return rg_refuse(call, RG_E_DTYPE, "the key must come from rg_random_key, i64[2]");
+    if (!rg_is_random_key(call, 1)) return rg_refuse_random_key(call);
     if (!(probability >= 0 && probability < 1))
         return rg_refuse(call, RG_E_ARGUMENT, "the probability %g is not in [0, 1)", probability);
     return RG_OK;

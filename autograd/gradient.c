@@ -53,6 +53,8 @@ static bool propagate(rg_sweep *s, uint32_t j)
         if (i < s->first || !s->active[i - s->first] || declared_zero) continue;
         if (!op->vjp) return rg_fail_op(tape, NULL, RG_E_GRADIENT, op->name, "has no derivative rule", 1, &y), false;
         rg_tensor c = unbroadcast(op->vjp((int)k, in, y, s->adjoint[j - s->first]), *tape->nodes[i].shape);
+        if (!rg_is_null(c) && rg_dtype_of(c) != (rg_dtype)tape->nodes[i].dtype)
+            rg_fail(tape, NULL, RG_E_GRADIENT, "%s: its derivative has another dtype than its operand", op->name);
         if (tape->error.status) return false;
         if (!rg_is_null(c)) add_into(&s->adjoint[i - s->first], c);
     }

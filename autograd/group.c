@@ -374,14 +374,13 @@ rg_group *rg_builder_finish_group(rg_builder *b, const rg_draft *draft, void **p
     int *last = last_readers(b, members);
     if (!group->micro || !reads || !results || !last) return NULL;
 
-    group->threaded = true;
     for (int i = 0; i < members->member_count; i++) {
         const rg_member *member = &members->members[i];
         rg_micro *micro = &group->micro[group->micros++];
-        *micro = (rg_micro){ .step = rg_op_step(member->op, group->dtype, b->tape->simd, INT64_MAX),
+        const bool few = member->operands <= RG_STEP_OPERANDS;
+        *micro = (rg_micro){ .step = few ? rg_op_step(member->op, group->dtype, b->tape->simd, INT64_MAX) : NULL,
                              .kernel = rg_op_kernel(member->op, group->dtype, b->tape->simd),
                              .attributes = member->attributes, .operands = member->operands };
-        group->threaded = group->threaded && micro->step && member->operands <= RG_STEP_OPERANDS;
         for (int k = 0; k < member->operands; k++)
             micro->in[k] = member->in[k].from_member ? results[member->in[k].index] : reads[member->in[k].index];
         /* Registers whose last reader this is are free for its own result: kernels go element by element. */

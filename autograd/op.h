@@ -90,18 +90,18 @@ typedef rg_tensor rg_batch_rule(const rg_batch_call *call);
  * (high - low) / elements, so that an op that compares has no kink there. */
 typedef struct {
     rg_dtype dtype;           /* RG_NO_DTYPE: the float dtype under test */
+    int same_as;              /* 1 + number of the operand this one repeats; 0: its own */
     rg_shape shape;
     double low, high;         /* drawn at random from here: see below. Both 0: [-2, 2], for integers 0 */
     double step;              /* if not 0: only low, low + step, ... (for a mask low 0, high 1, step 1) */
     double value;             /* if low == high != 0: exactly this */
-    int same_as;              /* 1 + number of the operand this one repeats; 0: its own */
 } rg_sample_operand;
 
 typedef struct {
     int operands;             /* 0 ends a list of samples */
+    rg_status refuse;         /* RG_OK: the check must pass; else: recording or running it must fail so */
     rg_sample_operand in[RG_MAX_OPERANDS];
     const void *attributes;
-    rg_status refuse;         /* RG_OK: the check must pass; else: recording or running it must fail so */
 } rg_sample;
 
 /* Where an op has a kink, or a tie: no difference can tell what the derivative is there, only a convention. */

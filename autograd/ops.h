@@ -9,7 +9,14 @@
     /* elementwise */                                                                                              \
     X(add) X(sub) X(mul) X(div) X(neg) X(exp) X(log) X(sqrt) X(square) X(sin) X(cos) X(erf) X(tanh) X(sigmoid)     \
     X(relu) X(softplus) X(power) X(maximum) X(minimum) X(scale) X(shift) X(one_minus) X(greater) X(equal) X(where) \
-    X(full) X(dropout) X(gate) X(share) X(tanh_adjoint) X(sigmoid_adjoint) X(logistic_loss)                         \
+    X(full) X(dropout) X(gate) X(share) X(tanh_adjoint) X(sigmoid_adjoint) X(logistic_loss)                        \
+    X(abs) X(reciprocal) X(rsqrt) X(pow) X(expm1) X(log1p) X(sign) X(floor) X(ceil) X(round) X(mod)                 \
+    X(clamp) X(hard_tanh) X(within) X(greater_equal) X(less) X(less_equal) X(not_equal)                            \
+    X(logical_and) X(logical_or) X(logical_xor) X(logical_not) X(is_finite) X(is_nan)                              \
+    X(tan) X(asin) X(acos) X(atan) X(atan2) X(hypot) X(sinh) X(cosh) X(erfc) X(lgamma) X(digamma) X(polygamma)      \
+    X(leaky_relu) X(elu) X(elu_slope) X(selu) X(silu) X(silu_slope) X(gelu) X(gelu_slope) X(gelu_tanh)             \
+    X(gelu_tanh_slope) X(log_sigmoid) X(softsign) X(adjoint_mul) X(adjoint_div) X(adjoint_both)                    \
+    X(cast) X(uniform) X(standard_normal) X(bernoulli) X(permutation)                                              \
     /* reductions and rows */                                                                                      \
     X(sum) X(max) X(logsumexp) X(softmax) X(log_softmax) X(cross_entropy_rows)                                     \
     X(min) X(prod) X(argmax) X(argmin)                                                                             \
@@ -33,6 +40,16 @@ rg_tensor rg_share_at(const char *site, rg_tensor g, rg_tensor a, rg_tensor b);
 rg_tensor rg_tanh_adjoint_at(const char *site, rg_tensor g, rg_tensor y);
 rg_tensor rg_sigmoid_adjoint_at(const char *site, rg_tensor g, rg_tensor y);
 
+/* The product of two cotangents, as it comes in derivatives of derivatives: exactly 0 where either is. */
+rg_tensor rg_adjoint_both_at(const char *site, rg_tensor g, rg_tensor h);
+
+/* Derivatives that are ops of their own, because they would take many; and whether a number is within limits. */
+rg_tensor rg_elu_slope_at(const char *site, rg_tensor x, double alpha);
+rg_tensor rg_silu_slope_at(const char *site, rg_tensor x);
+rg_tensor rg_gelu_slope_at(const char *site, rg_tensor x);
+rg_tensor rg_gelu_tanh_slope_at(const char *site, rg_tensor x);
+rg_tensor rg_within_at(const char *site, rg_tensor x, double low, double high);
+
 /* The terms of rg_binary_cross_entropy. */
 rg_tensor rg_logistic_loss_at(const char *site, rg_tensor logits, rg_tensor targets);
 
@@ -55,6 +72,10 @@ static inline rg_tensor rg_sigmoid_adjoint(rg_tensor g, rg_tensor y)
 {
     return rg_sigmoid_adjoint_at(NULL, g, y);
 }
+
+/* Whether operand k of a random op is a key, and what to say if not. */
+bool rg_is_random_key(const rg_shape_call *call, int k);
+rg_status rg_refuse_random_key(rg_shape_call *call);
 
 /* ---- Axes (axes.c) ---- */
 

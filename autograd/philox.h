@@ -1,4 +1,4 @@
-/* philox.h: the generator itself, inline for the dropout kernel. */
+/* philox.h: the generator itself, inline for the dropout kernel; and normals by pairs. */
 #ifndef RETROGRAD_PHILOX_H
 #define RETROGRAD_PHILOX_H
 
@@ -29,5 +29,8 @@ static inline uint64_t rg_philox(uint64_t seed, uint64_t stream, uint64_t index)
     rg_philox4(seed, stream, index, words);
     return (uint64_t)words[1] << 32 | words[0];
 }
+
+/* Numbers 2 pair and 2 pair + 1 of a stream of normals. (random.c) */
+void rg_random_normal_pair(uint64_t seed, uint64_t stream, uint64_t pair, double out[2]);
 
 #endif

@@ -82,7 +82,6 @@ typedef struct {
     int64_t count, tile;       /* elements; of a tile */
     rg_dtype dtype;
     int loads, micros, folds, streams;
-    bool threaded;             /* all members are steps */
     rg_load *load;
     rg_micro *micro;
     uint32_t stream[RG_GROUP_STREAMS]; /* arguments that are read or written element by element: the first few */

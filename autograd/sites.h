@@ -46,6 +46,57 @@ RG_API rg_tensor rg_one_minus_at(const char *site, rg_tensor x);
 RG_API rg_tensor rg_greater_at(const char *site, rg_tensor a, rg_tensor b);
 RG_API rg_tensor rg_equal_at(const char *site, rg_tensor a, rg_tensor b);
 RG_API rg_tensor rg_where_at(const char *site, rg_tensor mask, rg_tensor a, rg_tensor b);
+RG_API rg_tensor rg_abs_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_sign_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_reciprocal_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_rsqrt_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_pow_at(const char *site, rg_tensor a, rg_tensor b);
+RG_API rg_tensor rg_expm1_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_log1p_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_floor_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_ceil_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_round_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_mod_at(const char *site, rg_tensor a, rg_tensor b);
+RG_API rg_tensor rg_clamp_at(const char *site, rg_tensor x, double low, double high);
+RG_API rg_tensor rg_hard_tanh_at(const char *site, rg_tensor x, double low, double high);
+RG_API rg_tensor rg_greater_equal_at(const char *site, rg_tensor a, rg_tensor b);
+RG_API rg_tensor rg_less_at(const char *site, rg_tensor a, rg_tensor b);
+RG_API rg_tensor rg_less_equal_at(const char *site, rg_tensor a, rg_tensor b);
+RG_API rg_tensor rg_not_equal_at(const char *site, rg_tensor a, rg_tensor b);
+RG_API rg_tensor rg_logical_and_at(const char *site, rg_tensor a, rg_tensor b);
+RG_API rg_tensor rg_logical_or_at(const char *site, rg_tensor a, rg_tensor b);
+RG_API rg_tensor rg_logical_xor_at(const char *site, rg_tensor a, rg_tensor b);
+RG_API rg_tensor rg_logical_not_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_is_finite_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_is_nan_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_tan_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_asin_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_acos_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_atan_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_atan2_at(const char *site, rg_tensor y, rg_tensor x);
+RG_API rg_tensor rg_hypot_at(const char *site, rg_tensor a, rg_tensor b);
+RG_API rg_tensor rg_sinh_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_cosh_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_erfc_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_lgamma_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_digamma_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_polygamma_at(const char *site, rg_tensor x, int order);
+RG_API rg_tensor rg_leaky_relu_at(const char *site, rg_tensor x, double slope);
+RG_API rg_tensor rg_elu_at(const char *site, rg_tensor x, double alpha);
+RG_API rg_tensor rg_selu_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_silu_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_gelu_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_gelu_tanh_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_log_sigmoid_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_softsign_at(const char *site, rg_tensor x);
+RG_API rg_tensor rg_adjoint_mul_at(const char *site, rg_tensor a, rg_tensor b);
+RG_API rg_tensor rg_adjoint_div_at(const char *site, rg_tensor a, rg_tensor b);
+RG_API rg_tensor rg_cast_at(const char *site, rg_tensor x, rg_dtype dtype);
+RG_API rg_tensor rg_uniform_at(const char *site, rg_tensor key, rg_dtype dtype, rg_shape shape);
+RG_API rg_tensor rg_standard_normal_at(const char *site, rg_tensor key, rg_dtype dtype, rg_shape shape);
+RG_API rg_tensor rg_normal_at(const char *site, rg_tensor mean, rg_tensor deviation, rg_tensor key);
+RG_API rg_tensor rg_bernoulli_at(const char *site, rg_tensor probability, rg_tensor key);
+RG_API rg_tensor rg_permutation_at(const char *site, rg_tensor key, int64_t n);
 RG_API rg_tensor rg_stop_gradient_at(const char *site, rg_tensor x);
 RG_API rg_tensor rg_dropout_at(const char *site, rg_tensor x, double probability, rg_tensor key);
 RG_API rg_tensor rg_sum_at(const char *site, rg_tensor x);
@@ -162,6 +213,57 @@ RG_API rg_tensor rg_apply_at(const char *site, const rg_op *op, const void *attr
 #define rg_greater(...) rg_greater_at(RG_SITE, __VA_ARGS__)
 #define rg_equal(...) rg_equal_at(RG_SITE, __VA_ARGS__)
 #define rg_where(...) rg_where_at(RG_SITE, __VA_ARGS__)
+#define rg_abs(...) rg_abs_at(RG_SITE, __VA_ARGS__)
+#define rg_sign(...) rg_sign_at(RG_SITE, __VA_ARGS__)
+#define rg_reciprocal(...) rg_reciprocal_at(RG_SITE, __VA_ARGS__)
+#define rg_rsqrt(...) rg_rsqrt_at(RG_SITE, __VA_ARGS__)
+#define rg_pow(...) rg_pow_at(RG_SITE, __VA_ARGS__)
+#define rg_expm1(...) rg_expm1_at(RG_SITE, __VA_ARGS__)
+#define rg_log1p(...) rg_log1p_at(RG_SITE, __VA_ARGS__)
+#define rg_floor(...) rg_floor_at(RG_SITE, __VA_ARGS__)
+#define rg_ceil(...) rg_ceil_at(RG_SITE, __VA_ARGS__)
+#define rg_round(...) rg_round_at(RG_SITE, __VA_ARGS__)
+#define rg_mod(...) rg_mod_at(RG_SITE, __VA_ARGS__)
+#define rg_clamp(...) rg_clamp_at(RG_SITE, __VA_ARGS__)
+#define rg_hard_tanh(...) rg_hard_tanh_at(RG_SITE, __VA_ARGS__)
+#define rg_greater_equal(...) rg_greater_equal_at(RG_SITE, __VA_ARGS__)
+#define rg_less(...) rg_less_at(RG_SITE, __VA_ARGS__)
+#define rg_less_equal(...) rg_less_equal_at(RG_SITE, __VA_ARGS__)
+#define rg_not_equal(...) rg_not_equal_at(RG_SITE, __VA_ARGS__)
+#define rg_logical_and(...) rg_logical_and_at(RG_SITE, __VA_ARGS__)
+#define rg_logical_or(...) rg_logical_or_at(RG_SITE, __VA_ARGS__)
+#define rg_logical_xor(...) rg_logical_xor_at(RG_SITE, __VA_ARGS__)
+#define rg_logical_not(...) rg_logical_not_at(RG_SITE, __VA_ARGS__)
+#define rg_is_finite(...) rg_is_finite_at(RG_SITE, __VA_ARGS__)
+#define rg_is_nan(...) rg_is_nan_at(RG_SITE, __VA_ARGS__)
+#define rg_tan(...) rg_tan_at(RG_SITE, __VA_ARGS__)
+#define rg_asin(...) rg_asin_at(RG_SITE, __VA_ARGS__)
+#define rg_acos(...) rg_acos_at(RG_SITE, __VA_ARGS__)
+#define rg_atan(...) rg_atan_at(RG_SITE, __VA_ARGS__)
+#define rg_atan2(...) rg_atan2_at(RG_SITE, __VA_ARGS__)
+#define rg_hypot(...) rg_hypot_at(RG_SITE, __VA_ARGS__)
+#define rg_sinh(...) rg_sinh_at(RG_SITE, __VA_ARGS__)
+#define rg_cosh(...) rg_cosh_at(RG_SITE, __VA_ARGS__)
+#define rg_erfc(...) rg_erfc_at(RG_SITE, __VA_ARGS__)
+#define rg_lgamma(...) rg_lgamma_at(RG_SITE, __VA_ARGS__)
+#define rg_digamma(...) rg_digamma_at(RG_SITE, __VA_ARGS__)
+#define rg_polygamma(...) rg_polygamma_at(RG_SITE, __VA_ARGS__)
+#define rg_leaky_relu(...) rg_leaky_relu_at(RG_SITE, __VA_ARGS__)
+#define rg_elu(...) rg_elu_at(RG_SITE, __VA_ARGS__)
+#define rg_selu(...) rg_selu_at(RG_SITE, __VA_ARGS__)
+#define rg_silu(...) rg_silu_at(RG_SITE, __VA_ARGS__)
+#define rg_gelu(...) rg_gelu_at(RG_SITE, __VA_ARGS__)
+#define rg_gelu_tanh(...) rg_gelu_tanh_at(RG_SITE, __VA_ARGS__)
+#define rg_log_sigmoid(...) rg_log_sigmoid_at(RG_SITE, __VA_ARGS__)
+#define rg_softsign(...) rg_softsign_at(RG_SITE, __VA_ARGS__)
+#define rg_adjoint_mul(...) rg_adjoint_mul_at(RG_SITE, __VA_ARGS__)
+#define rg_adjoint_div(...) rg_adjoint_div_at(RG_SITE, __VA_ARGS__)
+#define rg_cast(...) rg_cast_at(RG_SITE, __VA_ARGS__)
+#define rg_uniform(...) rg_uniform_at(RG_SITE, __VA_ARGS__)
+#define rg_standard_normal(...) rg_standard_normal_at(RG_SITE, __VA_ARGS__)
+#define rg_normal(...) rg_normal_at(RG_SITE, __VA_ARGS__)
+#define rg_bernoulli(...) rg_bernoulli_at(RG_SITE, __VA_ARGS__)
+#define rg_permutation(...) rg_permutation_at(RG_SITE, __VA_ARGS__)
 #define rg_stop_gradient(...) rg_stop_gradient_at(RG_SITE, __VA_ARGS__)
 #define rg_dropout(...) rg_dropout_at(RG_SITE, __VA_ARGS__)
 #define rg_sum(...) rg_sum_at(RG_SITE, __VA_ARGS__)

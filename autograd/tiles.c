@@ -44,23 +44,6 @@ static void load_registers(const rg_group *group, const places *in, int64_t at, 
     for (int i = 0; i < group->folds; i++) in->states[i].begins = at % RG_LANE_BLOCK == 0;
 }
 
-/* One after another, for members that are not steps. */
-static void run_members(const rg_group *group, const places *where, int64_t begin, int64_t end)
-{
-    for (int64_t at = begin; at < end; at += group->tile) {
-        const int64_t n = end - at < group->tile ? end - at : group->tile;
-        load_registers(group, where, at, n);
-        for (int i = 0; i < group->micros; i++) {
-            const rg_micro *micro = &group->micro[i];
-            const void *in[RG_GROUP_OPERANDS];
-            for (int k = 0; k < micro->operands; k++) in[k] = slot_pointer(&micro->in[k], where, at);
-            const rg_call call = { .out = slot_pointer(&micro->out, where, at), .in = in, .attributes = micro->attributes,
-                                   .base = at, .operands = micro->operands };
-            micro->kernel(&call, 0, n);
-        }
-    }
-}
-
 /* ---- Long vectors --------------------------------------------------------------------------------------------------
  * They come from memory, and between two tiles the processor sees no pattern by which to fetch them ahead. So the next
  * tile is asked for while this one is computed, a few lines before each member: all at once would be waited for. */
@@ -96,6 +79,25 @@ static fetching fetching_of(const rg_group *group, const places *in, int64_t beg
 
 /* ---- Members as steps ---------------------------------------------------------------------------------------------- */
 
+/* A member whose op has no steps: a step that makes a call. */
+typedef struct {
+    const rg_micro *micro;
+    const places *where;
+    const int64_t *at;
+} caller;
+
+static const rg_step *call_step(const rg_step *step)
+{
+    const caller *c = step->attributes;
+    const rg_micro *micro = c->micro;
+    const void *in[RG_GROUP_OPERANDS];
+    for (int k = 0; k < micro->operands; k++) in[k] = slot_pointer(&micro->in[k], c->where, *c->at);
+    const rg_call call = { .out = slot_pointer(&micro->out, c->where, *c->at), .in = in, .attributes = micro->attributes,
+                           .base = *c->at, .operands = micro->operands };
+    micro->kernel(&call, 0, step->count);
+    return RG_NEXT_STEP(step);
+}
+
 /* How far a member's pointers go from tile to tile. */
 typedef struct {
     size_t out, in[RG_STEP_OPERANDS];
@@ -115,26 +117,32 @@ static void prepare_step(const rg_micro *micro, const places *where, int64_t beg
 
 static void advance_step(const rg_micro *micro, const places *where, int64_t at, rg_step *step, const advance *by)
 {
+    if (!micro->step) return;
     if (micro->out.kind == RG_SLOT_FOLD) step->out = slot_pointer(&micro->out, where, at);
     step->out = (char *)step->out + by->out;
     for (int k = 0; k < micro->operands; k++) step->in[k] = (char *)step->in[k] + by->in[k];
 }
 
-static void run_steps(const rg_group *group, const places *where, int64_t begin, int64_t end)
+static void run_members(const rg_group *group, const places *where, int64_t begin, int64_t end)
 {
     rg_step steps[2 * RG_GROUP_MEMBERS + 1];
     advance by[RG_GROUP_MEMBERS];
+    caller callers[RG_GROUP_MEMBERS];
     const int64_t tile = group->tile;
+    int64_t at = begin;
     const bool fetches = group->count * (int64_t)where->item >= LONG_BYTES && end - begin > tile;
     const int apart = fetches ? 2 : 1;
     fetching f = { .lines = 0 };
     if (fetches) f = fetching_of(group, where, begin);
     for (int i = 0; i < group->micros; i++) {
         if (fetches) steps[2 * i] = (rg_step){ .kernel = fetch_step, .attributes = &f, .count = i * f.share };
-        prepare_step(&group->micro[i], where, begin, &steps[apart * i + apart - 1], &by[i]);
+        rg_step *step = &steps[apart * i + apart - 1];
+        callers[i] = (caller){ &group->micro[i], where, &at };
+        if (group->micro[i].step) prepare_step(&group->micro[i], where, begin, step, &by[i]);
+        else *step = (rg_step){ .kernel = call_step, .attributes = &callers[i] };
     }
     steps[apart * group->micros].kernel = rg_step_stop;
-    for (int64_t at = begin; at < end; at += tile) {
+    for (; at < end; at += tile) {
         const int64_t n = end - at < tile ? end - at : tile;
         load_registers(group, where, at, n);
         for (int i = 0; i < group->streams && fetches; i++) f.from[i] += where->tile_bytes;
@@ -152,5 +160,5 @@ void rg_group_run(const rg_group *group, void *const *pointers, int64_t begin, i
     rg_fold_state states[RG_GROUP_FOLDS];
     const size_t item = rg_dtype_size(group->dtype);
     const places where = { pointers, registers, local, states, begin, item, (size_t)group->tile * item };
-    (group->threaded ? run_steps : run_members)(group, &where, begin, end);
+    run_members(group, &where, begin, end);
 }

@@ -357,6 +357,12 @@ static rg_tensor multiplied_guard(rg_tape *tape, const rg_tensor *in, int n, voi
     return rg_mul(positive, rg_sqrt(rg_where(positive, in[0], rg_mul(in[0], rg_sub(one, one)))));
 }
 
+static rg_tensor corner(rg_tape *tape, const rg_tensor *in, int n, void *context)
+{
+    (void)tape, (void)n, (void)context;
+    return rg_hypot(in[0], in[0]);
+}
+
 static void what_is_not_finite_fails(void **state)
 {
     (void)state;
@@ -371,7 +377,8 @@ static void what_is_not_finite_fails(void **state)
     assert_int_equal(result.index, 2);
     ASSERT_VERDICT(RG_CHECK_NONFINITE, check_one(cubic, RG_SHAPE(3), nan));
     ASSERT_VERDICT(RG_CHECK_OK, check_one(guarded_root, RG_SHAPE(3), negative));
-    ASSERT_VERDICT(RG_CHECK_NONFINITE, check_one(multiplied_guard, RG_SHAPE(3), negative));
+    ASSERT_VERDICT(RG_CHECK_OK, check_one(multiplied_guard, RG_SHAPE(3), negative)); /* 0 times a slope of infinity */
+    ASSERT_VERDICT(RG_CHECK_NONFINITE, check_one(corner, RG_SHAPE(3), zero)); /* a value of 0, a slope of NaN */
     identity nans = identity_with(NAN, 3);
     const rg_gradcheck_input in[] = { X(RG_SHAPE(2, 3), six) };
     result = check_with(through_identity, &nans, 1, in, (rg_gradcheck_options){ 0 });

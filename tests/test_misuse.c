@@ -79,6 +79,10 @@ static void binary_ops_refuse_what_does_not_fit(void **state)
     } ops[] = {
         { "add: ", rg_add_at },         { "sub: ", rg_sub_at },         { "mul: ", rg_mul_at },     { "div: ", rg_div_at },
         { "maximum: ", rg_maximum_at }, { "minimum: ", rg_minimum_at }, { "greater: ", rg_greater_at }, { "equal: ", rg_equal_at },
+        { "pow: ", rg_pow_at },         { "mod: ", rg_mod_at },         { "atan2: ", rg_atan2_at }, { "hypot: ", rg_hypot_at },
+        { "less: ", rg_less_at },       { "less_equal: ", rg_less_equal_at }, { "greater_equal: ", rg_greater_equal_at },
+        { "not_equal: ", rg_not_equal_at }, { "logical_and: ", rg_logical_and_at }, { "logical_or: ", rg_logical_or_at },
+        { "logical_xor: ", rg_logical_xor_at }, { "adjoint_mul: ", rg_adjoint_mul_at }, { "adjoint_div: ", rg_adjoint_div_at },
     };
     for (size_t k = 0; k < COUNT(ops); k++) {
         const char *name = ops[k].name;
@@ -113,6 +117,13 @@ static void unary_ops_refuse_what_does_not_fit(void **state)
     REFUSED(rg_power(i, 2), RG_E_DTYPE, "power: ", "i i32[2]");
     REFUSED(rg_scale(l, 2), RG_E_DTYPE, "scale: ", "l i64[2]");
     REFUSED(rg_shift(i, 2), RG_E_DTYPE, "shift: ", "i i32[2]");
+    REFUSED(rg_leaky_relu(i, 0.1), RG_E_DTYPE, "leaky_relu: ", "i i32[2]");
+    REFUSED(rg_elu(old, 1), RG_E_TAPE, "elu: ", "from before rg_tape_reset");
+    REFUSED(rg_clamp(l, 0, 1), RG_E_DTYPE, "clamp: ", "l i64[2]");
+    REFUSED(rg_clamp(x, 1, 0), RG_E_ARGUMENT, "clamp: the limits 1 and 0 are not in order", "x f32[2,3]");
+    REFUSED(rg_hard_tanh(x, NAN, 0), RG_E_ARGUMENT, "hard_tanh: the limits nan and 0 are not in order", "x f32[2,3]");
+    REFUSED(rg_polygamma(x, -1), RG_E_ARGUMENT, "polygamma: the order -1 is not from 0 to 100", "x f32[2,3]");
+    REFUSED(rg_polygamma(i, 1), RG_E_DTYPE, "polygamma: ", "i i32[2]");
     REFUSED(rg_stop_gradient(old), RG_E_TAPE, "stop_gradient: ", "before rg_tape_reset");
     REFUSED(rg_where(x, v, x), RG_E_SHAPE, "where: ", "x f32[2,3] · v f32[2] · x f32[2,3]");
     REFUSED(rg_where(x, x, d), RG_E_DTYPE, "where: ", "x f32[2,3] · x f32[2,3] · d f64[2,3]");

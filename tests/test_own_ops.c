@@ -160,6 +160,24 @@ static void an_operand_declared_without_gradient_gets_none(void **state)
     rg_tape_free(tape);
 }
 
+static rg_tensor narrow_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    (void)k, (void)in, (void)y;
+    return rg_cast(g, RG_F32);
+}
+
+static void a_derivative_of_another_dtype_is_refused(void **state)
+{
+    (void)state;
+    const rg_op first = { .name = "first", .doc = "the first operand", .arity = 2, .shape = rg_shape_same,
+                          .f64 = first_f64, .vjp = narrow_vjp, .no_gradient = 2 };
+    rg_tape *tape = rg_tape_new();
+    rg_tensor x = VECTOR(tape, 1, 2), in[] = { x, x }, slope;
+    assert_int_equal(rg_grad(rg_sum(rg_apply(&first, NULL, 2, in)), &x, 1, &slope), RG_E_GRADIENT);
+    assert_non_null(strstr(rg_message(tape), "first: its derivative has another dtype than its operand"));
+    rg_tape_free(tape);
+}
+
 /* ---- Kernels over items, of several operands and dtypes -------------------------------------------------------------------------- */
 
 /* Row sums of x, each times the whole number that belongs to its row. */
@@ -289,6 +307,7 @@ int main(void)
         cmocka_unit_test(a_derivative_may_record_leaves),
         cmocka_unit_test(a_derivative_may_use_earlier_values),
         cmocka_unit_test(an_operand_declared_without_gradient_gets_none),
+        cmocka_unit_test(a_derivative_of_another_dtype_is_refused),
         cmocka_unit_test(an_own_op_over_items_reads_views_and_has_attributes),
         cmocka_unit_test(what_cannot_be_an_op_is_refused),
     };
