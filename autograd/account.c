@@ -1,11 +1,32 @@
 /* account.c: what each step of a plan does, counted when the plan is made: so that a profile, which adds how long it
  * takes, can say what is reached of what the machine can do. */
 #include "builder.h"
+#include "ops.h"
 
 double rg_op_operations(const rg_op *op, const rg_call *call, int64_t elements)
 {
     if (op->operations) return op->operations(call);
     return op->any ? 0 : (double)elements;
+}
+
+static double on_each(const rg_call *call, int operations)
+{
+    return operations * (double)rg_elements(&call->layout[0].shape);
+}
+
+double rg_operations_4(const rg_call *call)
+{
+    return on_each(call, 4);
+}
+
+double rg_operations_8(const rg_call *call)
+{
+    return on_each(call, 8);
+}
+
+double rg_operations_16(const rg_call *call)
+{
+    return on_each(call, 16);
 }
 
 /* What is read in memory: what is repeated is there once. And a value may have less than the layout says, as the

@@ -312,15 +312,10 @@ UNARY(relu, RE(a) > 0 ? a : RE(a) != RE(a) ? a : 0, rg_gate(g, y), -2, 2, -2, -0
 BINARY(gate, RE(b) > 0 ? a : RE(b) != RE(b) ? b : 0, rg_gate(g, in[1]), NOTHING, 2, -2, 2, -2, 2,
        "a where b > 0, else 0: the adjoint of relu")
 
-static double four_an_element(const rg_call *call)
-{
-    return 4 * (double)rg_shape_count(call->layout[0].shape);
-}
-
 /* max(z, 0) - z t + ln(1 + e^-|z|): softplus(z) - z t without its cancellation for large z. */
 BINARY(logistic_loss, (RE(a) > 0 ? a : 0) - a * b + SOFTPLUS(RE(a) < 0 ? a : -a),
        rg_mul(g, rg_sub(rg_sigmoid(in[0]), in[1])), rg_neg(rg_mul(g, in[0])), 0, -4, 4, 0.1, 0.9, "cross-entropy of target b under the logit a",
-       .operations = four_an_element)
+       .operations = rg_operations_4)
 
 UNARY_WITH(scale, factor, p * a, rg_scale(g, number_of(y)), 2.5, 0, 1, -1, -2, 2, "a fixed factor times x")
 UNARY_WITH(shift, offset, a + p, g, 2.5, 0, 1, -1, -2, 2, "x plus a fixed offset")

@@ -39,6 +39,11 @@ static inline rg_tensor rg_share(rg_tensor g, rg_tensor a, rg_tensor b)
     return rg_share_at(NULL, g, a, b);
 }
 
+/* For rg_op.operations of an elementwise op whose formula has so many on each element; a function such as tanh is one. */
+double rg_operations_4(const rg_call *call);
+double rg_operations_8(const rg_call *call);
+double rg_operations_16(const rg_call *call);
+
 /* The last axis moved to where `axis` is, or back: a permutation that swaps them. */
 rg_tensor rg_swap_axes(const char *site, rg_tensor x, int a, int b);
 
