@@ -9,6 +9,26 @@ double rg_op_operations(const rg_op *op, const rg_call *call, int64_t elements)
     return op->any ? 0 : (double)elements;
 }
 
+static double on_each(const rg_call *call, int operations)
+{
+    return operations * (double)rg_elements(&call->layout[0].shape);
+}
+
+double rg_operations_4(const rg_call *call)
+{
+    return on_each(call, 4);
+}
+
+double rg_operations_8(const rg_call *call)
+{
+    return on_each(call, 8);
+}
+
+double rg_operations_16(const rg_call *call)
+{
+    return on_each(call, 16);
+}
+
 /* What is read in memory: what is repeated is there once. And a value may have less than the layout says, as the
  * numbers of an update, which are passed whole. */
 static double bytes_of(const rg_value *value, const rg_layout *layout)

@@ -27,23 +27,33 @@ RG_ELEMENTARY float selu_of_f32(float x)
     return (float)selu_of_f64((double)x);
 }
 
+/* At 0, where the number is the slope of what is below. */
+static const double zero[] = { 0 }, half[] = { 0.5 }, one[] = { 1 }, selu_slope[] = { SELU_SCALE * SELU_ALPHA };
+static const rg_kink half_below_kinks[] = {
+    { .operands = 1, .in = { { S(1), zero, half } }, .attributes = half }, { .operands = 0 }
+};
+static const rg_kink one_below_kinks[] = {
+    { .operands = 1, .in = { { S(1), zero, one } }, .attributes = one }, { .operands = 0 }
+};
+static const rg_kink selu_kinks[] = { { .operands = 1, .in = { { S(1), zero, selu_slope } } }, { .operands = 0 } };
+
 static rg_tensor leaky(rg_tensor g, rg_tensor x, double slope)
 {
     return rg_where(rg_greater(x, constant_like(x, 0)), g, rg_scale(g, slope));
 }
 
 UNARY_WITH(leaky_relu, VECTOR, HOLOMORPHIC, RE(a) > 0 ? a : p * a, leaky(g, in[0], number_of(y)), rg_samples_number,
-           "x above 0, a fixed factor times x below; that slope at 0")
+           "x above 0, a fixed factor times x below; that slope at 0", .kinks = half_below_kinks)
 UNARY_WITH(elu, VECTOR, HOLOMORPHIC, RE(a) > 0 ? a : p * EXPM1(a),
            rg_adjoint_mul(g, rg_elu_slope_at(NULL, in[0], number_of(y))), rg_samples_number,
-           "x above 0, alpha (e^x - 1) below")
+           "x above 0, alpha (e^x - 1) below", .kinks = half_below_kinks)
 /* Below 0 it is its own derivative, and above there is none. */
 UNARY_WITH(elu_slope, VECTOR, HOLOMORPHIC, RE(a) > 0 ? 1 : p * EXP(a),
            rg_adjoint_mul(g, rg_where(rg_greater(in[0], constant_like(y, 0)), constant_like(y, 0), y)), rg_samples_number,
-           "1 above 0, alpha e^x below: the derivative of elu")
+           "1 above 0, alpha e^x below: the derivative of elu", .kinks = one_below_kinks)
 UNARY(selu, RARE, REAL_ONLY, SELU(a),
       rg_adjoint_mul(g, rg_scale(rg_elu_slope_at(NULL, in[0], SELU_ALPHA), SELU_SCALE)), rg_samples_real,
-      "scaled elu that keeps mean 0 and variance 1")
+      "scaled elu that keeps mean 0 and variance 1", .kinks = selu_kinks)
 
 /* ---- x times a share ------------------------------------------------------------------------------------------ */
 
@@ -56,10 +66,11 @@ static rg_tensor silu_curvature(rg_tensor x)
 }
 
 UNARY(silu, VECTOR, HOLOMORPHIC, RE(a) < -BEYOND ? 0 : a * SIGMOID(a), rg_adjoint_mul(g, rg_silu_slope_at(NULL, in[0])),
-      rg_samples_real, "x sigmoid(x)")
+      rg_samples_real, "x sigmoid(x)", .operations = rg_operations_4)
 UNARY(silu_slope, VECTOR, HOLOMORPHIC,
       RE(a) < -BEYOND ? 0 : RE(a) > BEYOND ? 1 : SIGMOID(a) * (1 + a * (1 - SIGMOID(a))),
-      rg_adjoint_mul(g, silu_curvature(in[0])), rg_samples_real, "the derivative of silu")
+      rg_adjoint_mul(g, silu_curvature(in[0])), rg_samples_real, "the derivative of silu",
+      .operations = rg_operations_8)
 
 /* phi(x) (2 - x^2), phi the density of the normal distribution. */
 static rg_tensor gelu_curvature(rg_tensor x)
@@ -69,9 +80,9 @@ static rg_tensor gelu_curvature(rg_tensor x)
 }
 
 UNARY(gelu, VECTOR, REAL_ONLY, GELU(a), rg_adjoint_mul(g, rg_gelu_slope_at(NULL, in[0])), rg_samples_real,
-      "x times the share of a normal distribution below x")
+      "x times the share of a normal distribution below x", .operations = rg_operations_4)
 UNARY(gelu_slope, VECTOR, REAL_ONLY, GELU_SLOPE(a), rg_adjoint_mul(g, gelu_curvature(in[0])), rg_samples_real,
-      "the derivative of gelu")
+      "the derivative of gelu", .operations = rg_operations_8)
 
 /* x (1 + tanh u) / 2 = x sigmoid(2 u), u = sqrt(2/pi) (x + 0.044715 x^3). */
 #define TANH_LINEAR 1.5957691216057307117
@@ -110,9 +121,9 @@ static rg_tensor gelu_tanh_curvature(rg_tensor x)
 }
 
 UNARY(gelu_tanh, VECTOR, HOLOMORPHIC, GELU_TANH_OF(a), rg_adjoint_mul(g, rg_gelu_tanh_slope_at(NULL, in[0])),
-      rg_samples_real, "gelu by way of tanh")
+      rg_samples_real, "gelu by way of tanh", .operations = rg_operations_8)
 UNARY(gelu_tanh_slope, VECTOR, HOLOMORPHIC, GELU_TANH_SLOPE_OF(a), rg_adjoint_mul(g, gelu_tanh_curvature(in[0])),
-      rg_samples_real, "the derivative of gelu_tanh")
+      rg_samples_real, "the derivative of gelu_tanh", .operations = rg_operations_16)
 
 /* ---- Others ----------------------------------------------------------------------------------------------------- */
 

@@ -104,7 +104,7 @@ static const rg_sample cast_samples[] = {
 
 const rg_op rg_op_cast = { .name = "cast", .doc = "the same numbers in another dtype", .arity = 1, .kind = RG_ITEMS,
                            .attribute_size = sizeof(int64_t), .shape = cast_shape, .any = cast_any, .items = cast_items,
-                           .item_elements = one_element, .linearity = RG_LINEAR, .vjp = cast_vjp,
+                           .item_elements = one_element, .linearity = RG_LINEAR, .vjp = cast_vjp, .batch = rg_batch_same,
                            .samples = cast_samples, .describe = describe_dtype };
 
 rg_tensor rg_cast_at(const char *site, rg_tensor x, rg_dtype dtype)

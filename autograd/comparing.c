@@ -31,9 +31,17 @@ static rg_tensor whole_quotient(rg_tensor a, rg_tensor b, rg_tensor y)
     return rg_round(rg_div(rg_sub(a, y), b));
 }
 
-static const rg_sample mod_samples[] = FEW_SAMPLES_2(4.25, 4.75, 1.9, 2.1, 0);
+/* One with several whole quotients. */
+static const rg_sample mod_samples[] = {
+    { .operands = 2, .in = { { .shape = S(3, 4), .low = 1.25, .high = 7.25, .step = 2 },
+                             { .shape = S(3, 4), .low = 1.9, .high = 2.1 } } },
+    TWO(S(3, 4), S(3, 4), 4.25, 4.75, 1.9, 2.1, 0), TWO(S(3, 1), S(1, 5), 4.25, 4.75, 1.9, 2.1, 0),
+    TWO(S(0, 3), S(3), 4.25, 4.75, 1.9, 2.1, 0), TWO({ 0 }, { 0 }, 4.25, 4.75, 1.9, 2.1, 0),
+    { .operands = 2, .in = { { .shape = S(3, 4), .low = 1.9, .high = 2.1 }, { .same_as = 1 } } },
+    { .operands = 2, .in = { { .shape = S(3) }, { .shape = S(2) } }, .refuse = RG_E_SHAPE }, END,
+};
 BINARY(mod, RARE, REAL_ONLY, MOD(a, b), g, rg_neg(rg_adjoint_mul(g, whole_quotient(in[0], in[1], y))), 0, mod_samples,
-       "a - b floor(a / b): the remainder with the sign of b")
+       "a - b floor(a / b): the remainder with the sign of b", .operations = rg_operations_4)
 
 /* ---- Limits --------------------------------------------------------------------------------------------------- */
 
@@ -96,12 +104,20 @@ static rg_tensor where_inside(rg_tensor g, rg_tensor x, limits of)
     return where_within(g, x, (double)nextafterf((float)of.low, INFINITY), (double)nextafterf((float)of.high, -INFINITY));
 }
 
+static const double around_limits[] = { -2, -1, 0, 1, 2 }, on_limits[] = { 0, 1, 1, 1, 0 }, off_limits[] = { 0, 0, 1, 0, 0 };
+static const rg_kink clamp_kinks[] = {
+    { .operands = 1, .in = { { S(5), around_limits, on_limits } }, .attributes = &thirds }, { .operands = 0 }
+};
+static const rg_kink hard_tanh_kinks[] = {
+    { .operands = 1, .in = { { S(5), around_limits, off_limits } }, .attributes = &thirds }, { .operands = 0 }
+};
+
 VECTOR_KERNELS(clamp, 1, TWO_NUMBERS, RE(a) < RE(p) ? p : RE(a) > RE(q) ? q : a)
 HOLOMORPHIC_KERNEL(clamp, 1, TWO_NUMBERS, RE(a) < RE(p) ? p : RE(a) > RE(q) ? q : a)
 LIMITED(clamp, clamp, HOLOMORPHIC, where_within(g, in[0], limits_of(y).low, limits_of(y).high),
-        "x, but not below and not above the limits; slope 1 at both")
+        "x, but not below and not above the limits; slope 1 at both", .kinks = clamp_kinks)
 LIMITED(hard_tanh, clamp, HOLOMORPHIC, where_inside(g, in[0], limits_of(y)),
-        "x, but not below and not above the limits; slope 0 at both")
+        "x, but not below and not above the limits; slope 0 at both", .kinks = hard_tanh_kinks)
 VECTOR_KERNELS(within, 1, TWO_NUMBERS, (RE(a) >= RE(p) && RE(a) <= RE(q) ? 1 : 0))
 HOLOMORPHIC_KERNEL(within, 1, TWO_NUMBERS, (RE(a) >= RE(p) && RE(a) <= RE(q) ? 1 : 0))
 LIMITED(within, within, HOLOMORPHIC, NOTHING, "1 where x is between the limits or one of them, else 0; no gradient",

@@ -87,18 +87,25 @@ BINARY(adjoint_both, FAST, HOLOMORPHIC, a == 0 ? a : b == 0 ? b : a * b, rg_adjo
        rg_adjoint_both_at(NULL, g, in[0]), 0, rg_samples_pair,
        "a b, and 0 where either is 0, whatever the other is: two cotangents", .neutral = 1, .neutral_operands = 3)
 
+/* Where a row has a kink, and the derivative there. */
+static const double around_zero[] = { -1, 0, 1 }, right_of_zero[] = { 0, 0, 1 };
+static const rg_kink abs_kinks[] = {
+    { .operands = 1, .in = { { S(3), around_zero, around_zero } } }, { .operands = 0 }
+};
+
 /* ---- Arithmetic --------------------------------------------------------------------------------------- */
 
 BINARY(add, FAST, HOLOMORPHIC, a + b, g, g, 0, rg_samples_pair, "a + b")
 BINARY(sub, FAST, HOLOMORPHIC, a - b, g, rg_neg(g), 0, rg_samples_pair, "a - b")
 BINARY(mul, FAST, HOLOMORPHIC, a * b, rg_adjoint_mul(g, in[1]), rg_adjoint_mul(g, in[0]), 0, rg_samples_pair, "a b",
        .neutral = 1, .neutral_operands = 3)
-BINARY(div, FAST, HOLOMORPHIC, a / b, rg_adjoint_div(g, in[1]), rg_neg(rg_adjoint_mul(g, rg_div(y, in[1]))), 0,
+BINARY(div, FAST, HOLOMORPHIC, a / b, rg_adjoint_div(g, in[1]), rg_neg(rg_adjoint_mul(rg_adjoint_div(g, in[1]), y)), 0,
        rg_samples_pair_over, "a / b", .neutral = 1, .neutral_operands = 2)
 
 UNARY(neg, FAST, HOLOMORPHIC, -a, rg_neg(g), rg_samples_real, "-x")
 UNARY(one_minus, FAST, HOLOMORPHIC, 1 - a, rg_neg(g), rg_samples_real, "1 - x")
-UNARY(abs, FAST, HOLOMORPHIC, ABS(a), rg_adjoint_mul(g, rg_sign(in[0])), rg_samples_real, "absolute value; slope 0 at 0")
+UNARY(abs, FAST, HOLOMORPHIC, ABS(a), rg_adjoint_mul(g, rg_sign(in[0])), rg_samples_real, "absolute value; slope 0 at 0",
+      .kinks = abs_kinks)
 UNARY(square, FAST, HOLOMORPHIC, a * a, rg_adjoint_mul(g, rg_scale(in[0], 2)), rg_samples_real, "x^2")
 UNARY(reciprocal, FAST, HOLOMORPHIC, 1 / a, rg_neg(rg_adjoint_mul(g, rg_square(y))), rg_samples_positive, "1 / x")
 UNARY(sqrt, FAST, HOLOMORPHIC, SQRT(a), rg_adjoint_div(g, rg_scale(y, 2)), rg_samples_positive, "square root")
@@ -111,7 +118,8 @@ UNARY_WITH(shift, FAST, HOLOMORPHIC, a + p, g, rg_samples_number, "x plus a fixe
 UNARY_WITH(power, STEPS, HOLOMORPHIC, POWER(a, p), power_slope(number_of(y), in[0], g), rg_samples_exponent,
            "x to a fixed exponent")
 BINARY(pow, RARE, HOLOMORPHIC, POW(a, b), rg_adjoint_mul(g, pow_slope_of_base(in[0], in[1])),
-       rg_adjoint_mul(g, pow_slope_of_exponent(in[0], in[1], y)), 0, rg_samples_pair_positive, "a^b")
+       rg_adjoint_mul(g, pow_slope_of_exponent(in[0], in[1], y)), 0, rg_samples_pair_positive, "a^b",
+       .operations = rg_operations_8)
 
 /* ---- Functions ------------------------------------------------------------------------------------------ */
 
@@ -133,26 +141,19 @@ UNARY(erf, FAST, REAL_ONLY, ERF(a),
 /* One pass over the numbers instead of three. */
 BINARY(tanh_adjoint, FAST, HOLOMORPHIC, a == 0 ? a : a * (1 - b * b), rg_tanh_adjoint(g, in[1]),
        rg_scale(rg_adjoint_both_at(NULL, g, rg_adjoint_mul(in[0], in[1])), -2), 0, rg_samples_pair,
-       "a (1 - b^2), and 0 where a is 0: the adjoint of b = tanh(x)")
+       "a (1 - b^2), and 0 where a is 0: the adjoint of b = tanh(x)", .operations = rg_operations_4)
 BINARY(sigmoid_adjoint, FAST, HOLOMORPHIC, a == 0 ? a : a * (b * (1 - b)), rg_sigmoid_adjoint(g, in[1]),
        rg_adjoint_both_at(NULL, g, rg_adjoint_mul(in[0], rg_one_minus(rg_scale(in[1], 2)))), 0, rg_samples_pair,
-       "a b (1 - b), and 0 where a is 0: the adjoint of b = sigmoid(x)")
-
-static double four_an_element(const rg_call *call)
-{
-    return 4 * (double)rg_shape_count(call->layout[0].shape);
-}
+       "a b (1 - b), and 0 where a is 0: the adjoint of b = sigmoid(x)", .operations = rg_operations_4)
 
 /* max(z, 0) - z t + ln(1 + e^-|z|): softplus(z) - z t without its cancellation for large z. */
 static const rg_sample logistic_loss_samples[] = FEW_SAMPLES_2(-4, 4, 0.1, 0.9, 0);
 BINARY(logistic_loss, VECTOR, HOLOMORPHIC, (RE(a) > 0 ? a : 0) - a * b + SOFTPLUS(RE(a) < 0 ? a : -a),
        rg_adjoint_mul(g, rg_sub(rg_sigmoid(in[0]), in[1])), rg_neg(rg_adjoint_mul(g, in[0])), 0, logistic_loss_samples,
-       "cross-entropy of target b under the logit a", .operations = four_an_element)
+       "cross-entropy of target b under the logit a", .operations = rg_operations_4)
 
 /* ---- Choices ---------------------------------------------------------------------------------------------- */
 
-/* Where a row has a kink, and the derivative there. */
-static const double around_zero[] = { -1, 0, 1 }, right_of_zero[] = { 0, 0, 1 };
 static const rg_kink relu_kinks[] = {
     { .operands = 1, .in = { { S(3), around_zero, right_of_zero } } }, { .operands = 0 }
 };

@@ -20,7 +20,8 @@ extern "C" {
  *   sqrt, rsqrt, log, reciprocal at 0   infinite: the limit of the slope
  *   power, pow by the base at 0         0 for the exponent 0, 1 for 1, infinite below 1, else 0
  *   pow by the exponent at base 0       0 for exponents from 0 on
- *   atan2, hypot at (0, 0)              NaN
+ *   atan2 at (0, 0)                     NaN
+ *   hypot at (0, 0)                     0, as that of a norm
  *   sign, floor, ceil, round, comparisons, masks    no gradient flows, which reads as zeros
  *
  * GUARDS. What `where` has not taken gets exact zeros, and they stay zeros behind elementwise ops, even where the slope

@@ -60,16 +60,23 @@ static rg_tensor over_square(rg_tensor g, rg_tensor a, rg_tensor r)
 
 UNARY(tan, RARE, HOLOMORPHIC, TAN(a), rg_adjoint_mul(g, rg_shift(rg_square(y), 1)), rg_samples_unit, "tangent")
 UNARY(asin, RARE, HOLOMORPHIC, ASIN(a), rg_adjoint_div(g, root_of_one_minus_square(in[0])), rg_samples_unit,
-      "inverse sine, in [-pi/2, pi/2]")
+      "inverse sine, in [-pi/2, pi/2]", .operations = rg_operations_4)
 UNARY(acos, RARE, HOLOMORPHIC, ACOS(a), rg_neg(rg_adjoint_div(g, root_of_one_minus_square(in[0]))), rg_samples_unit,
-      "inverse cosine, in [0, pi]")
+      "inverse cosine, in [0, pi]", .operations = rg_operations_4)
 UNARY(atan, RARE, HOLOMORPHIC, ATAN(a), rg_adjoint_div(g, rg_shift(rg_square(in[0]), 1)), rg_samples_real,
       "inverse tangent, in [-pi/2, pi/2]")
 BINARY(atan2, RARE, REAL_ONLY, ATAN2(a, b), over_square(g, in[1], rg_hypot(in[0], in[1])),
        rg_neg(over_square(g, in[0], rg_hypot(in[0], in[1]))), 0, rg_samples_pair_over,
-       "the angle of the point (b, a), in [-pi, pi]")
-BINARY(hypot, RARE, REAL_ONLY, HYPOT(a, b), rg_adjoint_mul(g, rg_div(in[0], y)), rg_adjoint_mul(g, rg_div(in[1], y)), 0,
-       rg_samples_pair, "sqrt(a^2 + b^2), without overflow on the way")
+       "the angle of the point (b, a), in [-pi, pi]", .operations = rg_operations_4)
+/* The slopes at (0, 0) are 0, as those of a norm. */
+static const double origin[] = { 0 };
+static const rg_kink hypot_kinks[] = {
+    { .operands = 2, .in = { { S(1), origin, origin }, { S(1), origin, origin } } }, { .operands = 0 }
+};
+BINARY(hypot, RARE, REAL_ONLY, HYPOT(a, b), rg_adjoint_mul(g, rg_adjoint_div(in[0], y)),
+       rg_adjoint_mul(g, rg_adjoint_div(in[1], y)), 0, rg_samples_pair,
+       "sqrt(a^2 + b^2), without overflow on the way; slopes 0 at the origin", .operations = rg_operations_4,
+       .kinks = hypot_kinks)
 UNARY(sinh, RARE, HOLOMORPHIC, SINH(a), rg_adjoint_mul(g, rg_cosh(in[0])), rg_samples_real, "hyperbolic sine")
 UNARY(cosh, RARE, HOLOMORPHIC, COSH(a), rg_adjoint_mul(g, rg_sinh(in[0])), rg_samples_real, "hyperbolic cosine")
 

@@ -77,6 +77,11 @@ static inline rg_tensor rg_sigmoid_adjoint(rg_tensor g, rg_tensor y)
 bool rg_is_random_key(const rg_shape_call *call, int k);
 rg_status rg_refuse_random_key(rg_shape_call *call);
 
+/* For rg_op.operations of an elementwise op whose formula has so many on each element; a function such as tanh is one. */
+double rg_operations_4(const rg_call *call);
+double rg_operations_8(const rg_call *call);
+double rg_operations_16(const rg_call *call);
+
 /* ---- Axes (axes.c) ---- */
 
 /* A permutation that swaps two axes. (views.c) */

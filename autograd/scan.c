@@ -74,7 +74,7 @@ rg_tensor rg_cumsum_at(const char *site, rg_tensor x, int axis)
     return rg_along_axis(site, &rg_op_cumsum, &forwards, x, axis);
 }
 
-/* ---- Linear recurrences: r[i] = b[i] + a[i] r[i-1] ----------------------------------------------------------------
+/* ---- Linear recurrences: r[i] = b[i] + a[i] r[i-1], where without b it is 0 -----------------------------------------
  * With s[i] = g[i] + a[i+1] s[i+1], a recurrence from the other end, the cotangent of b[i] is s[i] and that of a[i] is
  * s[i] r[i-1]. No element is divided by, so zeros do no harm, and the derivative is made of such recurrences again. */
 
@@ -88,12 +88,13 @@ typedef struct {
     {                                                                                                              \
         const recurrence_attributes *attributes = call->attributes;                                                \
         const int64_t n = row_elements(call);                                                                      \
+        const bool alone = call->operands == 1;                                                                    \
         for (int64_t row = begin; row < end; row++) {                                                              \
-            const type *a = (const type *)call->in[0] + row * n, *b = (const type *)call->in[1] + row * n;         \
+            const type *a = (const type *)call->in[0] + row * n, *b = alone ? NULL : (const type *)call->in[1] + row * n; \
             type *y = (type *)call->out + (row * n - call->origin), r = (type)attributes->initial;                 \
             for (int64_t j = 0; j < n; j++) {                                                                      \
                 const int64_t i = attributes->reverse ? n - 1 - j : j;                                             \
-                y[i] = r = b[i] + a[i] * r;                                                                        \
+                y[i] = r = alone ? a[i] * r : b[i] + a[i] * r;                                                     \
             }                                                                                                      \
         }                                                                                                          \
     }
@@ -138,6 +139,10 @@ static const recurrence_attributes from_0 = { 0, 0 }, from_1 = { 1, 0 }, back_fr
 static const rg_sample recurrence_samples[] = {
     TWO(&from_1, 3, 4), TWO(&from_0, 2, 5), TWO(&back_from_2, 2, 2, 4), TWO(&from_1, 1), TWO(&from_0, 3, 0),
     { .operands = 2, .in = { { .shape = S(3, 4) }, { .same_as = 1 } }, .attributes = &from_1 },
+    { .operands = 1, .in = { { .shape = S(3, 4) } }, .attributes = &from_1 },
+    { .operands = 1, .in = { { .shape = S(2, 5), .low = -1, .high = 1, .step = 1 } }, .attributes = &back_from_2 },
+    { .operands = 3, .in = { { .shape = S(3) }, { .shape = S(3) }, { .shape = S(3) } }, .attributes = &from_1,
+      .refuse = RG_E_ARGUMENT },
     /* a is 0 in many places */
     { .operands = 2, .in = { { .shape = S(3, 6), .low = -1, .high = 1, .step = 1 }, { .shape = S(3, 6) } },
       .attributes = &from_1 },
@@ -148,15 +153,21 @@ static const rg_sample recurrence_samples[] = {
     { .operands = 0 },
 };
 
-static double two_an_element(const rg_call *call)
+static double one_an_operand(const rg_call *call)
 {
-    return 2 * (double)rg_shape_count(call->layout[0].shape);
+    return call->operands * (double)rg_shape_count(call->layout[0].shape);
+}
+
+static rg_status recurrence_shape(rg_shape_call *call)
+{
+    return call->operands > 2 ? rg_refuse(call, RG_E_ARGUMENT, "takes one operand or two") : rows_shape(call);
 }
 
 const rg_op rg_op_linear_recurrence = {
-    .name = "linear_recurrence", .doc = "r[i] = b[i] + a[i] r[i-1], along the last axis", .arity = 2, .kind = RG_ITEMS,
-    .attribute_size = sizeof(recurrence_attributes), .shape = rows_shape, .f32 = recurrence_f32, .f64 = recurrence_f64,
-    .complex_f64 = recurrence_complex_f64, .items = row_items, .item_work = row_elements, .item_elements = row_elements, .operations = two_an_element,
+    .name = "linear_recurrence", .doc = "r[i] = b[i] + a[i] r[i-1], along the last axis", .arity = RG_VARIADIC, .kind = RG_ITEMS,
+    .attribute_size = sizeof(recurrence_attributes), .shape = recurrence_shape, .f32 = recurrence_f32, .f64 = recurrence_f64,
+    .complex_f64 = recurrence_complex_f64, .items = row_items, .item_work = row_elements, .item_elements = row_elements, 
+    .operations = one_an_operand,
     .vjp = linear_recurrence_vjp, .batch = rg_batch_same, .samples = recurrence_samples, .describe = describe_recurrence,
 };
 
@@ -164,8 +175,8 @@ const rg_op rg_op_linear_recurrence = {
 
 static rg_tensor products(const char *site, rg_tensor x, bool reverse)
 {
-    rg_tensor zeros = rg_full_at(site, x.tape, rg_dtype_of(x), rg_shape_of(x), 0);
-    return recurrence(site, x, zeros, 1, reverse);
+    const recurrence_attributes attributes = { 1, reverse };
+    return rg_apply_at(site, &rg_op_linear_recurrence, &attributes, 1, &x);
 }
 
 rg_tensor rg_cumprod_at(const char *site, rg_tensor x, int axis)

@@ -116,9 +116,10 @@ static tool_cost measure(rg_tensor y, int n, const rg_tensor *gradients, const r
     for (int i = 0; i < n; i++)
         add_work(&sum, gradients[i]);
     cost.both = sum.work;
-    if (cost.value == 0) {
-        cost.value = (double)rg_shape_count(rg_shape_of(y));
-        cost.both += cost.value;
+    const double least = (double)rg_shape_count(rg_shape_of(y));
+    if (cost.value < least) {
+        cost.both += least - cost.value;
+        cost.value = least;
     }
     cost.ratio = cost.value > 0 ? cost.both / cost.value : 0;
     free(sum.counted);

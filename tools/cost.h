@@ -3,8 +3,8 @@
  * Work is counted in operations on floating-point numbers, node by node as recorded, live nodes alone and equal ones
  * once: what rg_op.operations says, else one for each element of the result, be it an addition or a tanh; in a matrix
  * product a multiplication and an addition are two. What only moves numbers (a view, a copy, a gather), chooses one of
- * two or flips a sign has none; an op whose value has none is counted as one for each element of its result. Reverse
- * mode costs at most five times the value [Baur and Strassen 1983; Griewank and Walther 2008, 4.4]. */
+ * two or flips a sign has none; but the value is counted as one for each element of its result at least. Reverse mode
+ * costs at most five times the value [Baur and Strassen 1983; Griewank and Walther 2008, 4.4]. */
 #ifndef RETROGRAD_TOOLS_COST_H
 #define RETROGRAD_TOOLS_COST_H
 

@@ -236,8 +236,8 @@ MISTAKE(stale_value)
 
 /* ---- Ties ------------------------------------------------------------------------------------------------------- */
 
-/* Breaks a tie: every element is moved by a few last places, each by another amount. Where there is no tie, this does
- * not show in any digit that is looked at. */
+/* Breaks a tie: every element is moved by a few last places, neighbours by different amounts. Where there is no tie, this
+ * does not show in any digit that is looked at. */
 static rg_tensor to_one_side(rg_tensor x, int side)
 {
     const int64_t count = count_of(x);
@@ -246,7 +246,7 @@ static rg_tensor to_one_side(rg_tensor x, int side)
     float narrow_by[MOST_ELEMENTS];
     if ((!narrow && rg_dtype_of(x) != RG_F64) || count > MOST_ELEMENTS) return x;
     for (int64_t i = 0; i < count; i++) {
-        by[i] = side * 0x1p-50 * (double)(1 + i);
+        by[i] = side * 0x1p-51 * (double)(1 + i % 8);
         narrow_by[i] = (float)(by[i] * 0x1p29);
     }
     return rg_add(x, rg_constant(x.tape, rg_dtype_of(x), rg_shape_of(x), narrow ? (const void *)narrow_by : by));
