@@ -376,15 +376,6 @@ RG_API rg_tensor rg_max(rg_tensor x);                                      /* vj
 RG_API rg_tensor rg_max_axes(rg_tensor x, rg_axes axes, bool keepdims);
 RG_API rg_tensor rg_logsumexp(rg_tensor x, int axis, bool keepdims);       /* vjp  g softmax(x) */
 
-/* ---- Matrix product ---------------------------------------------------------------------------- */
-
-/* rg_matmul(a, b): [..., m, k] x [..., k, n] -> [..., m, n]; leading dimensions broadcast. A vector on
- * the left is a row, on the right a column, and its extra dimension goes again. Transposed operands
- * are read in place.
- * errors  RG_E_SHAPE inner sizes differ or an operand is a scalar, RG_E_DTYPE.
- * vjp     a: g b',  b: a' g, summed over broadcast dimensions.      [Giles 2008, 2.2.1] */
-RG_API rg_tensor rg_matmul(rg_tensor a, rg_tensor b);
-
 /* ---- Shape: any dtype ---------------------------------------------------------------------------- */
 
 /* Swaps the last two axes. vjp: swaps them back. errors RG_E_SHAPE rank below 2. */
@@ -529,6 +520,7 @@ typedef struct {
 RG_API rg_status rg_program_profile(rg_program *program, int repeats, rg_profile *profile);
 
 #include "op.h"
+#include "linear_algebra.h"
 #include "gradcheck.h"
 #include "dot.h"
 #include "sites.h"

@@ -14,6 +14,9 @@
     X(sum) X(max) X(logsumexp) X(softmax) X(log_softmax) X(cross_entropy_rows)                                     \
     /* products */                                                                                                 \
     X(matmul)                                                                                                      \
+    /* linear algebra */                                                                                           \
+    X(triangle) X(cholesky) X(triangular_solve) X(solve) X(inverse)                                                \
+    X(determinant) X(logdet) X(log_abs_determinant) X(sign_determinant)                                            \
     /* shape */                                                                                                    \
     X(permute) X(reshape) X(expand) X(slice) X(pad) X(concat) X(stop_gradient) X(contiguous)                       \
     /* indexing */                                                                                                 \
@@ -41,6 +44,12 @@ static inline rg_tensor rg_share(rg_tensor g, rg_tensor a, rg_tensor b)
 
 /* The last axis moved to where `axis` is, or back: a permutation that swaps them. */
 rg_tensor rg_swap_axes(const char *site, rg_tensor x, int a, int b);
+
+/* The lower, or the upper, triangle of each matrix, with its diagonal times a factor, and zeros elsewhere. */
+rg_tensor rg_triangle_at(const char *site, rg_tensor x, bool upper, double diagonal);
+
+/* The rule for ops on matrices whose leading dimensions broadcast: the batch is one more of them. */
+rg_batch_rule rg_batch_matrices;
 
 /* The usual refusals, as the last samples of an op of one or two float operands. */
 #define RG_REFUSE_INDEX_DTYPE_1 { .operands = 1, .in = { { .dtype = RG_I32, .shape = { 1, { 3 } } } }, .refuse = RG_E_DTYPE }

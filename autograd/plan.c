@@ -216,7 +216,8 @@ uint32_t rg_builder_kernel(rg_builder *b, const rg_op *op, const void *attribute
     if (!draft) return RG_NONE;
     const int64_t step = (int64_t)b->draft_count - 1;
     *draft = (rg_draft){ .op = op, .attributes = attributes, .operands = n, .in = in, .out = *out,
-                         .count = rg_shape_count(out->shape), .node = node, .backward = b->backward };
+                         .count = rg_shape_count(out->shape), .node = node, .backward = b->backward,
+                         .scratch = RG_NONE };
     for (int k = 0; k < n; k++) rg_builder_use(b, in[k].value, step);
     draft->value = rg_builder_value(b, RG_IN_WORKSPACE, 0, layout_bytes(out), step, -1);
 
@@ -226,6 +227,7 @@ uint32_t rg_builder_kernel(rg_builder *b, const rg_op *op, const void *attribute
     for (int k = 0; k < n; k++) layouts[1 + k] = in[k].layout;
     rg_call call = { .layout = layouts, .attributes = attributes, .operands = n };
     draft = &b->drafts[step];
+    if (op->scratch) draft->scratch = rg_builder_value(b, RG_IN_WORKSPACE, 0, op->scratch(&call), step, -1);
     const bool by_element = op->kind == RG_ELEMENTWISE;
     draft->items = by_element ? draft->count : op->items ? op->items(&call) : 1;
     draft->item_elements = op->item_elements ? op->item_elements(&call) : by_element ? 1 : op->items ? 0 : draft->count;

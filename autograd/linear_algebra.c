@@ -1,0 +1,612 @@
+/* linear_algebra.c: factorisations, equations and determinants as ops, over batches of matrices. What is computed is
+ * LAPACK's; the derivatives are ordinary ops.
+ *
+ * LAPACK's matrices lie by columns, ours by rows: what we call a, it calls a'. So a = L L' is asked for as a' = U' U, and
+ * a x = b is solved as x' a' = b', from the right. Nothing is ever transposed for it. */
+#include <math.h>
+#include <string.h>
+
+#include "lapack.h"
+#include "ops.h"
+
+/* ---- Triangles ------------------------------------------------------------------------------------------------ */
+
+typedef struct {
+    int64_t upper;
+    double diagonal;
+} triangle_attributes;
+
+static rg_status triangle_shape(rg_shape_call *call)
+{
+    call->dtype = call->in_dtype[0];
+    call->like = 1;
+    if (!rg_dtype_is_float(call->dtype)) return rg_refuse(call, RG_E_DTYPE, "takes f32 or f64");
+    if (call->in[0]->rank < 2) return rg_refuse(call, RG_E_SHAPE, "takes matrices");
+    return RG_OK;
+}
+
+static int64_t last_size(const rg_call *call)
+{
+    const rg_shape *y = &call->layout[0].shape;
+    return y->size[y->rank - 1];
+}
+
+static int64_t triangle_items(const rg_call *call)
+{
+    const int64_t columns = last_size(call);
+    return columns ? rg_elements(&call->layout[0].shape) / columns : 0;
+}
+
+#define TRIANGLE(type, suffix)                                                                                     \
+    static void triangle_##suffix(const rg_call *call, int64_t begin, int64_t end)                                 \
+    {                                                                                                              \
+        const triangle_attributes *how = call->attributes;                                                         \
+        const rg_shape *shape = &call->layout[0].shape;                                                            \
+        const int64_t rows = shape->size[shape->rank - 2], columns = shape->size[shape->rank - 1];                 \
+        const type diagonal = (type)how->diagonal;                                                                 \
+        for (int64_t item = begin; item < end; item++) {                                                           \
+            const int64_t row = item % rows;                                                                       \
+            const type *x = (const type *)call->in[0] + item * columns;                                            \
+            type *y = (type *)call->out + (item * columns - call->origin);                                         \
+            for (int64_t i = 0; i < columns; i++) y[i] = (how->upper ? i > row : i < row) ? x[i] : 0;              \
+            if (row < columns && diagonal != 0) y[row] = diagonal * x[row];                                        \
+        }                                                                                                          \
+    }
+TRIANGLE(float, f32)
+TRIANGLE(double, f64)
+
+static rg_tensor triangle_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    (void)k, (void)in;
+    const triangle_attributes how = *(const triangle_attributes *)rg_attributes_of(y);
+    return rg_apply(&rg_op_triangle, &how, 1, &g);
+}
+
+static void describe_triangle(const void *attributes, char *text, size_t size)
+{
+    const triangle_attributes *how = attributes;
+    snprintf(text, size, "%s, diagonal times %g", how->upper ? "upper" : "lower", how->diagonal);
+}
+
+#define S(...) { RG_COUNT_INT64(__VA_ARGS__), { __VA_ARGS__ } }
+#define HOW(attributes_, ...) { .operands = 1, .in = { { .shape = S(__VA_ARGS__) } }, .attributes = attributes_ }
+static const triangle_attributes lower = { 0, 1 }, strictly_upper = { 1, 0 }, lower_half = { 0, 0.5 };
+static const rg_sample triangle_samples[] = {
+    HOW(&lower, 3, 3), HOW(&lower_half, 2, 3, 3), HOW(&strictly_upper, 3, 4), HOW(&lower, 4, 2), HOW(&lower_half, 1, 1),
+    HOW(&lower, 0, 3), HOW(&lower, 3, 0),
+    { .operands = 1, .in = { { .shape = S(3) } }, .attributes = &lower, .refuse = RG_E_SHAPE },
+    { .operands = 1, .in = { { .dtype = RG_I32, .shape = S(3, 3) } }, .attributes = &lower, .refuse = RG_E_DTYPE },
+    { .operands = 0 },
+};
+const rg_op rg_op_triangle = { .name = "triangle", .doc = "a triangle of each matrix, its diagonal times a factor",
+                               .arity = 1, .kind = RG_ITEMS, .attribute_size = sizeof(triangle_attributes),
+                               .shape = triangle_shape, .f32 = triangle_f32, .f64 = triangle_f64, .items = triangle_items,
+                               .item_elements = last_size, .vjp = triangle_vjp, .batch = rg_batch_matrices,
+                               .samples = triangle_samples, .describe = describe_triangle };
+
+rg_tensor rg_triangle_at(const char *site, rg_tensor x, bool upper, double diagonal)
+{
+    const triangle_attributes how = { upper, diagonal };
+    return rg_apply_at(site, &rg_op_triangle, &how, 1, &x);
+}
+
+/* ---- What the calls of LAPACK share ---------------------------------------------------------------------------- */
+
+typedef struct {
+    rg_lapack lapack;
+    bool found;
+    int n, m;                  /* of a [n, n] and b [n, m] */
+    int64_t elements;          /* of the result, for each matrix */
+    size_t room;               /* of the scratch memory, for each matrix, in bytes */
+} job;
+
+static int64_t matrix_size(const rg_call *call)
+{
+    const rg_shape *a = &call->layout[1].shape;
+    return a->size[a->rank - 1];
+}
+
+/* The result has a matrix, or one number, for each of these. */
+static int64_t matrices(const rg_call *call)
+{
+    const rg_shape *y = &call->layout[0].shape;
+    const int leading = call->operands == 2 || y->rank == call->layout[1].shape.rank ? y->rank - 2 : y->rank;
+    int64_t count = 1;
+    for (int i = 0; i < leading; i++) count *= y->size[i];
+    return count;
+}
+
+static int64_t one_element(const rg_call *call)
+{
+    (void)call;
+    return 1;
+}
+
+static int64_t matrix_elements(const rg_call *call)
+{
+    const rg_shape *y = &call->layout[0].shape;
+    return y->size[y->rank - 2] * y->size[y->rank - 1];
+}
+
+/* A factorised matrix and its row interchanges. */
+static size_t factor_room(int64_t n, rg_dtype dtype)
+{
+    size_t numbers, room, elements;
+    bool fits = rg_size_mul((size_t)n, (size_t)n, &elements) && rg_size_mul(elements, rg_dtype_size(dtype), &numbers) &&
+                rg_size_add(numbers, (size_t)n * sizeof(int), &room) && rg_size_align(room, 8, &room);
+    return fits ? room : PTRDIFF_MAX;
+}
+
+static size_t factor_scratch(const rg_call *call)
+{
+    size_t bytes;
+    bool fits = rg_size_mul((size_t)matrices(call), factor_room(matrix_size(call), call->layout[1].dtype), &bytes);
+    return fits ? bytes : PTRDIFF_MAX;
+}
+
+static void prepare(const rg_call *call, void *prepared)
+{
+    const rg_layout *y = &call->layout[0];
+    job *j = prepared;
+    *j = (job){ .n = (int)matrix_size(call), .room = factor_room(matrix_size(call), y->dtype) };
+    j->found = rg_lapack_find(y->dtype == RG_F64, &j->lapack);
+    const bool one_number = call->operands == 1 && y->shape.rank != call->layout[1].shape.rank;
+    j->m = one_number ? 0 : (int)last_size(call);
+    j->elements = one_number ? 1 : matrix_elements(call);
+}
+
+static bool has_flag(const rg_call *call, int flag)
+{
+    return (*(const int64_t *)call->attributes & flag) != 0;
+}
+
+/* A kernel does matrices begin <= i < end, each by compute(call, job, i, result), which says whether there is a result. */
+#define KERNEL(name, type, suffix)                                                                                 \
+    static void name##_##suffix(const rg_call *call, int64_t begin, int64_t end)                                   \
+    {                                                                                                              \
+        const job *j = call->prepared;                                                                             \
+        if (j->found) rg_lapack_enter(&j->lapack);                                                                 \
+        for (int64_t i = begin; i < end; i++) {                                                                    \
+            type *y = (type *)call->out + (i * j->elements - call->origin);                                        \
+            const bool done = j->found && compute_##name##_##suffix(call, j, i, y);                                \
+            for (int64_t e = 0; !done && e < j->elements; e++) y[e] = (type)NAN;                                   \
+        }                                                                                                          \
+        if (j->found) rg_lapack_leave(&j->lapack);                                                                 \
+    }
+
+/* Where operand k's matrix number i begins. */
+static int64_t offset_of(const rg_call *call, const job *j, int k, int64_t i)
+{
+    return call->operands == 1 ? i * j->n * j->n : rg_matrix_offset(&call->layout[1 + k], &call->layout[0].shape, i);
+}
+#define MATRIX(type, k) ((const type *)call->in[k] + offset_of(call, j, k, i))
+
+/* ---- Kernels ------------------------------------------------------------------------------------------------------ */
+
+#define CHOLESKY(type, suffix)                                                                                     \
+    static bool compute_cholesky_##suffix(const rg_call *call, const job *j, int64_t i, type *l)                   \
+    {                                                                                                              \
+        const int64_t n = j->n;                                                                                    \
+        const type *a = MATRIX(type, 0);                                                                           \
+        int info = 0;                                                                                              \
+        for (int64_t r = 0; r < n; r++)                                                                            \
+            for (int64_t c = 0; c < n; c++) l[r * n + c] = c > r ? 0 : a[r * n + c];                               \
+        if (n) j->lapack.potrf("U", &j->n, l, &j->n, &info, 1);                                                    \
+        return info == 0;                                                                                          \
+    }                                                                                                              \
+    KERNEL(cholesky, type, suffix)
+CHOLESKY(float, f32)
+CHOLESKY(double, f64)
+
+/* x op(t) = x, in place, for a triangle t as LAPACK sees it. */
+#define TRIANGULAR_SOLVE(type, suffix)                                                                             \
+    static void from_the_right_##suffix(const job *j, const char *uplo, const char *op, const char *unit, const type *t, type *x) \
+    {                                                                                                              \
+        const type one = 1;                                                                                        \
+        if (j->n && j->m) j->lapack.trsm("R", uplo, op, unit, &j->m, &j->n, &one, t, &j->n, x, &j->m, 1, 1, 1, 1); \
+    }                                                                                                              \
+    static bool compute_triangular_solve_##suffix(const rg_call *call, const job *j, int64_t i, type *x)           \
+    {                                                                                                              \
+        const bool upper = has_flag(call, RG_UPPER), unit = has_flag(call, RG_UNIT_DIAGONAL);                      \
+        const type *a = MATRIX(type, 0), *b = MATRIX(type, 1);                                                     \
+        if (j->elements) memcpy(x, b, (size_t)j->elements * sizeof *x);                                            \
+        for (int64_t d = 0; !unit && d < j->n; d++)                                                                \
+            if (a[d * j->n + d] == 0) return false;                                                                \
+        from_the_right_##suffix(j, upper ? "L" : "U", has_flag(call, RG_TRANSPOSED) ? "T" : "N", unit ? "U" : "N", a, x); \
+        return true;                                                                                               \
+    }                                                                                                              \
+    KERNEL(triangular_solve, type, suffix)
+TRIANGULAR_SOLVE(float, f32)
+TRIANGULAR_SOLVE(double, f64)
+
+/* a' = P L U in scratch memory, with the interchanges behind it; false if U has a zero on its diagonal. */
+#define FACTORISE(type, suffix)                                                                                    \
+    static bool factorise_##suffix(const rg_call *call, const job *j, int64_t i, type **lu, int **pivots)          \
+    {                                                                                                              \
+        const size_t bytes = (size_t)j->n * (size_t)j->n * sizeof(type);                                           \
+        char *room = (char *)call->scratch + (size_t)i * j->room;                                                  \
+        int info = 0;                                                                                              \
+        *lu = (type *)(void *)room;                                                                                \
+        *pivots = (int *)(void *)(room + bytes);                                                                   \
+        if (j->n == 0) return true;                                                                                \
+        memcpy(*lu, MATRIX(type, 0), bytes);                                                                       \
+        j->lapack.getrf(&j->n, &j->n, *lu, &j->n, *pivots, &info);                                                 \
+        return info == 0;                                                                                          \
+    }
+FACTORISE(float, f32)
+FACTORISE(double, f64)
+
+/* Rows of x, exchanged as the factorisation did, or back. */
+#define INTERCHANGE(type, suffix)                                                                                  \
+    static void interchange_##suffix(const job *j, const int *pivots, bool back, type *x)                          \
+    {                                                                                                              \
+        for (int step = 0; step < j->n; step++) {                                                                  \
+            const int row = back ? j->n - 1 - step : step;                                                         \
+            type *a = x + (int64_t)row * j->m, *b = x + (int64_t)(pivots[row] - 1) * j->m;                         \
+            for (int c = 0; a != b && c < j->m; c++) {                                                             \
+                const type kept = a[c];                                                                            \
+                a[c] = b[c];                                                                                       \
+                b[c] = kept;                                                                                       \
+            }                                                                                                      \
+        }                                                                                                          \
+    }
+INTERCHANGE(float, f32)
+INTERCHANGE(double, f64)
+
+/* a x = b: x' P L U = b';  a' x = b: x' U' L' P' = b'. */
+#define SOLVE(type, suffix)                                                                                        \
+    static bool solve_in_place_##suffix(const rg_call *call, const job *j, int64_t i, bool transposed, type *x)    \
+    {                                                                                                              \
+        type *lu;                                                                                                  \
+        int *pivots;                                                                                               \
+        if (!factorise_##suffix(call, j, i, &lu, &pivots)) return false;                                           \
+        if (transposed) {                                                                                          \
+            interchange_##suffix(j, pivots, false, x);                                                             \
+            from_the_right_##suffix(j, "L", "T", "U", lu, x);                                                      \
+            from_the_right_##suffix(j, "U", "T", "N", lu, x);                                                      \
+        } else {                                                                                                   \
+            from_the_right_##suffix(j, "U", "N", "N", lu, x);                                                      \
+            from_the_right_##suffix(j, "L", "N", "U", lu, x);                                                      \
+            interchange_##suffix(j, pivots, true, x);                                                              \
+        }                                                                                                          \
+        return true;                                                                                               \
+    }                                                                                                              \
+    static bool compute_solve_##suffix(const rg_call *call, const job *j, int64_t i, type *x)                      \
+    {                                                                                                              \
+        if (j->elements) memcpy(x, MATRIX(type, 1), (size_t)j->elements * sizeof *x);                              \
+        return solve_in_place_##suffix(call, j, i, has_flag(call, RG_TRANSPOSED), x);                              \
+    }                                                                                                              \
+    static bool compute_inverse_##suffix(const rg_call *call, const job *j, int64_t i, type *x)                    \
+    {                                                                                                              \
+        for (int64_t e = 0; e < j->elements; e++) x[e] = e % (j->n + 1) == 0 ? 1 : 0;                              \
+        return solve_in_place_##suffix(call, j, i, false, x);                                                      \
+    }                                                                                                              \
+    KERNEL(solve, type, suffix)                                                                                    \
+    KERNEL(inverse, type, suffix)
+SOLVE(float, f32)
+SOLVE(double, f64)
+
+typedef struct {
+    double value, sign, log;   /* log: of its absolute value */
+} determinant;
+
+/* Of a triangle, row interchanges turning the sign. */
+static void multiply_in(determinant *d, double u, bool turned)
+{
+    d->sign *= turned ? -1 : 1;
+    d->value *= turned ? -u : u;
+    d->sign *= u > 0 ? 1 : u < 0 ? -1 : u;
+    d->log += log(fabs(u));
+}
+
+static double determinant_value(determinant d) { return d.value; }
+static double determinant_sign(determinant d) { return d.sign; }
+static double log_of_absolute(determinant d) { return d.log; }
+static double log_of_value(determinant d) { return d.sign < 0 ? NAN : d.log; }
+
+#define DETERMINANT(name, part, type, suffix)                                                                      \
+    static bool compute_##name##_##suffix(const rg_call *call, const job *j, int64_t i, type *y)                   \
+    {                                                                                                              \
+        *y = (type)part(determinant_of_##suffix(call, j, i));                                                      \
+        return true;                                                                                               \
+    }                                                                                                              \
+    KERNEL(name, type, suffix)
+#define DETERMINANTS(type, suffix)                                                                                 \
+    static determinant determinant_of_##suffix(const rg_call *call, const job *j, int64_t i)                       \
+    {                                                                                                              \
+        determinant d = { 1, 1, 0 };                                                                               \
+        type *lu;                                                                                                  \
+        int *pivots;                                                                                               \
+        factorise_##suffix(call, j, i, &lu, &pivots);                                                              \
+        for (int64_t r = 0; r < j->n; r++) multiply_in(&d, (double)lu[r * (j->n + 1)], pivots[r] != r + 1);        \
+        return d;                                                                                                  \
+    }                                                                                                              \
+    DETERMINANT(determinant, determinant_value, type, suffix)                                                      \
+    DETERMINANT(sign_determinant, determinant_sign, type, suffix)                                                  \
+    DETERMINANT(log_abs_determinant, log_of_absolute, type, suffix)                                                \
+    DETERMINANT(logdet, log_of_value, type, suffix)
+DETERMINANTS(float, f32)
+DETERMINANTS(double, f64)
+
+/* ---- What they cost ----------------------------------------------------------------------------------------------- */
+
+/* Operations on floating-point numbers: n^3 / 3 for a triangle of products, n^2 for each right-hand side of one. */
+static double cost(const rg_call *call, double of_factors, double of_sides)
+{
+    const double n = (double)matrix_size(call), m = call->operands == 2 ? (double)last_size(call) : n;
+    return of_factors * n * n * n / 3 + of_sides * n * n * m;
+}
+
+static int64_t work_of(double operations)
+{
+    const double at_once = 8, most = 0x1p60, work = operations / at_once + 64;
+    return work < most ? (int64_t)work : (int64_t)most;
+}
+
+#define COST(name, of_factors, of_sides)                                                                           \
+    static double name##_operations(const rg_call *call)                                                           \
+    {                                                                                                              \
+        return (double)matrices(call) * cost(call, of_factors, of_sides);                                          \
+    }                                                                                                              \
+    static int64_t name##_work(const rg_call *call)                                                                \
+    {                                                                                                              \
+        return work_of(cost(call, of_factors, of_sides));                                                          \
+    }
+COST(cholesky, 1, 0)
+COST(triangular_solve, 0, 1)
+COST(solve, 2, 2)
+COST(inverse, 2, 2)
+COST(determinant, 2, 0)
+
+/* ---- Shapes ------------------------------------------------------------------------------------------------------- */
+
+/* What all of them ask of a; asked last is whether there is a LAPACK. */
+static rg_status square_shape(rg_shape_call *call)
+{
+    const rg_shape *a = call->in[0];
+    call->dtype = call->in_dtype[0];
+    call->like = 1;
+    if (!rg_dtype_is_float(call->dtype)) return rg_refuse(call, RG_E_DTYPE, "takes f32 or f64");
+    if (a->rank < 2) return rg_refuse(call, RG_E_SHAPE, "takes matrices");
+    if (a->size[a->rank - 1] != a->size[a->rank - 2]) return rg_refuse(call, RG_E_SHAPE, "the matrix is not square");
+    if (a->size[a->rank - 1] > INT32_MAX) return rg_refuse(call, RG_E_SHAPE, "the matrix is too large for LAPACK");
+    rg_lapack found;
+    if (!rg_lapack_find(call->dtype == RG_F64, &found))
+        return rg_refuse(call, RG_E_UNSUPPORTED, "there is no LAPACK here (Debian package liblapack3)");
+    return RG_OK;
+}
+
+static rg_status determinant_shape(rg_shape_call *call)
+{
+    rg_status status = square_shape(call);
+    if (status) return status;
+    call->like = 0;
+    call->shape = *call->in[0];
+    call->shape.rank -= 2;
+    return RG_OK;
+}
+
+static rg_status equations_shape(rg_shape_call *call)
+{
+    const rg_shape *a = call->in[0], *b = call->in[1];
+    rg_shape batch_a = *a, batch_b = *b;
+    if (call->in_dtype[1] != call->in_dtype[0]) return rg_refuse(call, RG_E_DTYPE, "dtypes differ");
+    if (*(const int64_t *)call->attributes & ~(int64_t)(RG_UPPER | RG_TRANSPOSED | RG_UNIT_DIAGONAL))
+        return rg_refuse(call, RG_E_ARGUMENT, "an unknown way to read the matrix: %lld", *(const long long *)call->attributes);
+    rg_status status = square_shape(call);
+    if (status) return status;
+    if (b->rank < 2) return rg_refuse(call, RG_E_SHAPE, "takes matrices");
+    if (b->size[b->rank - 2] != a->size[a->rank - 1])
+        return rg_refuse(call, RG_E_SHAPE, "as many rows on the right as in the matrix are needed");
+    if (b->size[b->rank - 1] > INT32_MAX) return rg_refuse(call, RG_E_SHAPE, "the matrix is too large for LAPACK");
+    batch_a.rank -= 2;
+    batch_b.rank -= 2;
+    if (!rg_broadcast(&batch_a, &batch_b, &call->shape)) return rg_refuse(call, RG_E_SHAPE, "leading sizes do not broadcast");
+    call->like = 0;
+    call->shape.size[call->shape.rank++] = b->size[b->rank - 2];
+    call->shape.size[call->shape.rank++] = b->size[b->rank - 1];
+    return RG_OK;
+}
+
+/* ---- Derivatives ------------------------------------------------------------------------------------------------------
+ * One call records at a time: the order in which C evaluates two arguments is the compiler's choice. */
+
+static rg_tensor cholesky_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    (void)k, (void)in;
+    rg_tensor p = rg_triangle_at(NULL, rg_matmul(rg_transpose(y), g), false, 0.5);
+    rg_tensor half = rg_triangular_solve(y, p, RG_LOWER | RG_TRANSPOSED);
+    rg_tensor s = rg_triangular_solve(y, rg_transpose(half), RG_LOWER | RG_TRANSPOSED);
+    return rg_triangle_at(NULL, rg_add(s, rg_transpose(s)), false, 0.5);
+}
+
+/* The cotangent of b, and for k == 0 what it owes to all of a. */
+static rg_tensor equations_vjp(int k, const rg_tensor *in, rg_tensor x, rg_tensor g, int64_t how)
+{
+    const bool transposed = how & RG_TRANSPOSED;
+    const int64_t other = how ^ RG_TRANSPOSED;
+    const rg_tensor with[] = { in[0], g };
+    rg_tensor of_b = rg_apply(rg_op_of(x), &other, 2, with);
+    if (k == 1) return of_b;
+    return rg_neg(transposed ? rg_matmul(x, rg_transpose(of_b)) : rg_matmul(of_b, rg_transpose(x)));
+}
+
+static rg_tensor solve_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    return equations_vjp(k, in, y, g, *(const int64_t *)rg_attributes_of(y));
+}
+
+static rg_tensor triangular_solve_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    const int64_t how = *(const int64_t *)rg_attributes_of(y);
+    rg_tensor c = equations_vjp(k, in, y, g, how);
+    return k == 1 ? c : rg_triangle_at(NULL, c, how & RG_UPPER, how & RG_UNIT_DIAGONAL ? 0 : 1);
+}
+
+static rg_tensor inverse_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    (void)k, (void)in;
+    rg_tensor transposed = rg_transpose(y);
+    return rg_neg(rg_matmul(rg_matmul(transposed, g), transposed));
+}
+
+/* Each number of c times the inverse transposed of the matrix that it belongs to. */
+static rg_tensor times_inverse(rg_tensor c, rg_tensor a)
+{
+    rg_shape shape = rg_shape_of(c);
+    shape.size[shape.rank++] = 1;
+    shape.size[shape.rank++] = 1;
+    rg_tensor inverse = rg_inverse(a);
+    return rg_mul(rg_reshape(c, shape), rg_transpose(inverse));
+}
+
+static rg_tensor determinant_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    return times_inverse(rg_mul(g, y), in[k]);
+}
+
+static rg_tensor log_determinant_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    (void)y;
+    return times_inverse(g, in[k]);
+}
+
+/* ---- The table's entries ------------------------------------------------------------------------------------------ */
+
+/* Far enough from singular; the shift of the diagonal makes them positive definite too. */
+#define SQUARE(shift, ...) { .shape = S(__VA_ARGS__), .low = -1, .high = 1, .diagonal = shift }
+#define OF(...) { .operands = 1, .in = { __VA_ARGS__ } }
+#define REFUSED_SQUARES                                                                                            \
+    { .operands = 1, .in = { { .shape = S(3, 4) } }, .refuse = RG_E_SHAPE },                                       \
+    { .operands = 1, .in = { { .shape = S(3) } }, .refuse = RG_E_SHAPE },                                          \
+    { .operands = 1, .in = { { .dtype = RG_I32, .shape = S(3, 3) } }, .refuse = RG_E_DTYPE }, { .operands = 0 }
+static const rg_sample positive_samples[] = {
+    OF(SQUARE(4, 3, 3)), OF(SQUARE(2, 1, 1)), OF(SQUARE(4, 2, 1, 3, 3)), OF(SQUARE(0, 0, 0)), OF(SQUARE(4, 0, 3, 3)),
+    OF(SQUARE(8, 6, 6)), REFUSED_SQUARES,
+};
+static const rg_sample square_samples[] = {
+    OF(SQUARE(4, 3, 3)), OF(SQUARE(-3, 1, 1)), OF(SQUARE(-4, 2, 1, 3, 3)), OF(SQUARE(0, 0, 0)), OF(SQUARE(4, 0, 3, 3)),
+    OF(SQUARE(4, 4, 4)), REFUSED_SQUARES,
+};
+
+static const int64_t plainly = 0, transposed = RG_TRANSPOSED, upper = RG_UPPER, upper_transposed = RG_UPPER | RG_TRANSPOSED,
+                     unit = RG_UNIT_DIAGONAL, all_three = RG_UPPER | RG_TRANSPOSED | RG_UNIT_DIAGONAL, unknown = 8;
+#define EQUATIONS(how, a, ...) { .operands = 2, .in = { a, { .shape = S(__VA_ARGS__) } }, .attributes = how }
+#define REFUSED_EQUATIONS(status, how, a, ...)                                                                     \
+    { .operands = 2, .in = { a, { __VA_ARGS__ } }, .attributes = how, .refuse = status }
+#define EQUATION_SAMPLES                                                                                           \
+    EQUATIONS(&plainly, SQUARE(4, 3, 3), 3, 2), EQUATIONS(&transposed, SQUARE(4, 3, 3), 3, 1),                     \
+        EQUATIONS(&plainly, SQUARE(2, 1, 1), 1, 1), EQUATIONS(&plainly, SQUARE(4, 2, 3, 3), 3, 2),                 \
+        EQUATIONS(&transposed, SQUARE(4, 3, 3), 2, 3, 2), EQUATIONS(&plainly, SQUARE(4, 2, 1, 3, 3), 2, 3, 1),     \
+        EQUATIONS(&plainly, SQUARE(0, 0, 0), 0, 2), EQUATIONS(&plainly, SQUARE(4, 3, 3), 3, 0),                    \
+        EQUATIONS(&plainly, SQUARE(4, 0, 3, 3), 3, 2),                                                             \
+        { .operands = 2, .in = { SQUARE(4, 3, 3), { .same_as = 1 } }, .attributes = &plainly },                    \
+        REFUSED_EQUATIONS(RG_E_SHAPE, &plainly, SQUARE(4, 3, 3), .shape = S(2, 3)),                                \
+        REFUSED_EQUATIONS(RG_E_SHAPE, &plainly, SQUARE(4, 3, 3), .shape = S(3)),                                   \
+        REFUSED_EQUATIONS(RG_E_SHAPE, &plainly, SQUARE(4, 3, 4), .shape = S(3, 3)),                                \
+        REFUSED_EQUATIONS(RG_E_SHAPE, &plainly, SQUARE(4, 2, 3, 3), .shape = S(3, 3, 1)),                          \
+        REFUSED_EQUATIONS(RG_E_DTYPE, &plainly, SQUARE(4, 3, 3), .dtype = RG_F32, .shape = S(3, 3)),               \
+        REFUSED_EQUATIONS(RG_E_ARGUMENT, &unknown, SQUARE(4, 3, 3), .shape = S(3, 3)), { .operands = 0 }
+static const rg_sample solve_samples[] = { EQUATION_SAMPLES };
+static const rg_sample triangular_solve_samples[] = {
+    EQUATIONS(&upper, SQUARE(4, 3, 3), 3, 2), EQUATIONS(&upper_transposed, SQUARE(4, 3, 3), 3, 2),
+    EQUATIONS(&unit, SQUARE(4, 3, 3), 3, 2), EQUATIONS(&all_three, SQUARE(4, 2, 3, 3), 3, 2), EQUATION_SAMPLES,
+};
+
+static void describe_equations(const void *attributes, char *text, size_t size)
+{
+    const int64_t how = *(const int64_t *)attributes;
+    snprintf(text, size, "%s%s%s", how & RG_UPPER ? "upper" : "lower", how & RG_TRANSPOSED ? ", transposed" : "",
+             how & RG_UNIT_DIAGONAL ? ", unit diagonal" : "");
+}
+
+static void describe_solve(const void *attributes, char *text, size_t size)
+{
+    snprintf(text, size, "%s", *(const int64_t *)attributes & RG_TRANSPOSED ? "transposed" : "");
+}
+
+#define MATRIX_OP(name_, arity_, shape_, cost_, elements_, ...)                                                    \
+    const rg_op rg_op_##name_ = { .name = #name_, .arity = arity_, .kind = RG_ITEMS, .shape = shape_, .f32 = name_##_f32, \
+                                  .f64 = name_##_f64, .items = matrices, .item_work = cost_##_work,               \
+                                  .item_elements = elements_, .operations = cost_##_operations,                    \
+                                  .prepared_size = sizeof(job), .prepare = prepare, .batch = rg_batch_matrices, __VA_ARGS__ };
+MATRIX_OP(cholesky, 1, square_shape, cholesky, matrix_elements, .doc = "L with L L' = x, of which the lower triangle is read", .vjp = cholesky_vjp,
+          .samples = positive_samples)
+MATRIX_OP(triangular_solve, 2, equations_shape, triangular_solve, matrix_elements, .doc = "x with a x = b, for a triangle of a",
+          .attribute_size = sizeof(int64_t), .vjp = triangular_solve_vjp, .samples = triangular_solve_samples,
+          .describe = describe_equations)
+MATRIX_OP(solve, 2, equations_shape, solve, matrix_elements, .doc = "x with a x = b", .attribute_size = sizeof(int64_t),
+          .scratch = factor_scratch, .vjp = solve_vjp, .samples = solve_samples, .describe = describe_solve)
+MATRIX_OP(inverse, 1, square_shape, inverse, matrix_elements, .doc = "the inverse matrix", .scratch = factor_scratch,
+          .vjp = inverse_vjp, .samples = square_samples)
+MATRIX_OP(determinant, 1, determinant_shape, determinant, one_element, .doc = "the determinant", .scratch = factor_scratch,
+          .vjp = determinant_vjp, .samples = square_samples)
+MATRIX_OP(logdet, 1, determinant_shape, determinant, one_element, .doc = "ln of the determinant", .scratch = factor_scratch,
+          .vjp = log_determinant_vjp, .samples = positive_samples)
+MATRIX_OP(log_abs_determinant, 1, determinant_shape, determinant, one_element, .doc = "ln of the determinant's absolute value",
+          .scratch = factor_scratch, .vjp = log_determinant_vjp, .samples = square_samples)
+MATRIX_OP(sign_determinant, 1, determinant_shape, determinant, one_element, .doc = "the determinant's sign; no gradient",
+          .scratch = factor_scratch, .no_gradient = 1, .samples = square_samples)
+
+/* ---- Recording ------------------------------------------------------------------------------------------------------ */
+
+/* A vector on the right is a column, and its extra dimension goes again. */
+static rg_tensor equations(const char *site, const rg_op *op, int64_t how, rg_tensor a, rg_tensor b)
+{
+    rg_tensor in[] = { a, b };
+    const rg_tape *tape = rg_operands_checked(site, op->name, 2, in);
+    if (!tape) return (rg_tensor){ 0 };
+    const rg_shape sa = *tape->nodes[a.node].shape, sb = *tape->nodes[b.node].shape;
+    if (sb.rank != 1 || sa.rank < 2) return rg_apply_at(site, op, &how, 2, in);
+    if (sa.size[sa.rank - 1] != sb.size[0])
+        return rg_fail_op(a.tape, site, RG_E_SHAPE, op->name, "the vector's size is not the matrix's", 2, in);
+    in[1] = rg_reshape_at(site, b, RG_SHAPE(sb.size[0], 1));
+    rg_tensor x = rg_apply_at(site, op, &how, 2, in);
+    rg_shape shape = rg_shape_of(x);
+    if (rg_is_null(x)) return x;
+    shape.rank--;
+    return rg_reshape_at(site, x, shape);
+}
+
+rg_tensor rg_triangular_solve_at(const char *site, rg_tensor a, rg_tensor b, int how)
+{
+    return equations(site, &rg_op_triangular_solve, how, a, b);
+}
+
+rg_tensor rg_solve_at(const char *site, rg_tensor a, rg_tensor b)
+{
+    return equations(site, &rg_op_solve, 0, a, b);
+}
+
+/* The op reads one triangle; the gradient of a symmetric matrix is symmetric. */
+rg_tensor rg_cholesky_at(const char *site, rg_tensor a)
+{
+    const rg_node *node = rg_node_checked(site, "cholesky", a);
+    const rg_shape *shape = node ? node->shape : NULL;
+    const bool square = shape && shape->rank >= 2 && shape->size[shape->rank - 1] == shape->size[shape->rank - 2];
+    if (!square || !rg_dtype_is_float((rg_dtype)node->dtype)) return rg_apply_at(site, &rg_op_cholesky, NULL, 1, &a);
+    rg_tensor sum = rg_add_at(site, a, rg_transpose_at(site, a)), symmetric = rg_scale_at(site, sum, 0.5);
+    return rg_apply_at(site, &rg_op_cholesky, NULL, 1, &symmetric);
+}
+
+rg_tensor rg_cholesky_solve_at(const char *site, rg_tensor l, rg_tensor b)
+{
+    rg_tensor half = rg_triangular_solve_at(site, l, b, RG_LOWER);
+    return rg_triangular_solve_at(site, l, half, RG_LOWER | RG_TRANSPOSED);
+}
+
+rg_tensor rg_slogdet_at(const char *site, rg_tensor a, rg_tensor *sign)
+{
+    rg_tensor log = rg_apply_at(site, &rg_op_log_abs_determinant, NULL, 1, &a);
+    if (sign) *sign = rg_apply_at(site, &rg_op_sign_determinant, NULL, 1, &a);
+    return log;
+}
+
+#define OF_ONE_MATRIX(name)                                                                                        \
+    rg_tensor rg_##name##_at(const char *site, rg_tensor a)                                                        \
+    {                                                                                                              \
+        return rg_apply_at(site, &rg_op_##name, NULL, 1, &a);                                                      \
+    }
+OF_ONE_MATRIX(inverse)
+OF_ONE_MATRIX(determinant)
+OF_ONE_MATRIX(logdet)
