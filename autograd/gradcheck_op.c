@@ -156,7 +156,7 @@ static void shift_diagonal(const sampled *s, int k, double *numbers)
     const rg_check_argument *argument = &s->argument[k];
     const double shift = s->sample->in[argument->number].diagonal;
     const int rank = argument->shape.rank;
-    if (shift == 0 || rank < 2) return;
+    if (shift == 0 || rank < 2 || range_of(s, k).exact) return;
     const int64_t rows = argument->shape.size[rank - 2], columns = argument->shape.size[rank - 1];
     for (int64_t i = 0; i < argument->count; i++)
         if (i / columns % rows == i % columns) numbers[i] = (double)(float)(numbers[i] + shift);

@@ -1,4 +1,6 @@
 /* matmul.c: the matrix product as an op. */
+#include <math.h>
+
 #include "gemm.h"
 #include "ops.h"
 #include "simd.h"
@@ -15,11 +17,17 @@ typedef struct {
     rg_gemm_shape of;
     int64_t batch;
     manner by;
+    bool small;                /* each is so small that a plain loop is quicker */
     bool regular;              /* the matrices of each operand lie at one distance: */
     int64_t step_a, step_b;    /* from each to the next, in elements */
 } sizes;
 
-enum { FEW_ROWS = 64, COLUMNS = 32, OPERATIONS_AT_ONCE = 8 };
+enum {
+    FEW_ROWS = 64,
+    COLUMNS = 32,
+    OPERATIONS_AT_ONCE = 8,
+    SMALL_PRODUCT = 128        /* multiplications of a whole matrix: less than a block along k */
+};
 
 static rg_matrix matrix_of(const rg_layout *operand)
 {
@@ -31,7 +39,7 @@ static sizes sizes_of(const rg_call *call)
 {
     const rg_shape *y = &call->layout[0].shape, *a = &call->layout[1].shape;
     sizes s = { { y->size[y->rank - 2], y->size[y->rank - 1], a->size[a->rank - 1], matrix_of(&call->layout[1]),
-                  matrix_of(&call->layout[2]) }, 1, BY_ROWS, false, 0, 0 };
+                  matrix_of(&call->layout[2]) }, 1, BY_ROWS, false, false, 0, 0 };
     for (int i = 0; i < y->rank - 2; i++) s.batch *= y->size[i];
     if (s.batch != 1) return s;
     if (rg_gemm_is_gemv(s.of.m, s.of.n, s.of.a, s.of.b)) s.by = BY_ELEMENTS;
@@ -57,6 +65,8 @@ static void matmul_prepare(const rg_call *call, void *prepared)
     sizes *s = prepared;
     const rg_shape *y = &call->layout[0].shape;
     *s = sizes_of(call);
+    s->small = s->batch != 1 && s->of.m <= SMALL_PRODUCT && s->of.n <= SMALL_PRODUCT && s->of.k <= SMALL_PRODUCT &&
+               s->of.m * s->of.n * s->of.k <= SMALL_PRODUCT;
     s->regular = lie_regularly(&call->layout[1], y, &s->step_a);
     s->regular = lie_regularly(&call->layout[2], y, &s->step_b) && s->regular;
 }
@@ -102,21 +112,45 @@ static rg_matrix part(rg_matrix a, const void *data, int64_t row, int64_t column
     return a;
 }
 
+/* By the rule of gemm.h, without preparing anything: for matrices so small that this would take longer than the product. */
+typedef void small_product(int64_t rows, const rg_gemm_shape *of, const void *a, const void *b, void *c);
+
+#define SMALL(suffix, type, target, fused)                                                                         \
+    target static void small_##suffix(int64_t rows, const rg_gemm_shape *of, const void *a, const void *b, void *c) \
+    {                                                                                                              \
+        const type *left = a, *right = b;                                                                          \
+        type *y = c;                                                                                               \
+        for (int64_t i = 0; i < rows; i++)                                                                         \
+            for (int64_t j = 0; j < of->n; j++) {                                                                  \
+                type sum = 0;                                                                                      \
+                for (int64_t p = 0; p < of->k; p++)                                                                \
+                    sum = fused(left[i * of->a.row_stride + p * of->a.column_stride],                              \
+                                right[p * of->b.row_stride + j * of->b.column_stride], sum);                       \
+                y[i * of->n + j] = sum;                                                                            \
+            }                                                                                                      \
+    }
+SMALL(f32, float, RG_TARGET_PORTABLE, fmaf)
+SMALL(f64, double, RG_TARGET_PORTABLE, fma)
+SMALL(f32_fma, float, RG_TARGET_AVX2, __builtin_fmaf)
+SMALL(f64_fma, double, RG_TARGET_AVX2, __builtin_fma)
+
 /* Rows first <= i < last of one matrix of the batch. */
 static void some_rows(const rg_call *call, const sizes *s, int64_t index, int64_t first, int64_t last, rg_gemm *multiply,
-                      size_t item)
+                      small_product *small, size_t item)
 {
     const rg_shape *y = &call->layout[0].shape;
     const int64_t before = (index * s->of.m + first) * s->of.n - call->origin;
     const int64_t to_a = s->regular ? index * s->step_a : rg_matrix_offset(&call->layout[1], y, index);
     const int64_t to_b = s->regular ? index * s->step_b : rg_matrix_offset(&call->layout[2], y, index);
     const char *a = (const char *)call->in[0] + to_a * (int64_t)item, *b = (const char *)call->in[1] + to_b * (int64_t)item;
-    multiply(last - first, s->of.n, s->of.k, part(s->of.a, a, first, 0, item), part(s->of.b, b, 0, 0, item),
-             (char *)call->out + before * (int64_t)item, s->of.n);
+    const rg_matrix left = part(s->of.a, a, first, 0, item);
+    void *c = (char *)call->out + before * (int64_t)item;
+    if (s->small) small(last - first, &s->of, left.data, b, c);
+    else multiply(last - first, s->of.n, s->of.k, left, part(s->of.b, b, 0, 0, item), c, s->of.n);
 }
 
 static inline __attribute__((always_inline)) void product(const rg_call *call, int64_t begin, int64_t end, rg_gemm *multiply,
-                                                          rg_gemv *times_vector, size_t item)
+                                                          rg_gemv *times_vector, small_product *small, size_t item)
 {
     const sizes *s = call->prepared;
     if (s->by == BY_ELEMENTS) {
@@ -132,7 +166,7 @@ static inline __attribute__((always_inline)) void product(const rg_call *call, i
         for (int64_t row = begin, next; row < end; row = next) {
             const int64_t index = s->batch == 1 ? 0 : row / s->of.m;
             next = (index + 1) * s->of.m < end ? (index + 1) * s->of.m : end;
-            some_rows(call, s, index, row - index * s->of.m, next - index * s->of.m, multiply, item);
+            some_rows(call, s, index, row - index * s->of.m, next - index * s->of.m, multiply, small, item);
         }
     }
 }
@@ -143,17 +177,17 @@ static rg_step_kernel *matmul_step(const void *prepared, rg_dtype dtype, int sim
     return s->batch == 1 ? rg_gemm_step(&s->of, dtype == RG_F64, simd) : NULL;
 }
 
-#define MATMUL(suffix, type, level, size)                                                                           \
+#define MATMUL(suffix, type, level, small, size)                                                                    \
     static void matmul_##suffix(const rg_call *call, int64_t begin, int64_t end)                                   \
     {                                                                                                              \
-        product(call, begin, end, rg_gemm_##type[level], rg_gemv_##type[level], size);                             \
+        product(call, begin, end, rg_gemm_##type[level], rg_gemv_##type[level], small, size);                      \
     }
-MATMUL(f32, f32, 0, 4)
-MATMUL(f64, f64, 0, 8)
-MATMUL(f32_avx2, f32, 1, 4)
-MATMUL(f64_avx2, f64, 1, 8)
-MATMUL(f32_avx512, f32, 2, 4)
-MATMUL(f64_avx512, f64, 2, 8)
+MATMUL(f32, f32, 0, small_f32, 4)
+MATMUL(f64, f64, 0, small_f64, 8)
+MATMUL(f32_avx2, f32, 1, small_f32_fma, 4)
+MATMUL(f64_avx2, f64, 1, small_f64_fma, 8)
+MATMUL(f32_avx512, f32, 2, small_f32_fma, 4)
+MATMUL(f64_avx512, f64, 2, small_f64_fma, 8)
 
 static rg_status matmul_shape(rg_shape_call *call)
 {

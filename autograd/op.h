@@ -87,8 +87,10 @@ typedef struct {
     rg_shape shape;
     double low, high;         /* drawn at random from here: see below. Both 0: [-2, 2], for integers 0 */
     double step;              /* if not 0: only low, low + step, ... (for a mask low 0, high 1, step 1) */
-    double value;             /* if low == high != 0: exactly this */
-    double diagonal;          /* added to the diagonal of each matrix: a large one makes it regular, or positive definite */
+    union {
+        double value;         /* if low == high != 0: exactly this */
+        double diagonal;      /* else: added to the diagonal of each matrix, so that it is regular, or positive definite */
+    };
     int same_as;              /* 1 + number of the operand this one repeats; 0: its own */
 } rg_sample_operand;
 

@@ -182,7 +182,7 @@ static operands draw(const rg_sample *sample)
             double u = rg_random_uniform(11, (uint64_t)k, (uint64_t)i);
             drawn.numbers[k][i] = step != 0 ? low + step * floor(u * points) : low + u * (high - low);
             const int rank = in->shape.rank;
-            bool diagonal = rank >= 2 && i / in->shape.size[rank - 1] % in->shape.size[rank - 2] == i % in->shape.size[rank - 1];
+            bool diagonal = rank >= 2 && low != high && i / in->shape.size[rank - 1] % in->shape.size[rank - 2] == i % in->shape.size[rank - 1];
             if (diagonal) drawn.numbers[k][i] += in->diagonal;
         }
     }
