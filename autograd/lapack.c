@@ -35,6 +35,8 @@ bool rg_lapack_find(bool f64, rg_lapack *found)
     if (!library) return false;
     const bool complete = find(library, f64 ? "dpotrf_" : "spotrf_", &found->potrf) &&
                           find(library, f64 ? "dgetrf_" : "sgetrf_", &found->getrf) &&
+                          find(library, f64 ? "dgetri_" : "sgetri_", &found->getri) &&
+                          find(library, f64 ? "dgemm_" : "sgemm_", &found->gemm) &&
                           find(library, f64 ? "dtrsm_" : "strsm_", &found->trsm);
     if (find(library, "openblas_set_num_threads", &found->set_threads) &&
         find(library, "openblas_get_num_threads", &found->get_threads))

@@ -210,6 +210,66 @@ static int64_t offset_of(const rg_call *call, const job *j, int k, int64_t i)
 CHOLESKY(float, f32)
 CHOLESKY(double, f64)
 
+/* The adjoint of the factorisation, block by block from the last to the first [Murray 2016, section 3]. What stood in
+ *     | . . . |
+ *     | R D . |   for L, stands there for what is to become the cotangent of a.
+ *     | B C . |
+ * It reads and writes lower triangles alone. */
+#define CHOLESKY_ADJOINT(type, suffix)                                                                             \
+    /* c += factor op(a) op(b), by rows. */                                                                        \
+    static void add_product_##suffix(const job *j, const char *op_a, const char *op_b, int m, int n, int k,        \
+                                     type factor, const type *a, const type *b, type *c, int ldb, int ldc)         \
+    {                                                                                                              \
+        const type one = 1;                                                                                        \
+        if (m && n && k)                                                                                           \
+            j->lapack.gemm(op_b, op_a, &n, &m, &k, &factor, b, &ldb, a, &j->n, &one, c, &ldc, 1, 1);               \
+    }                                                                                                              \
+    static void block_adjoint_##suffix(const type *d, type *s, int size, int64_t n)                                \
+    {                                                                                                              \
+        for (int64_t k = size - 1; k >= 0; k--) {                                                                  \
+            for (int64_t r = k + 1; r < size; r++) {                                                               \
+                s[k * n + k] -= d[r * n + k] * s[r * n + k] / d[k * n + k];                                        \
+                s[r * n + k] /= d[k * n + k];                                                                      \
+            }                                                                                                      \
+            s[k * n + k] /= 2 * d[k * n + k];                                                                      \
+            for (int64_t c = 0; c < k; c++) s[k * n + c] -= 2 * s[k * n + k] * d[k * n + c];                       \
+            for (int64_t r = k + 1; r < size; r++)                                                                 \
+                for (int64_t c = 0; c < k; c++) {                                                                  \
+                    s[k * n + c] -= s[r * n + k] * d[r * n + c];                                                   \
+                    s[r * n + c] -= s[r * n + k] * d[k * n + c];                                                   \
+                }                                                                                                  \
+        }                                                                                                          \
+    }                                                                                                              \
+    static bool compute_cholesky_adjoint_##suffix(const rg_call *call, const job *j, int64_t i, void *y)           \
+    {                                                                                                              \
+        enum { BLOCK = 32 };                                                                                       \
+        const int n = j->n;                                                                                        \
+        const type *l = MATRIX(type, 0), *g = MATRIX(type, 1), one = 1;                                            \
+        type *s = y, full[BLOCK * BLOCK];                                                                          \
+        for (int64_t r = 0; r < n; r++)                                                                            \
+            for (int64_t c = 0; c < n; c++) s[r * n + c] = c > r ? 0 : g[r * n + c];                               \
+        for (int end = n, first; end > 0; end = first) {                                                           \
+            first = end > BLOCK ? end - BLOCK : 0;                                                                 \
+            const int size = end - first, below = n - end;                                                         \
+            const int64_t r_at = (int64_t)first * n, d_at = r_at + first, b_at = (int64_t)end * n, c_at = b_at + first; \
+            if (below)                                                                                             \
+                j->lapack.trsm("L", "U", "N", "N", &size, &below, &one, l + d_at, &n, s + c_at, &n, 1, 1, 1, 1);   \
+            add_product_##suffix(j, "N", "N", below, first, size, -1, s + c_at, l + r_at, s + b_at, n, n);         \
+            memset(full, 0, sizeof full);                                                                          \
+            add_product_##suffix(j, "T", "N", size, size, below, -1, s + c_at, l + c_at, full, n, BLOCK);          \
+            for (int64_t r = 0; r < size; r++)                                                                     \
+                for (int64_t c = 0; c <= r; c++) s[d_at + r * n + c] += full[r * BLOCK + c];                       \
+            block_adjoint_##suffix(l + d_at, s + d_at, size, n);                                                   \
+            add_product_##suffix(j, "T", "N", size, first, below, -1, s + c_at, l + b_at, s + r_at, n, n);         \
+            add_product_##suffix(j, "N", "N", size, first, size, -1, s + d_at, l + r_at, s + r_at, n, n);          \
+            add_product_##suffix(j, "T", "N", size, first, size, -1, s + d_at, l + r_at, s + r_at, n, n);          \
+        }                                                                                                          \
+        return true;                                                                                               \
+    }                                                                                                              \
+    KERNEL(cholesky_adjoint, suffix)
+CHOLESKY_ADJOINT(float, f32)
+CHOLESKY_ADJOINT(double, f64)
+
 /* x op(t) = x, in place, for a triangle t as LAPACK sees it. */
 #define TRIANGULAR_SOLVE(type, suffix)                                                                             \
     static void from_the_right_##suffix(const job *j, const char *uplo, const char *op, const char *unit, const type *t, type *x) \
@@ -290,16 +350,26 @@ INTERCHANGE(double, f64)
         if (j->elements) memcpy(x, MATRIX(type, 1), (size_t)j->elements * sizeof *x);                              \
         return solve_in_place_##suffix(call, j, i, has_flag(call, RG_TRANSPOSED), x);                              \
     }                                                                                                              \
-    static bool compute_inverse_##suffix(const rg_call *call, const job *j, int64_t i, void *y)                    \
-    {                                                                                                              \
-        type *x = y;                                                                                               \
-        for (int64_t e = 0; e < j->elements; e++) x[e] = e % (j->n + 1) == 0 ? 1 : 0;                              \
-        return solve_in_place_##suffix(call, j, i, false, x);                                                      \
-    }                                                                                                              \
-    KERNEL(solve, suffix)                                                                                          \
-    KERNEL(inverse, suffix)
+    KERNEL(solve, suffix)
 SOLVE(float, f32)
 SOLVE(double, f64)
+
+#define INVERSE(type, suffix)                                                                                      \
+    static bool compute_inverse_##suffix(const rg_call *call, const job *j, int64_t i, void *y)                    \
+    {                                                                                                              \
+        enum { COLUMNS_AT_ONCE = 64 };                                                                             \
+        const int room = j->n * (j->n < COLUMNS_AT_ONCE ? j->n : COLUMNS_AT_ONCE);                                 \
+        type *factors;                                                                                             \
+        int *pivots, info = 0;                                                                                     \
+        if (!factorise_##suffix(call, j, i, &factors, &pivots)) return false;                                      \
+        if (j->n == 0) return true;                                                                                \
+        memcpy(y, factors, (size_t)j->elements * sizeof(type));                                                    \
+        j->lapack.getri(&j->n, y, &j->n, pivots, factors, &room, &info);                                           \
+        return info == 0;                                                                                          \
+    }                                                                                                              \
+    KERNEL(inverse, suffix)
+INVERSE(float, f32)
+INVERSE(double, f64)
 
 typedef struct {
     double value, sign, log;   /* log: of its absolute value */
@@ -348,7 +418,7 @@ DETERMINANTS(double, f64)
 /* Operations on floating-point numbers: n^3 / 3 for a triangle of products, n^2 for each right-hand side of one. */
 static double cost(const rg_call *call, double of_factors, double of_sides)
 {
-    const double n = (double)matrix_size(call), m = call->operands == 2 ? (double)last_size(call) : n;
+    const double n = (double)matrix_size(call), m = of_sides != 0 ? (double)last_size(call) : 0;
     return of_factors * n * n * n / 3 + of_sides * n * n * m;
 }
 
@@ -370,7 +440,8 @@ static int64_t work_of(double operations)
 COST(cholesky, 1, 0)
 COST(triangular_solve, 0, 1)
 COST(solve, 2, 2)
-COST(inverse, 2, 2)
+COST(inverse, 6, 0)
+COST(cholesky_adjoint, 2, 0)
 COST(determinant, 2, 0)
 
 /* ---- Shapes ------------------------------------------------------------------------------------------------------- */
@@ -401,13 +472,12 @@ static rg_status determinant_shape(rg_shape_call *call)
     return RG_OK;
 }
 
-static rg_status equations_shape(rg_shape_call *call)
+/* Two operands with matrices of their own; the result has the second one's. */
+static rg_status with_square_shape(rg_shape_call *call)
 {
     const rg_shape *a = call->in[0], *b = call->in[1];
     rg_shape batch_a = *a, batch_b = *b;
     if (call->in_dtype[1] != call->in_dtype[0]) return rg_refuse(call, RG_E_DTYPE, "dtypes differ");
-    if (*(const int64_t *)call->attributes & ~(int64_t)(RG_UPPER | RG_TRANSPOSED | RG_UNIT_DIAGONAL))
-        return rg_refuse(call, RG_E_ARGUMENT, "an unknown way to read the matrix: %lld", *(const long long *)call->attributes);
     rg_status status = square_shape(call);
     if (status) return status;
     if (b->rank < 2) return rg_refuse(call, RG_E_SHAPE, "takes matrices");
@@ -423,16 +493,50 @@ static rg_status equations_shape(rg_shape_call *call)
     return RG_OK;
 }
 
+static rg_status cholesky_adjoint_shape(rg_shape_call *call)
+{
+    rg_status status = with_square_shape(call);
+    const int rank = call->shape.rank;
+    if (status == RG_OK && call->shape.size[rank - 1] != call->shape.size[rank - 2])
+        return rg_refuse(call, RG_E_SHAPE, "the cotangent is not square");
+    return status;
+}
+
+static rg_status equations_shape(rg_shape_call *call)
+{
+    const int64_t how = *(const int64_t *)call->attributes;
+    if (how & ~(int64_t)(RG_UPPER | RG_TRANSPOSED | RG_UNIT_DIAGONAL))
+        return rg_refuse(call, RG_E_ARGUMENT, "an unknown way to read the matrix: %lld", (long long)how);
+    return with_square_shape(call);
+}
+
 /* ---- Derivatives ------------------------------------------------------------------------------------------------------
  * One call records at a time: the order in which C evaluates two arguments is the compiler's choice. */
 
 static rg_tensor cholesky_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
 {
     (void)k, (void)in;
-    rg_tensor p = rg_triangle_at(NULL, rg_matmul(rg_transpose(y), g), false, 0.5);
-    rg_tensor half = rg_triangular_solve(y, p, RG_LOWER | RG_TRANSPOSED);
-    rg_tensor s = rg_triangular_solve(y, rg_transpose(half), RG_LOWER | RG_TRANSPOSED);
-    return rg_triangle_at(NULL, rg_add(s, rg_transpose(s)), false, 0.5);
+    const rg_tensor with[] = { y, g };
+    return rg_apply(&rg_op_cholesky_adjoint, NULL, 2, with);
+}
+
+static rg_tensor solved_twice(rg_tensor l, rg_tensor half)
+{
+    return rg_triangular_solve(l, rg_transpose(half), RG_LOWER);
+}
+
+/* y is the lower triangle of S + S', its diagonal halved, where S = L'^-1 P L^-1 and P is that of L' g. With w for the
+ * cotangent, made symmetric alike, h = L^-1 w and m the lower triangle of h L'^-1, its diagonal halved: that of g is L m,
+ * which is the derivative of the factorisation forwards, and that of L is g m' - (y + y') h'. */
+static rg_tensor cholesky_adjoint_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    rg_tensor l = rg_triangle_at(NULL, in[0], false, 1), half = rg_triangle_at(NULL, g, false, 0.5);
+    rg_tensor w = rg_add(half, rg_transpose(half)), h = rg_triangular_solve(l, w, RG_LOWER);
+    rg_tensor m = rg_triangle_at(NULL, solved_twice(l, h), false, 0.5);
+    if (k == 1) return rg_matmul(l, m);
+    rg_tensor lower_g = rg_triangle_at(NULL, in[1], false, 1), left = rg_matmul(lower_g, rg_transpose(m));
+    rg_tensor right = rg_matmul(rg_add(y, rg_transpose(y)), rg_transpose(h));
+    return rg_triangle_at(NULL, rg_sub(left, right), false, 1);
 }
 
 /* The cotangent of b, and for k == 0 what it owes to all of a. */
@@ -497,6 +601,15 @@ static const rg_sample square_samples[] = {
     { .operands = 1, .in = { { .dtype = RG_I32, .shape = S(3, 3) } }, .refuse = RG_E_DTYPE }, { .operands = 0 },
 };
 
+#define ADJOINT(shape_) { .operands = 2, .in = { shape_, shape_ } }
+static const rg_sample adjoint_samples[] = {
+    ADJOINT(SQUARE(2, 3, 3)), ADJOINT(SQUARE(2, 2, 4, 4)), ADJOINT(SQUARE(2, 0, 0)),
+    { .operands = 2, .in = { SQUARE(2, 2, 2, 2), SQUARE(0, 2, 2) } },
+    { .operands = 2, .in = { SQUARE(2, 3, 3), { .same_as = 1 } } },
+    { .operands = 2, .in = { SQUARE(2, 3, 3), SQUARE(2, 2, 2) }, .refuse = RG_E_SHAPE },
+    { .operands = 2, .in = { SQUARE(2, 3, 3), { .dtype = RG_F32, .shape = S(3, 3) } }, .refuse = RG_E_DTYPE }, { .operands = 0 },
+};
+
 static const int64_t plainly = 0, transposed = RG_TRANSPOSED, upper = RG_UPPER, all_three = RG_UPPER | RG_TRANSPOSED | RG_UNIT_DIAGONAL,
                      unknown = 8;
 #define EQUATIONS(how, a, ...) { .operands = 2, .in = { a, { .shape = S(__VA_ARGS__) } }, .attributes = how }
@@ -535,6 +648,8 @@ static void describe_solve(const void *attributes, char *text, size_t size)
                                   .prepared_size = sizeof(job), .prepare = prepare, .batch = rg_batch_matrices, __VA_ARGS__ };
 MATRIX_OP(cholesky, 1, square_shape, cholesky, matrix_elements, .doc = "L with L L' = x, of which the lower triangle is read", .vjp = cholesky_vjp,
           .samples = square_samples)
+MATRIX_OP(cholesky_adjoint, 2, cholesky_adjoint_shape, cholesky_adjoint, matrix_elements,
+          .doc = "the cotangent of x, of that of its cholesky", .vjp = cholesky_adjoint_vjp, .samples = adjoint_samples)
 MATRIX_OP(triangular_solve, 2, equations_shape, triangular_solve, matrix_elements, .doc = "x with a x = b, for a triangle of a",
           .attribute_size = sizeof(int64_t), .vjp = triangular_solve_vjp, .samples = equation_samples,
           .describe = describe_equations)

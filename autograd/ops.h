@@ -15,7 +15,7 @@
     /* products */                                                                                                 \
     X(matmul)                                                                                                      \
     /* linear algebra */                                                                                           \
-    X(triangle) X(cholesky) X(triangular_solve) X(solve) X(inverse)                                                \
+    X(triangle) X(cholesky) X(cholesky_adjoint) X(triangular_solve) X(solve) X(inverse)                            \
     X(determinant) X(logdet) X(log_abs_determinant) X(sign_determinant)                                            \
     /* shape */                                                                                                    \
     X(permute) X(reshape) X(expand) X(slice) X(pad) X(concat) X(stop_gradient) X(contiguous)                       \

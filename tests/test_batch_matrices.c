@@ -75,15 +75,19 @@ static void products_are_those_of_each_member(void **state)
 static void solutions_are_those_of_each_member(void **state)
 {
     (void)state;
+    const rg_shape squares[] = { S(2, 4, 4), S(4, 4) }, deeper[] = { S(4, 4), S(2, 4, 4) };
     const int64_t plain = 0, other = RG_UPPER | RG_TRANSPOSED, transposed = RG_TRANSPOSED;
     if (!rg_has_lapack()) skip();
-    for (unsigned mask = 1; mask <= 3; mask++)
+    for (unsigned mask = 1; mask <= 3; mask++) {
+        assert_batched(rg_op_find("cholesky_adjoint"), NULL, 2, squares, mask);
+        assert_batched(rg_op_find("cholesky_adjoint"), NULL, 2, deeper, mask);
         for (size_t i = 0; i < COUNT(pairs); i++) {
             assert_batched(rg_op_find("solve"), &plain, 2, pairs[i], mask);
             assert_batched(rg_op_find("solve"), &transposed, 2, pairs[i], mask);
             assert_batched(rg_op_find("triangular_solve"), &plain, 2, pairs[i], mask);
             assert_batched(rg_op_find("triangular_solve"), &other, 2, pairs[i], mask);
         }
+    }
 }
 
 static void what_is_made_of_one_matrix_is_made_of_each_member(void **state)

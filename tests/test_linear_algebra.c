@@ -244,6 +244,12 @@ static void gradients_have_their_closed_forms(void **state)
     rg_tensor trace = rg_sum(rg_mul(rg_matmul(l, rg_transpose(l)), b)), slope = gradient(trace, s);
     assert_close(slope, rg_scale(rg_add(b, rg_transpose(b)), 0.5), 1e-11);
     assert_close(slope, rg_transpose(slope), 1e-12);
+    const rg_shape large = RG_SHAPE(LARGE, LARGE); /* in blocks */
+    s = positive(rg_scale(random_tensor(large, 2), 0.2));
+    b = random_tensor(large, 3);
+    l = rg_cholesky(s);
+    slope = gradient(rg_sum(rg_mul(rg_matmul(l, rg_transpose(l)), b)), s);
+    assert_close(slope, rg_scale(rg_add(b, rg_transpose(b)), 0.5), 1e-11);
     rg_tensor x = random_tensor(RG_SHAPE(5), 4);
     assert_close(gradient(rg_inner(rg_solve(a, x), x), x),
                  rg_matmul(rg_add(inverse, transposed), x), 1e-12);
