@@ -143,6 +143,11 @@ static size_t factor_scratch(const rg_call *call)
     return fits ? bytes : PTRDIFF_MAX;
 }
 
+static const char *missing_lapack(void)
+{
+    return rg_has_lapack() ? NULL : "there is no LAPACK here (Debian package liblapack3)";
+}
+
 static void prepare(const rg_call *call, void *prepared)
 {
     const rg_layout *y = &call->layout[0];
@@ -446,7 +451,7 @@ COST(determinant, 2, 0)
 
 /* ---- Shapes ------------------------------------------------------------------------------------------------------- */
 
-/* What all of them ask of a; asked last is whether there is a LAPACK. */
+/* What all of them ask of a. */
 static rg_status square_shape(rg_shape_call *call)
 {
     const rg_shape *a = call->in[0];
@@ -456,9 +461,6 @@ static rg_status square_shape(rg_shape_call *call)
     if (a->rank < 2) return rg_refuse(call, RG_E_SHAPE, "takes matrices");
     if (a->size[a->rank - 1] != a->size[a->rank - 2]) return rg_refuse(call, RG_E_SHAPE, "the matrix is not square");
     if (a->size[a->rank - 1] > INT32_MAX) return rg_refuse(call, RG_E_SHAPE, "the matrix is too large for LAPACK");
-    rg_lapack found;
-    if (!rg_lapack_find(call->dtype == RG_F64, &found))
-        return rg_refuse(call, RG_E_UNSUPPORTED, "there is no LAPACK here (Debian package liblapack3)");
     return RG_OK;
 }
 
@@ -645,11 +647,12 @@ static void describe_solve(const void *attributes, char *text, size_t size)
     const rg_op rg_op_##name_ = { .name = #name_, .arity = arity_, .kind = RG_ITEMS, .shape = shape_, .f32 = name_##_f32, \
                                   .f64 = name_##_f64, .items = matrices, .item_work = cost_##_work,               \
                                   .item_elements = elements_, .operations = cost_##_operations,                    \
-                                  .prepared_size = sizeof(job), .prepare = prepare, .batch = rg_batch_matrices, __VA_ARGS__ };
+                                  .prepared_size = sizeof(job), .prepare = prepare, .missing = missing_lapack,     \
+                                  .batch = rg_batch_matrices, __VA_ARGS__ };
 MATRIX_OP(cholesky, 1, square_shape, cholesky, matrix_elements, .doc = "L with L L' = x, of which the lower triangle is read", .vjp = cholesky_vjp,
           .samples = square_samples)
 MATRIX_OP(cholesky_adjoint, 2, cholesky_adjoint_shape, cholesky_adjoint, matrix_elements,
-          .doc = "the cotangent of x, of that of its cholesky", .vjp = cholesky_adjoint_vjp, .samples = adjoint_samples)
+          .doc = "the cotangent of x, from that of its cholesky", .vjp = cholesky_adjoint_vjp, .samples = adjoint_samples)
 MATRIX_OP(triangular_solve, 2, equations_shape, triangular_solve, matrix_elements, .doc = "x with a x = b, for a triangle of a",
           .attribute_size = sizeof(int64_t), .vjp = triangular_solve_vjp, .samples = equation_samples,
           .describe = describe_equations)

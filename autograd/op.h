@@ -136,6 +136,8 @@ struct rg_op {
                                  without it, and where not, operands are made contiguous first */
     bool (*view)(const void *attributes, const rg_layout *in, rg_layout *out, int64_t *offset); /* sets strides
                                  and adds to the offset; false: the operand must be made contiguous first */
+    const char *(*missing)(void); /* optional: what the op needs and is not there, in words; NULL: it can be recorded, which
+                                 else is RG_E_UNSUPPORTED */
     rg_vjp_rule *vjp;         /* NULL: no derivative; asking for one is RG_E_GRADIENT */
     rg_batch_rule *batch;     /* NULL: cannot be batched, or is elementwise, where broadcasting is the rule */
     rg_kernel *complex_f64;   /* optional: the same for numbers that are `double complex`, for the complex step */

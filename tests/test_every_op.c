@@ -14,11 +14,14 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* What cannot be recorded here is left out; the first test says so. */
 #define FOR_EACH_OP(op)                                                                                            \
     size_t ops_ = 0;                                                                                               \
     const rg_op *const *table_ = rg_op_table(&ops_);                                                               \
     const rg_op *op = NULL;                                                                                        \
-    for (size_t i_ = 0; i_ < ops_ && (op = table_[i_]); i_++)
+    for (size_t i_ = 0; i_ < ops_ && (op = table_[i_]); i_++)                                                      \
+        if (op->missing && op->missing()) continue;                                                                \
+        else
 
 #define FOR_EACH_SAMPLE(sample, op)                                                                                \
     for (const rg_sample *sample = (op)->samples; sample && sample->operands; sample++)
@@ -42,6 +45,8 @@ static void every_op_passes_to_second_order(void **state)
         assert_true(good || result.failed > 0);
         if (op->arity != 0) assert_true(result.checked > 0);
     }
+    for (size_t i = 0; i < ops_; i++)
+        if (table_[i]->missing && table_[i]->missing()) print_message("skipped: %s: %s\n", table_[i]->name, table_[i]->missing());
     print_message("%d comparisons with %d seeds\n", checked, options.seeds);
     assert_int_equal(failed, 0);
 }

@@ -217,10 +217,11 @@ static bool is_declared(const rg_op *op, int k)
     return op->no_gradient >> k & 1u;
 }
 
-/* Operands that the op has in a sample it must take. */
+/* Operands that the op has in a sample it must take; none if what it needs is not there. */
 static int operands_of(const rg_op *op)
 {
     int most = 0;
+    if (op->missing && op->missing()) return 0;
     for (const rg_sample *sample = op->samples; sample && sample->operands; sample++)
         if (sample->refuse == RG_OK && sample->operands > most) most = sample->operands;
     return most;
