@@ -33,7 +33,8 @@ typedef struct {
 
 static rg_tensor refuse(const einsum *e, const char *at, const char *reason)
 {
-    return rg_fail(e->tape, e->site, RG_E_ARGUMENT, "einsum: character %d of \"%s\": %s", (int)(at - e->text) + 1, e->text, reason);
+    const int character = (int)(at - e->text) + 1;
+    return rg_fail(e->tape, e->site, RG_E_ARGUMENT, "einsum: character %d of \"%s\": %s", character, e->text, reason);
 }
 
 static rg_tensor misfit(const einsum *e, const char *reason)
@@ -59,7 +60,7 @@ static void add(labels *l, int label)
     l->count++;                /* more than fit are found out later */
 }
 
-/* ---- Reading the subscripts ----------------------------------------------------------------------------------------- */
+/* ---- Reading the subscripts ------------------------------------------------------------------------------------- */
 
 static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
@@ -183,7 +184,7 @@ static bool read_subscripts(einsum *e)
     return e->output.count <= RG_MAX_RANK || (misfit(e, "the result has too many dimensions"), false);
 }
 
-/* ---- One term ------------------------------------------------------------------------------------------------------- */
+/* ---- One term --------------------------------------------------------------------------------------------------- */
 
 /* Whether the result, or a term other than these two, has the label. */
 static bool is_needed(const einsum *e, int label, int a, int b)
@@ -269,7 +270,7 @@ static void simplify(einsum *e, int k)
     t->of = rest;
 }
 
-/* ---- Two terms -------------------------------------------------------------------------------------------------------- */
+/* ---- Two terms -------------------------------------------------------------------------------------------------- */
 
 typedef struct {
     labels batch, rows, inner, columns;
@@ -362,7 +363,8 @@ static term contracted(const einsum *e, const term *a, const term *b, const role
     const labels all = joined(&r->batch, &r->rows, &r->columns);
     if (all.count > RG_MAX_RANK || r->batch.count + 2 > RG_MAX_RANK)
         return (term){ misfit(e, "a product on the way has too many dimensions"), all };
-    rg_tensor left = as_matrices(e, a, r, &r->rows, &r->inner), right = as_matrices(e, b, r, &r->inner, &r->columns);
+    rg_tensor left = as_matrices(e, a, r, &r->rows, &r->inner);
+    rg_tensor right = as_matrices(e, b, r, &r->inner, &r->columns);
     rg_tensor product = rg_matmul_at(e->site, left, right);
     if (r->rows.count == 1 && r->columns.count == 1) return (term){ product, all };
     rg_shape shape = { .rank = all.count };
@@ -388,7 +390,7 @@ static term product(const einsum *e, int a, int b)
     return contracted(e, &e->terms[b], &e->terms[a], &r);
 }
 
-/* ---- All together -------------------------------------------------------------------------------------------------------- */
+/* ---- All together ----------------------------------------------------------------------------------------------- */
 
 static double cost(const einsum *e, int a, int b)
 {

@@ -17,8 +17,8 @@ static bool find(void *library, const char *name, void *function)
     return found != NULL;
 }
 
-/* What is called "take turns" in OpenBLAS: built without threads it is not safe to call from two at once, and with OpenMP
- * how many threads it uses is told to each by itself. */
+/* OpenBLAS built without threads is not safe to call from two at once, and built with OpenMP it is told by each thread for
+ * itself how many to use: those take turns. */
 static bool works_together(void *library)
 {
     enum { OWN_THREADS = 1 };

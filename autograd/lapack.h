@@ -5,17 +5,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* As Fortran has them: matrices by columns, every argument by address, and behind all others the lengths of the texts.
+/* As Fortran has them: matrices by columns, every argument by address, and behind all others the texts' lengths.
  * `a` and `b` are matrices of float, or of double. */
 typedef void rg_lapack_potrf(const char *uplo, const int *n, void *a, const int *lda, int *info, size_t);
 typedef void rg_lapack_getrf(const int *m, const int *n, void *a, const int *lda, int *pivots, int *info);
-typedef void rg_lapack_getri(const int *n, void *a, const int *lda, const int *pivots, void *work, const int *lwork, int *info);
-typedef void rg_blas_gemm(const char *op_a, const char *op_b, const int *m, const int *n, const int *k, const void *alpha,
-                          const void *a, const int *lda, const void *b, const int *ldb, const void *beta, void *c,
-                          const int *ldc, size_t, size_t);
-typedef void rg_blas_trsm(const char *side, const char *uplo, const char *transposed, const char *diagonal, const int *m,
-                          const int *n, const void *alpha, const void *a, const int *lda, void *b, const int *ldb, size_t,
-                          size_t, size_t, size_t);
+typedef void rg_lapack_getri(const int *n, void *a, const int *lda, const int *pivots, void *work, const int *lwork,
+                             int *info);
+typedef void rg_blas_gemm(const char *op_a, const char *op_b, const int *m, const int *n, const int *k,
+                          const void *alpha, const void *a, const int *lda, const void *b, const int *ldb,
+                          const void *beta, void *c, const int *ldc, size_t, size_t);
+typedef void rg_blas_trsm(const char *side, const char *uplo, const char *transposed, const char *diagonal,
+                          const int *m, const int *n, const void *alpha, const void *a, const int *lda, void *b,
+                          const int *ldb, size_t, size_t, size_t, size_t);
 
 typedef struct {
     rg_lapack_potrf *potrf;

@@ -1,95 +1,12 @@
 /* linear_algebra.c: factorisations, equations and determinants as ops, over batches of matrices. What is computed is
- * LAPACK's; the derivatives are ordinary ops.
- *
- * LAPACK's matrices lie by columns, ours by rows: what we call a, it calls a'. So a = L L' is asked for as a' = U' U, and
- * a x = b is solved as x' a' = b', from the right. Nothing is ever transposed for it. */
+ * LAPACK's (linear_algebra_template.h); the derivatives are ordinary ops. */
 #include <math.h>
 #include <string.h>
 
 #include "lapack.h"
 #include "ops.h"
 
-/* ---- Triangles ------------------------------------------------------------------------------------------------ */
-
-typedef struct {
-    int64_t upper;
-    double diagonal;
-} triangle_attributes;
-
-static rg_status triangle_shape(rg_shape_call *call)
-{
-    call->dtype = call->in_dtype[0];
-    call->like = 1;
-    if (!rg_dtype_is_float(call->dtype)) return rg_refuse(call, RG_E_DTYPE, "takes f32 or f64");
-    if (call->in[0]->rank < 2) return rg_refuse(call, RG_E_SHAPE, "takes matrices");
-    return RG_OK;
-}
-
-static int64_t last_size(const rg_call *call)
-{
-    const rg_shape *y = &call->layout[0].shape;
-    return y->size[y->rank - 1];
-}
-
-static int64_t triangle_items(const rg_call *call)
-{
-    const int64_t columns = last_size(call);
-    return columns ? rg_elements(&call->layout[0].shape) / columns : 0;
-}
-
-#define TRIANGLE(type, suffix)                                                                                     \
-    static void triangle_##suffix(const rg_call *call, int64_t begin, int64_t end)                                 \
-    {                                                                                                              \
-        const triangle_attributes *how = call->attributes;                                                         \
-        const rg_shape *shape = &call->layout[0].shape;                                                            \
-        const int64_t rows = shape->size[shape->rank - 2], columns = shape->size[shape->rank - 1];                 \
-        const type diagonal = (type)how->diagonal;                                                                 \
-        for (int64_t item = begin; item < end; item++) {                                                           \
-            const int64_t row = item % rows;                                                                       \
-            const type *x = (const type *)call->in[0] + item * columns;                                            \
-            type *y = (type *)call->out + (item * columns - call->origin);                                         \
-            for (int64_t i = 0; i < columns; i++) y[i] = (how->upper ? i > row : i < row) ? x[i] : 0;              \
-            if (row < columns && diagonal != 0) y[row] = diagonal * x[row];                                        \
-        }                                                                                                          \
-    }
-TRIANGLE(float, f32)
-TRIANGLE(double, f64)
-
-static rg_tensor triangle_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
-{
-    (void)k, (void)in;
-    const triangle_attributes how = *(const triangle_attributes *)rg_attributes_of(y);
-    return rg_apply(&rg_op_triangle, &how, 1, &g);
-}
-
-static void describe_triangle(const void *attributes, char *text, size_t size)
-{
-    const triangle_attributes *how = attributes;
-    snprintf(text, size, "%s, diagonal times %g", how->upper ? "upper" : "lower", how->diagonal);
-}
-
-#define S(...) { RG_COUNT_INT64(__VA_ARGS__), { __VA_ARGS__ } }
-#define HOW(attributes_, ...) { .operands = 1, .in = { { .shape = S(__VA_ARGS__) } }, .attributes = attributes_ }
-static const triangle_attributes lower = { 0, 1 }, strictly_upper = { 1, 0 }, lower_half = { 0, 0.5 };
-static const rg_sample triangle_samples[] = {
-    HOW(&lower_half, 3, 3), HOW(&strictly_upper, 2, 3, 4), HOW(&lower, 4, 2), HOW(&lower, 0, 3),
-    { .operands = 1, .in = { { .shape = S(3) } }, .attributes = &lower, .refuse = RG_E_SHAPE },
-    { .operands = 1, .in = { { .dtype = RG_I32, .shape = S(3, 3) } }, .attributes = &lower, .refuse = RG_E_DTYPE },
-    { .operands = 0 },
-};
-const rg_op rg_op_triangle = { .name = "triangle", .doc = "a triangle of each matrix, its diagonal times a factor",
-                               .arity = 1, .kind = RG_ITEMS, .attribute_size = sizeof(triangle_attributes),
-                               .shape = triangle_shape, .f32 = triangle_f32, .f64 = triangle_f64, .items = triangle_items,
-                               .item_elements = last_size, .vjp = triangle_vjp, .batch = rg_batch_matrices,
-                               .samples = triangle_samples, .describe = describe_triangle };
-
-rg_tensor rg_triangle_at(const char *site, rg_tensor x, bool upper, double diagonal)
-{
-    const triangle_attributes how = { upper, diagonal };
-    return rg_apply_at(site, &rg_op_triangle, &how, 1, &x);
-}
-
-/* ---- What the calls of LAPACK share ---------------------------------------------------------------------------- */
+/* ---- What the calls of LAPACK share ----------------------------------------------------------------------------- */
 
 typedef struct {
     rg_lapack lapack;
@@ -103,6 +20,12 @@ static int64_t matrix_size(const rg_call *call)
 {
     const rg_shape *a = &call->layout[1].shape;
     return a->size[a->rank - 1];
+}
+
+static int64_t last_size(const rg_call *call)
+{
+    const rg_shape *y = &call->layout[0].shape;
+    return y->size[y->rank - 1];
 }
 
 /* The result has a matrix, or one number, for each of these. */
@@ -184,241 +107,35 @@ static __attribute__((noinline)) void compute_each(const rg_call *call, int64_t 
     if (j->found) rg_lapack_leave(&j->lapack);
 }
 
-#define KERNEL(name, suffix)                                                                                       \
-    static void name##_##suffix(const rg_call *call, int64_t begin, int64_t end)                                   \
-    {                                                                                                              \
-        compute_each(call, begin, end, compute_##name##_##suffix);                                                 \
-    }
-
 /* Where operand k's matrix number i begins. */
 static int64_t offset_of(const rg_call *call, const job *j, int k, int64_t i)
 {
     return call->operands == 1 ? i * j->n * j->n : rg_matrix_offset(&call->layout[1 + k], &call->layout[0].shape, i);
 }
-#define MATRIX(type, k) ((const type *)call->in[k] + offset_of(call, j, k, i))
-
-/* ---- Kernels ------------------------------------------------------------------------------------------------------ */
-
-#define CHOLESKY(type, suffix)                                                                                     \
-    static bool compute_cholesky_##suffix(const rg_call *call, const job *j, int64_t i, void *y)                   \
-    {                                                                                                              \
-        type *l = y;                                                                                               \
-        const int64_t n = j->n;                                                                                    \
-        const type *a = MATRIX(type, 0);                                                                           \
-        int info = 0;                                                                                              \
-        for (int64_t r = 0; r < n; r++)                                                                            \
-            for (int64_t c = 0; c < n; c++) l[r * n + c] = c > r ? 0 : a[r * n + c];                               \
-        if (n) j->lapack.potrf("U", &j->n, l, &j->n, &info, 1);                                                    \
-        return info == 0;                                                                                          \
-    }                                                                                                              \
-    KERNEL(cholesky, suffix)
-CHOLESKY(float, f32)
-CHOLESKY(double, f64)
-
-/* The adjoint of the factorisation, block by block from the last to the first [Murray 2016, section 3]. What stood in
- *     | . . . |
- *     | R D . |   for L, stands there for what is to become the cotangent of a.
- *     | B C . |
- * It reads and writes lower triangles alone. */
-#define CHOLESKY_ADJOINT(type, suffix)                                                                             \
-    /* c += factor op(a) op(b), by rows. */                                                                        \
-    static void add_product_##suffix(const job *j, const char *op_a, const char *op_b, int m, int n, int k,        \
-                                     type factor, const type *a, const type *b, type *c, int ldb, int ldc)         \
-    {                                                                                                              \
-        const type one = 1;                                                                                        \
-        if (m && n && k)                                                                                           \
-            j->lapack.gemm(op_b, op_a, &n, &m, &k, &factor, b, &ldb, a, &j->n, &one, c, &ldc, 1, 1);               \
-    }                                                                                                              \
-    static void block_adjoint_##suffix(const type *d, type *s, int size, int64_t n)                                \
-    {                                                                                                              \
-        for (int64_t k = size - 1; k >= 0; k--) {                                                                  \
-            for (int64_t r = k + 1; r < size; r++) {                                                               \
-                s[k * n + k] -= d[r * n + k] * s[r * n + k] / d[k * n + k];                                        \
-                s[r * n + k] /= d[k * n + k];                                                                      \
-            }                                                                                                      \
-            s[k * n + k] /= 2 * d[k * n + k];                                                                      \
-            for (int64_t c = 0; c < k; c++) s[k * n + c] -= 2 * s[k * n + k] * d[k * n + c];                       \
-            for (int64_t r = k + 1; r < size; r++)                                                                 \
-                for (int64_t c = 0; c < k; c++) {                                                                  \
-                    s[k * n + c] -= s[r * n + k] * d[r * n + c];                                                   \
-                    s[r * n + c] -= s[r * n + k] * d[k * n + c];                                                   \
-                }                                                                                                  \
-        }                                                                                                          \
-    }                                                                                                              \
-    static bool compute_cholesky_adjoint_##suffix(const rg_call *call, const job *j, int64_t i, void *y)           \
-    {                                                                                                              \
-        enum { BLOCK = 32 };                                                                                       \
-        const int n = j->n;                                                                                        \
-        const type *l = MATRIX(type, 0), *g = MATRIX(type, 1), one = 1;                                            \
-        type *s = y, full[BLOCK * BLOCK];                                                                          \
-        for (int64_t r = 0; r < n; r++)                                                                            \
-            for (int64_t c = 0; c < n; c++) s[r * n + c] = c > r ? 0 : g[r * n + c];                               \
-        for (int end = n, first; end > 0; end = first) {                                                           \
-            first = end > BLOCK ? end - BLOCK : 0;                                                                 \
-            const int size = end - first, below = n - end;                                                         \
-            const int64_t r_at = (int64_t)first * n, d_at = r_at + first, b_at = (int64_t)end * n, c_at = b_at + first; \
-            if (below)                                                                                             \
-                j->lapack.trsm("L", "U", "N", "N", &size, &below, &one, l + d_at, &n, s + c_at, &n, 1, 1, 1, 1);   \
-            add_product_##suffix(j, "N", "N", below, first, size, -1, s + c_at, l + r_at, s + b_at, n, n);         \
-            memset(full, 0, sizeof full);                                                                          \
-            add_product_##suffix(j, "T", "N", size, size, below, -1, s + c_at, l + c_at, full, n, BLOCK);          \
-            for (int64_t r = 0; r < size; r++)                                                                     \
-                for (int64_t c = 0; c <= r; c++) s[d_at + r * n + c] += full[r * BLOCK + c];                       \
-            block_adjoint_##suffix(l + d_at, s + d_at, size, n);                                                   \
-            add_product_##suffix(j, "T", "N", size, first, below, -1, s + c_at, l + b_at, s + r_at, n, n);         \
-            add_product_##suffix(j, "N", "N", size, first, size, -1, s + d_at, l + r_at, s + r_at, n, n);          \
-            add_product_##suffix(j, "T", "N", size, first, size, -1, s + d_at, l + r_at, s + r_at, n, n);          \
-        }                                                                                                          \
-        return true;                                                                                               \
-    }                                                                                                              \
-    KERNEL(cholesky_adjoint, suffix)
-CHOLESKY_ADJOINT(float, f32)
-CHOLESKY_ADJOINT(double, f64)
-
-/* x op(t) = x, in place, for a triangle t as LAPACK sees it. */
-#define TRIANGULAR_SOLVE(type, suffix)                                                                             \
-    static void from_the_right_##suffix(const job *j, const char *uplo, const char *op, const char *unit, const type *t, type *x) \
-    {                                                                                                              \
-        const type one = 1;                                                                                        \
-        if (j->n && j->m) j->lapack.trsm("R", uplo, op, unit, &j->m, &j->n, &one, t, &j->n, x, &j->m, 1, 1, 1, 1); \
-    }                                                                                                              \
-    static bool compute_triangular_solve_##suffix(const rg_call *call, const job *j, int64_t i, void *y)           \
-    {                                                                                                              \
-        type *x = y;                                                                                               \
-        const bool upper = has_flag(call, RG_UPPER), unit = has_flag(call, RG_UNIT_DIAGONAL);                      \
-        const type *a = MATRIX(type, 0), *b = MATRIX(type, 1);                                                     \
-        if (j->elements) memcpy(x, b, (size_t)j->elements * sizeof *x);                                            \
-        for (int64_t d = 0; !unit && d < j->n; d++)                                                                \
-            if (a[d * j->n + d] == 0) return false;                                                                \
-        from_the_right_##suffix(j, upper ? "L" : "U", has_flag(call, RG_TRANSPOSED) ? "T" : "N", unit ? "U" : "N", a, x); \
-        return true;                                                                                               \
-    }                                                                                                              \
-    KERNEL(triangular_solve, suffix)
-TRIANGULAR_SOLVE(float, f32)
-TRIANGULAR_SOLVE(double, f64)
-
-/* a' = P L U in scratch memory, with the interchanges behind it; false if U has a zero on its diagonal. */
-#define FACTORISE(type, suffix)                                                                                    \
-    static bool factorise_##suffix(const rg_call *call, const job *j, int64_t i, type **lu, int **pivots)          \
-    {                                                                                                              \
-        const size_t bytes = (size_t)j->n * (size_t)j->n * sizeof(type);                                           \
-        char *room = (char *)call->scratch + (size_t)i * j->room;                                                  \
-        int info = 0;                                                                                              \
-        *lu = (type *)(void *)room;                                                                                \
-        *pivots = (int *)(void *)(room + bytes);                                                                   \
-        if (j->n == 0) return true;                                                                                \
-        memcpy(*lu, MATRIX(type, 0), bytes);                                                                       \
-        j->lapack.getrf(&j->n, &j->n, *lu, &j->n, *pivots, &info);                                                 \
-        return info == 0;                                                                                          \
-    }
-FACTORISE(float, f32)
-FACTORISE(double, f64)
-
-/* Rows of x, exchanged as the factorisation did, or back. */
-#define INTERCHANGE(type, suffix)                                                                                  \
-    static void interchange_##suffix(const job *j, const int *pivots, bool back, type *x)                          \
-    {                                                                                                              \
-        for (int step = 0; step < j->n; step++) {                                                                  \
-            const int row = back ? j->n - 1 - step : step;                                                         \
-            type *a = x + (int64_t)row * j->m, *b = x + (int64_t)(pivots[row] - 1) * j->m;                         \
-            for (int c = 0; a != b && c < j->m; c++) {                                                             \
-                const type kept = a[c];                                                                            \
-                a[c] = b[c];                                                                                       \
-                b[c] = kept;                                                                                       \
-            }                                                                                                      \
-        }                                                                                                          \
-    }
-INTERCHANGE(float, f32)
-INTERCHANGE(double, f64)
-
-/* a x = b: x' P L U = b';  a' x = b: x' U' L' P' = b'. */
-#define SOLVE(type, suffix)                                                                                        \
-    static bool solve_in_place_##suffix(const rg_call *call, const job *j, int64_t i, bool transposed, type *x)    \
-    {                                                                                                              \
-        type *lu;                                                                                                  \
-        int *pivots;                                                                                               \
-        if (!factorise_##suffix(call, j, i, &lu, &pivots)) return false;                                           \
-        if (transposed) {                                                                                          \
-            interchange_##suffix(j, pivots, false, x);                                                             \
-            from_the_right_##suffix(j, "L", "T", "U", lu, x);                                                      \
-            from_the_right_##suffix(j, "U", "T", "N", lu, x);                                                      \
-        } else {                                                                                                   \
-            from_the_right_##suffix(j, "U", "N", "N", lu, x);                                                      \
-            from_the_right_##suffix(j, "L", "N", "U", lu, x);                                                      \
-            interchange_##suffix(j, pivots, true, x);                                                              \
-        }                                                                                                          \
-        return true;                                                                                               \
-    }                                                                                                              \
-    static bool compute_solve_##suffix(const rg_call *call, const job *j, int64_t i, void *y)                      \
-    {                                                                                                              \
-        type *x = y;                                                                                               \
-        if (j->elements) memcpy(x, MATRIX(type, 1), (size_t)j->elements * sizeof *x);                              \
-        return solve_in_place_##suffix(call, j, i, has_flag(call, RG_TRANSPOSED), x);                              \
-    }                                                                                                              \
-    KERNEL(solve, suffix)
-SOLVE(float, f32)
-SOLVE(double, f64)
-
-#define INVERSE(type, suffix)                                                                                      \
-    static bool compute_inverse_##suffix(const rg_call *call, const job *j, int64_t i, void *y)                    \
-    {                                                                                                              \
-        enum { COLUMNS_AT_ONCE = 64 };                                                                             \
-        const int room = j->n * (j->n < COLUMNS_AT_ONCE ? j->n : COLUMNS_AT_ONCE);                                 \
-        type *factors;                                                                                             \
-        int *pivots, info = 0;                                                                                     \
-        if (!factorise_##suffix(call, j, i, &factors, &pivots)) return false;                                      \
-        if (j->n == 0) return true;                                                                                \
-        memcpy(y, factors, (size_t)j->elements * sizeof(type));                                                    \
-        j->lapack.getri(&j->n, y, &j->n, pivots, factors, &room, &info);                                           \
-        return info == 0;                                                                                          \
-    }                                                                                                              \
-    KERNEL(inverse, suffix)
-INVERSE(float, f32)
-INVERSE(double, f64)
 
 typedef struct {
     double value, sign, log;   /* log: of its absolute value */
 } determinant;
 
-/* Of a triangle, row interchanges turning the sign. */
+/* Of a triangle; each interchange of rows turns the sign. */
 static void multiply_in(determinant *d, double u, bool turned)
 {
-    d->sign *= turned ? -1 : 1;
     d->value *= turned ? -u : u;
+    d->sign *= turned ? -1 : 1;
     d->sign *= u > 0 ? 1 : u < 0 ? -1 : u;
     d->log += log(fabs(u));
 }
 
-static double determinant_value(determinant d) { return d.value; }
-static double determinant_sign(determinant d) { return d.sign; }
-static double log_of_absolute(determinant d) { return d.log; }
-static double log_of_value(determinant d) { return d.sign < 0 ? NAN : d.log; }
+#define REAL float
+#define NAME(name) name##_f32
+#include "linear_algebra_template.h"
+#undef REAL
+#undef NAME
+#define REAL double
+#define NAME(name) name##_f64
+#include "linear_algebra_template.h"
 
-#define DETERMINANT(name, part, type, suffix)                                                                      \
-    static bool compute_##name##_##suffix(const rg_call *call, const job *j, int64_t i, void *y)                   \
-    {                                                                                                              \
-        *(type *)y = (type)part(determinant_of_##suffix(call, j, i));                                                      \
-        return true;                                                                                               \
-    }                                                                                                              \
-    KERNEL(name, suffix)
-#define DETERMINANTS(type, suffix)                                                                                 \
-    static determinant determinant_of_##suffix(const rg_call *call, const job *j, int64_t i)                       \
-    {                                                                                                              \
-        determinant d = { 1, 1, 0 };                                                                               \
-        type *lu;                                                                                                  \
-        int *pivots;                                                                                               \
-        factorise_##suffix(call, j, i, &lu, &pivots);                                                              \
-        for (int64_t r = 0; r < j->n; r++) multiply_in(&d, (double)lu[r * (j->n + 1)], pivots[r] != r + 1);        \
-        return d;                                                                                                  \
-    }                                                                                                              \
-    DETERMINANT(determinant, determinant_value, type, suffix)                                                      \
-    DETERMINANT(sign_determinant, determinant_sign, type, suffix)                                                  \
-    DETERMINANT(log_abs_determinant, log_of_absolute, type, suffix)                                                \
-    DETERMINANT(logdet, log_of_value, type, suffix)
-DETERMINANTS(float, f32)
-DETERMINANTS(double, f64)
-
-/* ---- What they cost ----------------------------------------------------------------------------------------------- */
+/* ---- What they cost --------------------------------------------------------------------------------------------- */
 
 /* Operations on floating-point numbers: n^3 / 3 for a triangle of products, n^2 for each right-hand side of one. */
 static double cost(const rg_call *call, double of_factors, double of_sides)
@@ -449,7 +166,7 @@ COST(inverse, 6, 0)
 COST(cholesky_adjoint, 2, 0)
 COST(determinant, 2, 0)
 
-/* ---- Shapes ------------------------------------------------------------------------------------------------------- */
+/* ---- Shapes ----------------------------------------------------------------------------------------------------- */
 
 /* What all of them ask of a. */
 static rg_status square_shape(rg_shape_call *call)
@@ -488,7 +205,8 @@ static rg_status with_square_shape(rg_shape_call *call)
     if (b->size[b->rank - 1] > INT32_MAX) return rg_refuse(call, RG_E_SHAPE, "the matrix is too large for LAPACK");
     batch_a.rank -= 2;
     batch_b.rank -= 2;
-    if (!rg_broadcast(&batch_a, &batch_b, &call->shape)) return rg_refuse(call, RG_E_SHAPE, "leading sizes do not broadcast");
+    if (!rg_broadcast(&batch_a, &batch_b, &call->shape))
+        return rg_refuse(call, RG_E_SHAPE, "leading sizes do not broadcast");
     call->like = 0;
     call->shape.size[call->shape.rank++] = b->size[b->rank - 2];
     call->shape.size[call->shape.rank++] = b->size[b->rank - 1];
@@ -512,7 +230,7 @@ static rg_status equations_shape(rg_shape_call *call)
     return with_square_shape(call);
 }
 
-/* ---- Derivatives ------------------------------------------------------------------------------------------------------
+/* ---- Derivatives ---------------------------------------------------------------------------------------------------
  * One call records at a time: the order in which C evaluates two arguments is the compiler's choice. */
 
 static rg_tensor cholesky_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
@@ -592,8 +310,9 @@ static rg_tensor log_determinant_vjp(int k, const rg_tensor *in, rg_tensor y, rg
     return times_inverse(g, in[k]);
 }
 
-/* ---- The table's entries ------------------------------------------------------------------------------------------ */
+/* ---- The table's entries ---------------------------------------------------------------------------------------- */
 
+#define S(...) { RG_COUNT_INT64(__VA_ARGS__), { __VA_ARGS__ } }
 /* Far enough from singular, and positive definite. */
 #define SQUARE(shift, ...) { .shape = S(__VA_ARGS__), .low = -1, .high = 1, .diagonal = shift }
 #define OF(...) { .operands = 1, .in = { __VA_ARGS__ } }
@@ -609,11 +328,12 @@ static const rg_sample adjoint_samples[] = {
     { .operands = 2, .in = { SQUARE(2, 2, 2, 2), SQUARE(0, 2, 2) } },
     { .operands = 2, .in = { SQUARE(2, 3, 3), { .same_as = 1 } } },
     { .operands = 2, .in = { SQUARE(2, 3, 3), SQUARE(2, 2, 2) }, .refuse = RG_E_SHAPE },
-    { .operands = 2, .in = { SQUARE(2, 3, 3), { .dtype = RG_F32, .shape = S(3, 3) } }, .refuse = RG_E_DTYPE }, { .operands = 0 },
+    { .operands = 2, .in = { SQUARE(2, 3, 3), { .dtype = RG_F32, .shape = S(3, 3) } }, .refuse = RG_E_DTYPE },
+    { .operands = 0 },
 };
 
-static const int64_t plainly = 0, transposed = RG_TRANSPOSED, upper = RG_UPPER, all_three = RG_UPPER | RG_TRANSPOSED | RG_UNIT_DIAGONAL,
-                     unknown = 8;
+static const int64_t plainly = 0, transposed = RG_TRANSPOSED, upper = RG_UPPER, unknown = 8,
+                     all_three = RG_UPPER | RG_TRANSPOSED | RG_UNIT_DIAGONAL;
 #define EQUATIONS(how, a, ...) { .operands = 2, .in = { a, { .shape = S(__VA_ARGS__) } }, .attributes = how }
 #define REFUSED_EQUATIONS(status, how, a, ...)                                                                     \
     { .operands = 2, .in = { a, { __VA_ARGS__ } }, .attributes = how, .refuse = status }
@@ -644,32 +364,33 @@ static void describe_solve(const void *attributes, char *text, size_t size)
 }
 
 #define MATRIX_OP(name_, arity_, shape_, cost_, elements_, ...)                                                    \
-    const rg_op rg_op_##name_ = { .name = #name_, .arity = arity_, .kind = RG_ITEMS, .shape = shape_, .f32 = name_##_f32, \
-                                  .f64 = name_##_f64, .items = matrices, .item_work = cost_##_work,               \
-                                  .item_elements = elements_, .operations = cost_##_operations,                    \
-                                  .prepared_size = sizeof(job), .prepare = prepare, .missing = missing_lapack,     \
-                                  .batch = rg_batch_matrices, __VA_ARGS__ };
-MATRIX_OP(cholesky, 1, square_shape, cholesky, matrix_elements, .doc = "L with L L' = x, of which the lower triangle is read", .vjp = cholesky_vjp,
-          .samples = square_samples)
-MATRIX_OP(cholesky_adjoint, 2, cholesky_adjoint_shape, cholesky_adjoint, matrix_elements,
-          .doc = "the cotangent of x, from that of its cholesky", .vjp = cholesky_adjoint_vjp, .samples = adjoint_samples)
-MATRIX_OP(triangular_solve, 2, equations_shape, triangular_solve, matrix_elements, .doc = "x with a x = b, for a triangle of a",
-          .attribute_size = sizeof(int64_t), .vjp = triangular_solve_vjp, .samples = equation_samples,
-          .describe = describe_equations)
-MATRIX_OP(solve, 2, equations_shape, solve, matrix_elements, .doc = "x with a x = b", .attribute_size = sizeof(int64_t),
-          .scratch = factor_scratch, .vjp = solve_vjp, .samples = equation_samples + OF_TRIANGLES, .describe = describe_solve)
-MATRIX_OP(inverse, 1, square_shape, inverse, matrix_elements, .doc = "the inverse matrix", .scratch = factor_scratch,
-          .vjp = inverse_vjp, .samples = square_samples)
-MATRIX_OP(determinant, 1, determinant_shape, determinant, one_element, .doc = "the determinant", .scratch = factor_scratch,
-          .vjp = determinant_vjp, .samples = square_samples)
-MATRIX_OP(logdet, 1, determinant_shape, determinant, one_element, .doc = "ln of the determinant", .scratch = factor_scratch,
-          .vjp = log_determinant_vjp, .samples = square_samples)
-MATRIX_OP(log_abs_determinant, 1, determinant_shape, determinant, one_element, .doc = "ln of the determinant's absolute value",
-          .scratch = factor_scratch, .vjp = log_determinant_vjp, .samples = square_samples)
-MATRIX_OP(sign_determinant, 1, determinant_shape, determinant, one_element, .doc = "the determinant's sign; no gradient",
-          .scratch = factor_scratch, .no_gradient = 1, .samples = square_samples)
+    const rg_op rg_op_##name_ = { .name = #name_, .arity = arity_, .kind = RG_ITEMS, .shape = shape_,              \
+                                  .f32 = name_##_f32, .f64 = name_##_f64, .items = matrices,                       \
+                                  .item_work = cost_##_work, .item_elements = elements_,                           \
+                                  .operations = cost_##_operations, .prepared_size = sizeof(job),                  \
+                                  .prepare = prepare, .missing = missing_lapack, .batch = rg_batch_matrices,       \
+                                  __VA_ARGS__ };
+MATRIX_OP(cholesky, 1, square_shape, cholesky, matrix_elements, .vjp = cholesky_vjp, .samples = square_samples,
+          .doc = "L with L L' = x, of which the lower triangle is read")
+MATRIX_OP(cholesky_adjoint, 2, cholesky_adjoint_shape, cholesky_adjoint, matrix_elements, .vjp = cholesky_adjoint_vjp,
+          .samples = adjoint_samples, .doc = "the cotangent of x, from that of its cholesky")
+MATRIX_OP(triangular_solve, 2, equations_shape, triangular_solve, matrix_elements, .attribute_size = sizeof(int64_t),
+          .vjp = triangular_solve_vjp, .samples = equation_samples, .describe = describe_equations,
+          .doc = "x with a x = b, for a triangle of a")
+MATRIX_OP(solve, 2, equations_shape, solve, matrix_elements, .attribute_size = sizeof(int64_t), .scratch = factor_scratch,
+          .vjp = solve_vjp, .samples = equation_samples + OF_TRIANGLES, .describe = describe_solve,
+          .doc = "x with a x = b")
+MATRIX_OP(inverse, 1, square_shape, inverse, matrix_elements, .scratch = factor_scratch, .vjp = inverse_vjp,
+          .samples = square_samples, .doc = "the inverse matrix")
+#define DETERMINANT_OP(name, ...)                                                                                  \
+    MATRIX_OP(name, 1, determinant_shape, determinant, one_element, .scratch = factor_scratch,                     \
+              .samples = square_samples, __VA_ARGS__)
+DETERMINANT_OP(determinant, .vjp = determinant_vjp, .doc = "the determinant")
+DETERMINANT_OP(logdet, .vjp = log_determinant_vjp, .doc = "ln of the determinant")
+DETERMINANT_OP(log_abs_determinant, .vjp = log_determinant_vjp, .doc = "ln of the determinant's absolute value")
+DETERMINANT_OP(sign_determinant, .no_gradient = 1, .doc = "the determinant's sign; no gradient")
 
-/* ---- Recording ------------------------------------------------------------------------------------------------------ */
+/* ---- Recording -------------------------------------------------------------------------------------------------- */
 
 /* A vector on the right is a column, and its extra dimension goes again. */
 static rg_tensor equations(const char *site, const rg_op *op, int64_t how, rg_tensor a, rg_tensor b)

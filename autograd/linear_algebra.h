@@ -1,7 +1,7 @@
-/* linear_algebra.h: products, factorisations, systems of equations, determinants. Part of autograd.h, which includes it.
+/* linear_algebra.h: products, factorisations, equations, determinants. Part of autograd.h, which includes it.
  *
- * f32 and f64, all operands of one dtype. A matrix is the last two dimensions of a tensor; whatever stands before them is
- * a batch, of which each matrix is treated by itself. Where there are two operands their leading dimensions broadcast.
+ * f32 and f64, all operands of one dtype. A matrix is the last two dimensions of a tensor; what stands before them is a
+ * batch, of which each matrix is treated by itself. Where there are two operands their leading dimensions broadcast.
  * errors  RG_E_NULL, RG_E_TAPE, RG_E_DTYPE, RG_E_SHAPE. */
 #include "autograd.h" /* before the guard: included first, that one includes this */
 #ifndef RETROGRAD_LINEAR_ALGEBRA_H
@@ -41,9 +41,9 @@ RG_API rg_tensor rg_einsum(const char *subscripts, int n, const rg_tensor *opera
 
 /* ---- Factorisations, equations, determinants --------------------------------------------------------------------
  *
- * These are done by LAPACK, which is loaded when one of them is first recorded: liblapack.so.3, which in Debian comes with
- * liblapack3 and with each libopenblas0-... Another one may be named by RG_LAPACK in the environment, and "none" is
- * none. Where there is none they are refused with RG_E_UNSUPPORTED.
+ * These are done by LAPACK, which is loaded when one of them is first recorded: liblapack.so.3, which in Debian comes
+ * with liblapack3 and with each libopenblas0-... RG_LAPACK in the environment may name another one, or "none". Where
+ * there is none they are refused with RG_E_UNSUPPORTED.
  *
  * One matrix is done by one thread, so that results do not depend on how many there are; their last bits depend on the
  * LAPACK and the machine. (OpenBLAS is told to use one thread as long as one of these runs, and is then set back.)
@@ -55,8 +55,8 @@ RG_API rg_tensor rg_einsum(const char *subscripts, int n, const rg_tensor *opera
 /* Whether a LAPACK was found. */
 RG_API bool rg_has_lapack(void);
 
-/* rg_cholesky(a): symmetric positive definite [..., n, n] -> L, lower triangular with a positive diagonal: L L' = a. If a
- * is not symmetric, (a + a') / 2 is taken for it, so that its gradient is symmetric.
+/* rg_cholesky(a): symmetric positive definite [..., n, n] -> L, lower triangular with a positive diagonal: L L' = a.
+ * If a is not symmetric, (a + a') / 2 is taken for it, so that its gradient is symmetric.
  * vjp     (S + S') / 2 with S = L'^-1 P L^-1, where P is the lower triangle of L' g with its diagonal halved.
  *         [Murray 2016, "Differentiation of the Cholesky decomposition", eq. 10] */
 RG_API rg_tensor rg_cholesky(rg_tensor a);
@@ -70,14 +70,14 @@ enum {
     RG_TRANSPOSED = 2,        /* and solves a' x = b */
     RG_UNIT_DIAGONAL = 4      /* takes its diagonal for ones */
 };
-/* rg_triangular_solve(a, b, how): the x with a x = b, for a triangle of a [..., n, n] and b [..., n, m], or one vector [n]
- * for all of them. A zero on the diagonal makes x NaN.
+/* rg_triangular_solve(a, b, how): the x with a x = b, for a triangle of a [..., n, n] and b [..., n, m], or one vector
+ * [n] for all of them. A zero on the diagonal makes x NaN.
  * errors  RG_E_ARGUMENT an unknown `how`.
  * vjp     b: G = a'^-1 g,  a: the same triangle of -G x'.           [Giles 2008, 2.3.1] */
 RG_API rg_tensor rg_triangular_solve(rg_tensor a, rg_tensor b, int how);
 
-/* rg_solve(a, b): the x with a x = b, for any regular a [..., n, n] and b [..., n, m], or one vector [n] for all of them; by
- * an LU factorisation with row interchanges.
+/* rg_solve(a, b): the x with a x = b, for any regular a [..., n, n] and b [..., n, m], or one vector [n] for all of
+ * them; by an LU factorisation with row interchanges.
  * vjp     b: G = a'^-1 g,  a: -G x'.                                [Giles 2008, 2.3.1] */
 RG_API rg_tensor rg_solve(rg_tensor a, rg_tensor b);
 /* a^-1. To solve equations, rg_solve is quicker and more exact.

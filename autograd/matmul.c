@@ -112,7 +112,7 @@ static rg_matrix part(rg_matrix a, const void *data, int64_t row, int64_t column
     return a;
 }
 
-/* By the rule of gemm.h, without preparing anything: for matrices so small that this would take longer than the product. */
+/* By the rule of gemm.h, without preparing anything: that takes longer than a product of matrices so small. */
 typedef void small_product(int64_t rows, const rg_gemm_shape *of, const void *a, const void *b, void *c);
 
 #define SMALL(suffix, type, target, fused)                                                                         \
@@ -142,7 +142,8 @@ static void some_rows(const rg_call *call, const sizes *s, int64_t index, int64_
     const int64_t before = (index * s->of.m + first) * s->of.n - call->origin;
     const int64_t to_a = s->regular ? index * s->step_a : rg_matrix_offset(&call->layout[1], y, index);
     const int64_t to_b = s->regular ? index * s->step_b : rg_matrix_offset(&call->layout[2], y, index);
-    const char *a = (const char *)call->in[0] + to_a * (int64_t)item, *b = (const char *)call->in[1] + to_b * (int64_t)item;
+    const char *a = (const char *)call->in[0] + to_a * (int64_t)item;
+    const char *b = (const char *)call->in[1] + to_b * (int64_t)item;
     const rg_matrix left = part(s->of.a, a, first, 0, item);
     void *c = (char *)call->out + before * (int64_t)item;
     if (s->small) small(last - first, &s->of, left.data, b, c);

@@ -2,7 +2,7 @@
  * RG_EINSUM_CASES names another list of cases than tests/parity/einsum.txt. */
 #include "tensors.h"
 
-/* ---- Cases from NumPy and PyTorch: see tests/parity/einsum.py --------------------------------------------------------- */
+/* ---- Cases from NumPy and PyTorch: see tests/parity/einsum.py --------------------------------------------------- */
 
 enum { OPERANDS = 8, ELEMENTS = 1024 };
 
@@ -80,7 +80,7 @@ static void values_and_gradients_are_those_of_others(void **state)
     rg_tape_free(tape);
 }
 
-/* ---- What is recorded -------------------------------------------------------------------------------------------------- */
+/* ---- What is recorded ------------------------------------------------------------------------------------------- */
 
 static uint64_t nodes_of(rg_tape *tape, const char *subscripts, rg_tensor a, rg_tensor b, const char *op)
 {
@@ -144,7 +144,7 @@ static void derivatives_are_right_to_second_order(void **state)
     }
 }
 
-/* ---- Misuse ------------------------------------------------------------------------------------------------------------ */
+/* ---- Misuse ----------------------------------------------------------------------------------------------------- */
 
 static void assert_refused(rg_tape *tape, rg_tensor y, rg_status status, const char *holds)
 {

@@ -29,7 +29,7 @@ static int tear_down(void **state)
     rg_tape_clear_error(tape);                                                                                     \
     if (!rg_has_lapack()) skip()
 
-/* ---- Matrices ----------------------------------------------------------------------------------------------------- */
+/* ---- Matrices --------------------------------------------------------------------------------------------------- */
 
 /* Numbers in [-1, 1). */
 static rg_tensor random_tensor(rg_shape shape, uint64_t stream)
@@ -90,7 +90,7 @@ static const rg_shape square_shapes[] = {
     { 4, { 2, 3, 5, 5 } }, { 3, { 0, 3, 3 } },
 };
 
-/* ---- Values ------------------------------------------------------------------------------------------------------- */
+/* ---- Values ----------------------------------------------------------------------------------------------------- */
 
 static void a_factor_times_its_transpose_is_the_matrix(void **state)
 {
@@ -193,7 +193,7 @@ static void determinants_are_what_they_are(void **state)
     assert_exactly(sign, 1);
 }
 
-/* ---- Where there is no result ------------------------------------------------------------------------------------------ */
+/* ---- Where there is no result ----------------------------------------------------------------------------------- */
 
 static void assert_first_is_nan(rg_tensor t, rg_tensor second)
 {
@@ -229,7 +229,7 @@ static void a_matrix_without_a_result_gives_nan_and_leaves_the_others_alone(void
     assert_fine(tape);
 }
 
-/* ---- Derivatives --------------------------------------------------------------------------------------------------------- */
+/* ---- Derivatives ------------------------------------------------------------------------------------------------ */
 
 static void gradients_have_their_closed_forms(void **state)
 {
@@ -288,7 +288,7 @@ static void derivatives_are_right_to_second_order(void **state)
     }
 }
 
-/* ---- The same bits ---------------------------------------------------------------------------------------------------------- */
+/* ---- The same bits ---------------------------------------------------------------------------------------------- */
 
 enum { RESULTS = 7 };
 
@@ -356,7 +356,7 @@ static void threads_of_openblas_make_no_difference_and_stay_as_they_were(void **
     dlclose(library);
 }
 
-/* ---- Misuse ----------------------------------------------------------------------------------------------------------------- */
+/* ---- Misuse ----------------------------------------------------------------------------------------------------- */
 
 static void assert_refused_at(int line, rg_tensor y, rg_status status, const char *begins, const char *holds)
 {
@@ -417,11 +417,14 @@ static void unfit_operands_are_refused(void **state)
     }
     for (size_t i = 0; i < COUNT(twos); i++) {
         const char *name = twos[i].name;
-        REFUSED(twos[i].record(RG_SITE, wide, v), RG_E_SHAPE, name, "the vector's size is not the matrix's: wide f64[2,3] · v f64[2]");
+        REFUSED(twos[i].record(RG_SITE, wide, v), RG_E_SHAPE, name,
+                "the vector's size is not the matrix's: wide f64[2,3] · v f64[2]");
         REFUSED(twos[i].record(RG_SITE, wide, a), RG_E_SHAPE, name, "the matrix is not square: wide f64[2,3] · a f64[2,2]");
         REFUSED(twos[i].record(RG_SITE, v, v), RG_E_SHAPE, name, "takes matrices: v f64[2] · v f64[2]");
-        REFUSED(twos[i].record(RG_SITE, a, three), RG_E_SHAPE, name, "the vector's size is not the matrix's: a f64[2,2] · three f64[3]");
-        REFUSED(twos[i].record(RG_SITE, a, tall), RG_E_SHAPE, name, "as many rows on the right as in the matrix are needed: a f64[2,2]");
+        REFUSED(twos[i].record(RG_SITE, a, three), RG_E_SHAPE, name,
+                "the vector's size is not the matrix's: a f64[2,2] · three f64[3]");
+        REFUSED(twos[i].record(RG_SITE, a, tall), RG_E_SHAPE, name,
+                "as many rows on the right as in the matrix are needed: a f64[2,2]");
         REFUSED(twos[i].record(RG_SITE, a, narrow), RG_E_DTYPE, name, "dtypes differ: a f64[2,2] · narrow f32[2,1]");
         REFUSED(twos[i].record(RG_SITE, a, null), RG_E_NULL, name, "operand 2 is the null tensor");
         REFUSED(twos[i].record(RG_SITE, a, old), RG_E_TAPE, name, "operand 2 is a tensor from before rg_tape_reset");
@@ -441,12 +444,13 @@ static void without_lapack_these_are_refused_and_products_are_not(void **state)
     (void)state;
     rg_tape_reset(tape);
     rg_tensor a = rg_name(MATRIX(tape, 2, 2, 4, 2, 2, 10), "a");
+    const char *no_lapack = "there is no LAPACK here (Debian package liblapack3)";
     setenv("RG_LAPACK", "none", 1);
     assert_false(rg_has_lapack());
     for (size_t i = 0; i < COUNT(ones); i++)
-        REFUSED(ones[i].record(RG_SITE, a), RG_E_UNSUPPORTED, ones[i].name, "there is no LAPACK here (Debian package liblapack3)");
+        REFUSED(ones[i].record(RG_SITE, a), RG_E_UNSUPPORTED, ones[i].name, no_lapack);
     for (size_t i = 0; i < COUNT(twos); i++)
-        REFUSED(twos[i].record(RG_SITE, a, a), RG_E_UNSUPPORTED, twos[i].name, "there is no LAPACK here (Debian package liblapack3)");
+        REFUSED(twos[i].record(RG_SITE, a, a), RG_E_UNSUPPORTED, twos[i].name, no_lapack);
     assert_exactly(rg_matmul(a, a), 20, 28, 28, 104);
     assert_exactly(rg_inner(VECTOR(tape, 1, 2), VECTOR(tape, 3, 4)), 11);
     assert_exactly(rg_outer(VECTOR(tape, 1, 2), VECTOR(tape, 3, 4, 5)), 3, 4, 5, 6, 8, 10);
