@@ -348,14 +348,6 @@ RG_API rg_tensor rg_bernoulli(rg_tensor probability, rg_tensor key);
 /* 0, ..., n - 1 in random order, i64[n]: for rg_gather_rows. errors RG_E_ARGUMENT n below 0. */
 RG_API rg_tensor rg_permutation(rg_tensor key, int64_t n);
 
-/* ---- Matrix product ---------------------------------------------------------------------------- */
-
-/* rg_matmul(a, b): [..., m, k] x [..., k, n] -> [..., m, n]; leading dimensions broadcast. A vector on
- * the left is a row, on the right a column, and its extra dimension goes again. Transposed operands
- * are read in place.
- * errors  RG_E_SHAPE inner sizes differ or an operand is a scalar, RG_E_DTYPE.
- * vjp     a: g b',  b: a' g, summed over broadcast dimensions.      [Giles 2008, 2.2.1] */
-RG_API rg_tensor rg_matmul(rg_tensor a, rg_tensor b);
 
 /* ---- Probabilities and losses -------------------------------------------------------------------- */
 
@@ -475,6 +467,7 @@ RG_API rg_status rg_program_profile(rg_program *program, int repeats, rg_profile
 #include "shapes.h"
 #include "op.h"
 #include "elementwise.h"
+#include "linear_algebra.h"
 #include "gradcheck.h"
 #include "dot.h"
 #include "sites.h"

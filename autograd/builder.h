@@ -65,6 +65,7 @@ typedef struct {
     int operands;
     const rg_placement *in;
     uint32_t value;            /* the kernel's result; RG_NONE */
+    uint32_t scratch;          /* memory for the kernel itself; RG_NONE */
     rg_layout out;             /* its layout, or the group's elements */
     int64_t count;             /* elements of the result */
     int64_t items, item_elements, item_work;

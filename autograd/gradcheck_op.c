@@ -152,6 +152,17 @@ static bool draw_spread(op_check *o, const sampled *s, int leader, double *const
     return true;
 }
 
+static void shift_diagonal(const sampled *s, int k, double *numbers)
+{
+    const rg_check_argument *argument = &s->argument[k];
+    const double shift = s->sample->in[argument->number].diagonal;
+    const int rank = argument->shape.rank;
+    if (shift == 0 || rank < 2 || range_of(s, k).exact) return;
+    const int64_t rows = argument->shape.size[rank - 2], columns = argument->shape.size[rank - 1];
+    for (int64_t i = 0; i < argument->count; i++)
+        if (i / columns % rows == i % columns) numbers[i] = (double)(float)(numbers[i] + shift);
+}
+
 static bool draw_operands(op_check *o, sampled *s)
 {
     double *numbers[RG_MAX_OPERANDS];
@@ -164,6 +175,7 @@ static bool draw_operands(op_check *o, sampled *s)
         if (!range_of(s, k).spread) draw_grid(o, s, k, numbers[k]);
         else if (leader_of(s, k) == k && !draw_spread(o, s, k, numbers)) return false;
     }
+    for (int k = 0; k < s->arguments; k++) shift_diagonal(s, k, numbers[k]);
     return true;
 }
 

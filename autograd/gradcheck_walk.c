@@ -66,6 +66,7 @@ static bool run_kernel(walker *w, rg_kernel *kernel, bool complete, const void *
         op->prepare(&call, prepared);
         call.prepared = prepared;
     }
+    if (complete && op->scratch && !(call.scratch = take(w, (int64_t)op->scratch(&call) + 1, 1))) return false;
     const int64_t items = elementwise ? w->count : op->items ? op->items(&call) : 1;
     if (items > 0) kernel(&call, 0, items);
     return fault == INT64_MAX;

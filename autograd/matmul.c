@@ -1,4 +1,6 @@
 /* matmul.c: the matrix product as an op. */
+#include <math.h>
+
 #include "gemm.h"
 #include "ops.h"
 #include "simd.h"
@@ -15,9 +17,17 @@ typedef struct {
     rg_gemm_shape of;
     int64_t batch;
     manner by;
+    bool small;                /* each is so small that a plain loop is quicker */
+    bool regular;              /* the matrices of each operand lie at one distance: */
+    int64_t step_a, step_b;    /* from each to the next, in elements */
 } sizes;
 
-enum { FEW_ROWS = 64, COLUMNS = 32, OPERATIONS_AT_ONCE = 8 };
+enum {
+    FEW_ROWS = 64,
+    COLUMNS = 32,
+    OPERATIONS_AT_ONCE = 8,
+    SMALL_PRODUCT = 128        /* multiplications of a whole matrix: less than a block along k */
+};
 
 static rg_matrix matrix_of(const rg_layout *operand)
 {
@@ -29,7 +39,7 @@ static sizes sizes_of(const rg_call *call)
 {
     const rg_shape *y = &call->layout[0].shape, *a = &call->layout[1].shape;
     sizes s = { { y->size[y->rank - 2], y->size[y->rank - 1], a->size[a->rank - 1], matrix_of(&call->layout[1]),
-                  matrix_of(&call->layout[2]) }, 1, BY_ROWS };
+                  matrix_of(&call->layout[2]) }, 1, BY_ROWS, false, false, 0, 0 };
     for (int i = 0; i < y->rank - 2; i++) s.batch *= y->size[i];
     if (s.batch != 1) return s;
     if (rg_gemm_is_gemv(s.of.m, s.of.n, s.of.a, s.of.b)) s.by = BY_ELEMENTS;
@@ -37,9 +47,28 @@ static sizes sizes_of(const rg_call *call)
     return s;
 }
 
+/* Whether the operand's matrices that belong to those of the result, one after the other, lie at one distance. */
+static bool lie_regularly(const rg_layout *operand, const rg_shape *y, int64_t *step)
+{
+    rg_layout batch, leading = *operand;
+    rg_shape of = *y;
+    leading.shape.rank -= 2;
+    of.rank -= 2;
+    rg_layout_broadcast(&leading, &of, &batch);
+    rg_layout_collapse(&batch);
+    *step = batch.shape.rank == 1 ? batch.stride[0] : 0;
+    return batch.shape.rank <= 1;
+}
+
 static void matmul_prepare(const rg_call *call, void *prepared)
 {
-    *(sizes *)prepared = sizes_of(call);
+    sizes *s = prepared;
+    const rg_shape *y = &call->layout[0].shape;
+    *s = sizes_of(call);
+    s->small = s->batch != 1 && s->of.m <= SMALL_PRODUCT && s->of.n <= SMALL_PRODUCT && s->of.k <= SMALL_PRODUCT &&
+               s->of.m * s->of.n * s->of.k <= SMALL_PRODUCT;
+    s->regular = lie_regularly(&call->layout[1], y, &s->step_a);
+    s->regular = lie_regularly(&call->layout[2], y, &s->step_b) && s->regular;
 }
 
 static int64_t matmul_items(const rg_call *call)
@@ -77,42 +106,52 @@ static bool matmul_accepts(const rg_layout *operand)
                                      operand->stride[r - 1]);
 }
 
-/* Where matrix number `index` of the result's batch begins in an operand that may repeat over the batch. */
-static int64_t batch_offset(const rg_layout *operand, const rg_shape *y, int64_t index)
-{
-    int64_t offset = 0;
-    int shift = y->rank - operand->shape.rank;
-    for (int i = y->rank - 3; i >= 0; i--) {
-        int64_t position = index % y->size[i];
-        index /= y->size[i];
-        if (i >= shift && operand->shape.size[i - shift] != 1) offset += position * operand->stride[i - shift];
-    }
-    return offset;
-}
-
 static rg_matrix part(rg_matrix a, const void *data, int64_t row, int64_t column, size_t item)
 {
     a.data = (const char *)data + (row * a.row_stride + column * a.column_stride) * (int64_t)item;
     return a;
 }
 
+/* By the rule of gemm.h, without preparing anything: that takes longer than a product of matrices so small. */
+typedef void small_product(int64_t rows, const rg_gemm_shape *of, const void *a, const void *b, void *c);
+
+#define SMALL(suffix, type, target, fused)                                                                         \
+    target static void small_##suffix(int64_t rows, const rg_gemm_shape *of, const void *a, const void *b, void *c) \
+    {                                                                                                              \
+        const type *left = a, *right = b;                                                                          \
+        type *y = c;                                                                                               \
+        for (int64_t i = 0; i < rows; i++)                                                                         \
+            for (int64_t j = 0; j < of->n; j++) {                                                                  \
+                type sum = 0;                                                                                      \
+                for (int64_t p = 0; p < of->k; p++)                                                                \
+                    sum = fused(left[i * of->a.row_stride + p * of->a.column_stride],                              \
+                                right[p * of->b.row_stride + j * of->b.column_stride], sum);                       \
+                y[i * of->n + j] = sum;                                                                            \
+            }                                                                                                      \
+    }
+SMALL(f32, float, RG_TARGET_PORTABLE, fmaf)
+SMALL(f64, double, RG_TARGET_PORTABLE, fma)
+SMALL(f32_fma, float, RG_TARGET_AVX2, __builtin_fmaf)
+SMALL(f64_fma, double, RG_TARGET_AVX2, __builtin_fma)
+
 /* Rows first <= i < last of one matrix of the batch. */
 static void some_rows(const rg_call *call, const sizes *s, int64_t index, int64_t first, int64_t last, rg_gemm *multiply,
-                      size_t item)
+                      small_product *small, size_t item)
 {
     const rg_shape *y = &call->layout[0].shape;
     const int64_t before = (index * s->of.m + first) * s->of.n - call->origin;
-    const char *a = call->in[0], *b = call->in[1];
-    if (s->batch != 1) {
-        a += batch_offset(&call->layout[1], y, index) * (int64_t)item;
-        b += batch_offset(&call->layout[2], y, index) * (int64_t)item;
-    }
-    multiply(last - first, s->of.n, s->of.k, part(s->of.a, a, first, 0, item), part(s->of.b, b, 0, 0, item),
-             (char *)call->out + before * (int64_t)item, s->of.n);
+    const int64_t to_a = s->regular ? index * s->step_a : rg_matrix_offset(&call->layout[1], y, index);
+    const int64_t to_b = s->regular ? index * s->step_b : rg_matrix_offset(&call->layout[2], y, index);
+    const char *a = (const char *)call->in[0] + to_a * (int64_t)item;
+    const char *b = (const char *)call->in[1] + to_b * (int64_t)item;
+    const rg_matrix left = part(s->of.a, a, first, 0, item);
+    void *c = (char *)call->out + before * (int64_t)item;
+    if (s->small) small(last - first, &s->of, left.data, b, c);
+    else multiply(last - first, s->of.n, s->of.k, left, part(s->of.b, b, 0, 0, item), c, s->of.n);
 }
 
 static inline __attribute__((always_inline)) void product(const rg_call *call, int64_t begin, int64_t end, rg_gemm *multiply,
-                                                          rg_gemv *times_vector, size_t item)
+                                                          rg_gemv *times_vector, small_product *small, size_t item)
 {
     const sizes *s = call->prepared;
     if (s->by == BY_ELEMENTS) {
@@ -128,7 +167,7 @@ static inline __attribute__((always_inline)) void product(const rg_call *call, i
         for (int64_t row = begin, next; row < end; row = next) {
             const int64_t index = s->batch == 1 ? 0 : row / s->of.m;
             next = (index + 1) * s->of.m < end ? (index + 1) * s->of.m : end;
-            some_rows(call, s, index, row - index * s->of.m, next - index * s->of.m, multiply, item);
+            some_rows(call, s, index, row - index * s->of.m, next - index * s->of.m, multiply, small, item);
         }
     }
 }
@@ -150,17 +189,17 @@ static bool matmul_takes_row(const rg_layout *out)
     return rg_gemm_has_steps && out->shape.rank == 2;
 }
 
-#define MATMUL(suffix, type, level, size)                                                                           \
+#define MATMUL(suffix, type, level, small, size)                                                                    \
     static void matmul_##suffix(const rg_call *call, int64_t begin, int64_t end)                                   \
     {                                                                                                              \
-        product(call, begin, end, rg_gemm_##type[level], rg_gemv_##type[level], size);                             \
+        product(call, begin, end, rg_gemm_##type[level], rg_gemv_##type[level], small, size);                      \
     }
-MATMUL(f32, f32, 0, 4)
-MATMUL(f64, f64, 0, 8)
-MATMUL(f32_avx2, f32, 1, 4)
-MATMUL(f64_avx2, f64, 1, 8)
-MATMUL(f32_avx512, f32, 2, 4)
-MATMUL(f64_avx512, f64, 2, 8)
+MATMUL(f32, f32, 0, small_f32, 4)
+MATMUL(f64, f64, 0, small_f64, 8)
+MATMUL(f32_avx2, f32, 1, small_f32_fma, 4)
+MATMUL(f64_avx2, f64, 1, small_f64_fma, 8)
+MATMUL(f32_avx512, f32, 2, small_f32_fma, 4)
+MATMUL(f64_avx512, f64, 2, small_f64_fma, 8)
 
 static rg_status matmul_shape(rg_shape_call *call)
 {
@@ -187,6 +226,50 @@ static rg_tensor matmul_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g
     return k == 0 ? rg_matmul(g, rg_transpose(in[1])) : rg_matmul(rg_transpose(in[0]), g);
 }
 
+static rg_tensor reshaped(const char *site, rg_tensor t, int rank, const int64_t *size)
+{
+    rg_shape shape = { .rank = rank };
+    for (int i = 0; i < rank; i++) shape.size[i] = size[i];
+    return rg_reshape_at(site, t, shape);
+}
+
+/* The operands with the batch's dimension in front of all others: what has fewer of them than another operand gets
+ * ones between. */
+static void line_up(const rg_batch_call *call, rg_tensor *in)
+{
+    int most = 0;
+    for (int k = 0; k < call->operands; k++) {
+        const int rank = rg_shape_of(call->in[k]).rank - (call->batched[k] ? 1 : 0);
+        most = rank > most ? rank : most;
+    }
+    for (int k = 0; k < call->operands; k++) {
+        const rg_shape shape = rg_shape_of(call->in[k]);
+        const int missing = most + 1 - shape.rank;
+        in[k] = call->in[k];
+        if (!call->batched[k] || missing == 0) continue;
+        int64_t size[2 * RG_MAX_RANK + 1] = { shape.size[0] };
+        for (int i = 0; i < missing; i++) size[1 + i] = 1;
+        for (int i = 1; i < shape.rank; i++) size[i + missing] = shape.size[i];
+        in[k] = most < RG_MAX_RANK ? reshaped(call->site, in[k], most + 1, size)
+                                   : rg_fail_op(in[k].tape, call->site, RG_E_SHAPE, call->op->name,
+                                                "too many dimensions for a batch", call->operands, call->in);
+    }
+}
+
+rg_tensor rg_batch_matrices(const rg_batch_call *call)
+{
+    rg_tensor in[RG_MAX_OPERANDS];
+    line_up(call, in);
+    return rg_apply_at(call->site, call->op, call->attributes, call->operands, in);
+}
+
+static rg_tensor matmul_batch(const rg_batch_call *call)
+{
+    rg_tensor in[2];
+    line_up(call, in);
+    return rg_matmul_at(call->site, in[0], in[1]);
+}
+
 #define S(...) { RG_COUNT_INT64(__VA_ARGS__), { __VA_ARGS__ } }
 #define AB(a, b) { .operands = 2, .in = { { .shape = a }, { .shape = b } } }
 static const rg_sample matmul_samples[] = {
@@ -208,16 +291,9 @@ const rg_op rg_op_matmul = { .name = "matmul", .doc = "matrix product; leading d
                                                            .takes_row = matmul_takes_row },
                              .items = matmul_items, .item_work = matmul_work, .item_elements = matmul_elements,
                              .operations = matmul_operations, .accepts = matmul_accepts, .vjp = matmul_vjp,
-                             .samples = matmul_samples };
+                             .batch = matmul_batch, .samples = matmul_samples };
 
 /* ---- Recording: vectors become matrices, and a batch times one matrix is one product --------------------- */
-
-static rg_tensor reshaped(const char *site, rg_tensor t, int rank, const int64_t *size)
-{
-    rg_shape shape = { .rank = rank };
-    for (int i = 0; i < rank; i++) shape.size[i] = size[i];
-    return rg_reshape_at(site, t, shape);
-}
 
 rg_tensor rg_matmul_at(const char *site, rg_tensor a, rg_tensor b)
 {
@@ -254,4 +330,32 @@ rg_tensor rg_matmul_at(const char *site, rg_tensor a, rg_tensor b)
         shape.rank--;
     }
     return rg_reshape_at(site, y, shape);
+}
+
+/* ---- Vectors ------------------------------------------------------------------------------------------------ */
+
+static bool are_vectors(const char *site, const char *name, const rg_tensor *in)
+{
+    rg_tape *tape = rg_operands_checked(site, name, 2, in);
+    if (!tape) return false;
+    const rg_node *a = &tape->nodes[in[0].node], *b = &tape->nodes[in[1].node];
+    if (a->shape->rank == 1 && b->shape->rank == 1) return true;
+    return rg_fail_op(tape, site, RG_E_SHAPE, name, "takes two vectors", 2, in), false;
+}
+
+rg_tensor rg_inner_at(const char *site, rg_tensor a, rg_tensor b)
+{
+    const rg_tensor in[] = { a, b };
+    if (!are_vectors(site, "inner", in)) return (rg_tensor){ 0 };
+    if (rg_shape_of(a).size[0] != rg_shape_of(b).size[0])
+        return rg_fail_op(a.tape, site, RG_E_SHAPE, "inner", "the sizes differ", 2, in);
+    return rg_matmul_at(site, a, b);
+}
+
+rg_tensor rg_outer_at(const char *site, rg_tensor a, rg_tensor b)
+{
+    const rg_tensor in[] = { a, b };
+    if (!are_vectors(site, "outer", in)) return (rg_tensor){ 0 };
+    rg_tensor column = reshaped(site, a, 2, (const int64_t[]){ -1, 1 });
+    return rg_mul_at(site, column, b);
 }

@@ -26,6 +26,7 @@ typedef struct {
     const rg_layout *layout;  /* [0] the result, [1 + k] operand k; not for elementwise kernels */
     const void *attributes;
     const void *prepared;     /* what the op's prepare made of this call's layouts and attributes */
+    void *scratch;            /* as many bytes as the op's scratch asked for, for all items together */
     int64_t base;             /* elementwise: the index in the result of the element at position 0 */
     int64_t origin;           /* others with item_elements: `out` points to this element of the result, else 0 */
     int operands;
@@ -94,7 +95,10 @@ typedef struct {
     rg_shape shape;
     double low, high;         /* drawn at random from here: see below. Both 0: [-2, 2], for integers 0 */
     double step;              /* if not 0: only low, low + step, ... (for a mask low 0, high 1, step 1) */
-    double value;             /* if low == high != 0: exactly this */
+    union {
+        double value;         /* if low == high != 0: exactly this */
+        double diagonal;      /* else: added to the diagonal of each matrix, so that it is regular, or positive definite */
+    };
 } rg_sample_operand;
 
 typedef struct {
@@ -144,10 +148,14 @@ struct rg_op {
                                  result, and none of an op that has `any`, which can only move what it is given */
     size_t prepared_size;     /* optional: bytes that prepare fills in once, when the call is planned; the kernel finds */
     void (*prepare)(const rg_call *call, void *prepared); /* them in call->prepared. Pointers are not known yet */
+    size_t (*scratch)(const rg_call *call); /* optional: bytes that the kernel needs for itself; what for is up to it,
+                                 but items must not share them. PTRDIFF_MAX: more than there can be */
     bool (*accepts)(const rg_layout *operand); /* optional: whether the kernel reads this layout as it is;
                                  without it, and where not, operands are made contiguous first */
     bool (*view)(const void *attributes, const rg_layout *in, rg_layout *out, int64_t *offset); /* sets strides
                                  and adds to the offset; false: the operand must be made contiguous first */
+    const char *(*missing)(void); /* optional: what the op needs and is not there, in words; NULL: it can be recorded, which
+                                 else is RG_E_UNSUPPORTED */
     rg_vjp_rule *vjp;         /* NULL: no derivative; asking for one is RG_E_GRADIENT */
     rg_batch_rule *batch;     /* NULL: cannot be batched, or is elementwise, where broadcasting is the rule */
     rg_kernel *complex_f64;   /* optional: the same for numbers that are `double complex`, for the complex step: without

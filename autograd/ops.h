@@ -24,6 +24,9 @@
     X(cumsum) X(linear_recurrence) X(argsort)                                                                      \
     /* products */                                                                                                 \
     X(matmul)                                                                                                      \
+    /* linear algebra */                                                                                           \
+    X(triangle) X(cholesky) X(cholesky_adjoint) X(triangular_solve) X(solve) X(inverse)                            \
+    X(determinant) X(logdet) X(log_abs_determinant) X(sign_determinant)                                            \
     /* shape */                                                                                                    \
     X(permute) X(reshape) X(expand) X(slice) X(pad) X(concat) X(stop_gradient) X(contiguous)                       \
     X(tril) X(triu) X(unfold) X(overlap_add)                                                                       \
@@ -111,6 +114,12 @@ rg_tensor rg_batch_operand(const rg_batch_call *call, int k);
 rg_tensor rg_batch_same(const rg_batch_call *call);
 /* Of ops whose attributes begin with the number of an axis, i64: the op itself along the next axis. */
 rg_tensor rg_batch_axis(const rg_batch_call *call);
+
+/* The lower, or the upper, triangle of each matrix, with its diagonal times a factor, and zeros elsewhere. */
+rg_tensor rg_triangle_at(const char *site, rg_tensor x, bool upper, double diagonal);
+
+/* The rule for ops on matrices whose leading dimensions broadcast: the batch is one more of them. */
+rg_batch_rule rg_batch_matrices;
 
 /* The usual refusals, as the last samples of an op of one or two float operands. */
 #define RG_REFUSE_INDEX_DTYPE_1 { .operands = 1, .in = { { .dtype = RG_I32, .shape = { 1, { 3 } } } }, .refuse = RG_E_DTYPE }

@@ -240,6 +240,8 @@ void rg_builder_cut(rg_builder *b, rg_draft *draft)
     draft->item_elements = op->item_elements ? op->item_elements(&call) : by_element ? 1 : op->items ? 0 : draft->count;
     draft->operations = b->request->accounts ? rg_op_operations(op, &call, draft->count) : 0;
     draft->item_work = op->item_work ? op->item_work(&call) : draft->items > 0 ? draft->count / draft->items : 1;
+    if (op->scratch)
+        draft->scratch = rg_builder_value(b, RG_IN_WORKSPACE, 0, op->scratch(&call), draft - b->drafts, -1);
 }
 
 uint32_t rg_builder_kernel(rg_builder *b, const rg_op *op, const void *attributes, int n, const rg_placement *in,
@@ -249,7 +251,8 @@ uint32_t rg_builder_kernel(rg_builder *b, const rg_op *op, const void *attribute
     if (!draft) return RG_NONE;
     const int64_t step = (int64_t)b->draft_count - 1;
     *draft = (rg_draft){ .op = op, .attributes = attributes, .operands = n, .in = in, .out = *out,
-                         .count = rg_shape_count(out->shape), .node = node, .backward = b->backward };
+                         .count = rg_shape_count(out->shape), .node = node, .backward = b->backward,
+                         .scratch = RG_NONE };
     for (int k = 0; k < n; k++) rg_builder_use(b, in[k].value, step);
     draft->value = rg_builder_value(b, RG_IN_WORKSPACE, 0, layout_bytes(out), step, -1);
 

@@ -161,6 +161,18 @@ void rg_layout_gather(const rg_layout *layout, const void *data, int64_t begin, 
     }
 }
 
+int64_t rg_matrix_offset(const rg_layout *operand, const rg_shape *y, int64_t index)
+{
+    int64_t offset = 0;
+    int shift = y->rank - operand->shape.rank;
+    for (int i = y->rank - 3; i >= 0; i--) {
+        int64_t position = index % y->size[i];
+        index /= y->size[i];
+        if (i >= shift && operand->shape.size[i - shift] != 1) offset += position * operand->stride[i - shift];
+    }
+    return offset;
+}
+
 bool rg_broadcast(const rg_shape *a, const rg_shape *b, rg_shape *out)
 {
     int rank = a->rank > b->rank ? a->rank : b->rank;

@@ -14,6 +14,9 @@ void rg_layout_collapse(rg_layout *layout);
 /* Copies elements begin, ..., begin + count - 1 (in row-major order) to `out`, side by side; quickest from a
  * collapsed layout. */
 void rg_layout_gather(const rg_layout *layout, const void *data, int64_t begin, int64_t count, void *out);
+/* Where matrix number `index` of the result y, whose last two dimensions are a matrix, finds the one that belongs to it
+ * in an operand that may repeat over the leading dimensions. */
+int64_t rg_matrix_offset(const rg_layout *operand, const rg_shape *y, int64_t index);
 /* NumPy's rule; false if the sizes do not fit. */
 bool rg_broadcast(const rg_shape *a, const rg_shape *b, rg_shape *out);
 /* The shape as three dimensions: all before the axis, the axis, and all behind it. */

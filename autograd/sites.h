@@ -131,6 +131,17 @@ RG_API rg_tensor rg_sort_at(const char *site, rg_tensor x, int axis, bool descen
 RG_API rg_tensor rg_argsort_at(const char *site, rg_tensor x, int axis, bool descending);
 RG_API rg_tensor rg_top_k_at(const char *site, rg_tensor x, int64_t k, int axis, bool largest, rg_tensor *places);
 RG_API rg_tensor rg_matmul_at(const char *site, rg_tensor a, rg_tensor b);
+RG_API rg_tensor rg_inner_at(const char *site, rg_tensor a, rg_tensor b);
+RG_API rg_tensor rg_outer_at(const char *site, rg_tensor a, rg_tensor b);
+RG_API rg_tensor rg_einsum_at(const char *site, const char *subscripts, int n, const rg_tensor *operands);
+RG_API rg_tensor rg_cholesky_at(const char *site, rg_tensor a);
+RG_API rg_tensor rg_cholesky_solve_at(const char *site, rg_tensor l, rg_tensor b);
+RG_API rg_tensor rg_triangular_solve_at(const char *site, rg_tensor a, rg_tensor b, int how);
+RG_API rg_tensor rg_solve_at(const char *site, rg_tensor a, rg_tensor b);
+RG_API rg_tensor rg_inverse_at(const char *site, rg_tensor a);
+RG_API rg_tensor rg_determinant_at(const char *site, rg_tensor a);
+RG_API rg_tensor rg_logdet_at(const char *site, rg_tensor a);
+RG_API rg_tensor rg_slogdet_at(const char *site, rg_tensor a, rg_tensor *sign);
 RG_API rg_tensor rg_transpose_at(const char *site, rg_tensor x);
 RG_API rg_tensor rg_permute_at(const char *site, rg_tensor x, rg_axes order);
 RG_API rg_tensor rg_reshape_at(const char *site, rg_tensor x, rg_shape shape);
@@ -298,6 +309,17 @@ RG_API rg_tensor rg_apply_at(const char *site, const rg_op *op, const void *attr
 #define rg_argsort(...) rg_argsort_at(RG_SITE, __VA_ARGS__)
 #define rg_top_k(...) rg_top_k_at(RG_SITE, __VA_ARGS__)
 #define rg_matmul(...) rg_matmul_at(RG_SITE, __VA_ARGS__)
+#define rg_inner(...) rg_inner_at(RG_SITE, __VA_ARGS__)
+#define rg_outer(...) rg_outer_at(RG_SITE, __VA_ARGS__)
+#define rg_einsum(...) rg_einsum_at(RG_SITE, __VA_ARGS__)
+#define rg_cholesky(...) rg_cholesky_at(RG_SITE, __VA_ARGS__)
+#define rg_cholesky_solve(...) rg_cholesky_solve_at(RG_SITE, __VA_ARGS__)
+#define rg_triangular_solve(...) rg_triangular_solve_at(RG_SITE, __VA_ARGS__)
+#define rg_solve(...) rg_solve_at(RG_SITE, __VA_ARGS__)
+#define rg_inverse(...) rg_inverse_at(RG_SITE, __VA_ARGS__)
+#define rg_determinant(...) rg_determinant_at(RG_SITE, __VA_ARGS__)
+#define rg_logdet(...) rg_logdet_at(RG_SITE, __VA_ARGS__)
+#define rg_slogdet(...) rg_slogdet_at(RG_SITE, __VA_ARGS__)
 #define rg_transpose(...) rg_transpose_at(RG_SITE, __VA_ARGS__)
 #define rg_permute(...) rg_permute_at(RG_SITE, __VA_ARGS__)
 #define rg_reshape(...) rg_reshape_at(RG_SITE, __VA_ARGS__)

@@ -13,7 +13,7 @@ void rg_builder_argument(rg_builder *b, void **pointer, uint32_t value, int64_t 
     else b->arguments[b->argument_count++] = (rg_argument){ value, bytes, pointer };
 }
 
-/* An upper bound of the pointers that a step needs. */
+/* An upper bound of the pointers that a step needs, scratch memory among them. */
 static size_t count_pointers(const rg_draft *draft)
 {
     return 2 * (1 + (size_t)draft->operands) + (draft->group ? rg_group_pointers(draft->group) : 0);
@@ -95,6 +95,7 @@ static bool finish_work(rg_builder *b, const rg_draft *draft, rg_step *step, voi
     if (draft->op) {
         layouts[0] = draft->out;
         if (!work->local) rg_builder_argument(b, &work->call.out, draft->value, 0, draft->out.dtype);
+        if (draft->scratch != RG_NONE) rg_builder_argument(b, &work->call.scratch, draft->scratch, 0, draft->out.dtype);
         for (int k = 0; k < draft->operands; k++) {
             layouts[1 + k] = draft->in[k].layout;
             rg_builder_argument(b, &pointers[k], draft->in[k].value, draft->in[k].offset, draft->in[k].layout.dtype);

@@ -323,6 +323,8 @@ static __attribute__((noinline)) rg_tensor apply_anew(const char *site, const rg
         return rg_fail(tape, site, RG_E_ARGUMENT, "%s: takes %d operands, not %d", op->name, op->arity, n);
     if (op->attribute_size && !attributes)
         return rg_fail(tape, site, RG_E_NULL, "%s: takes attributes, and there are none", op->name);
+    const char *missing = op->missing ? op->missing() : NULL;
+    if (missing) return rg_fail_op(tape, site, RG_E_UNSUPPORTED, op->name, missing, n, in);
     return rg_record(tape, site, op, attributes, n, in);
 }
 

@@ -14,11 +14,14 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* What cannot be recorded here is left out; the first test says so. */
 #define FOR_EACH_OP(op)                                                                                            \
     size_t ops_ = 0;                                                                                               \
     const rg_op *const *table_ = rg_op_table(&ops_);                                                               \
     const rg_op *op = NULL;                                                                                        \
-    for (size_t i_ = 0; i_ < ops_ && (op = table_[i_]); i_++)
+    for (size_t i_ = 0; i_ < ops_ && (op = table_[i_]); i_++)                                                      \
+        if (op->missing && op->missing()) continue;                                                                \
+        else
 
 #define FOR_EACH_SAMPLE(sample, op)                                                                                \
     for (const rg_sample *sample = (op)->samples; sample && sample->operands; sample++)
@@ -42,6 +45,8 @@ static void every_op_passes_to_second_order(void **state)
         assert_true(good || result.failed > 0);
         if (op->arity != 0) assert_true(result.checked > 0);
     }
+    for (size_t i = 0; i < ops_; i++)
+        if (table_[i]->missing && table_[i]->missing()) print_message("skipped: %s: %s\n", table_[i]->name, table_[i]->missing());
     print_message("%d comparisons with %d seeds\n", checked, options.seeds);
     assert_int_equal(failed, 0);
 }
@@ -160,6 +165,9 @@ static operands draw(const rg_sample *sample)
         for (int64_t i = 0; i < rg_shape_count(in->shape); i++) {
             double u = rg_random_uniform(11, (uint64_t)k, (uint64_t)i);
             drawn.numbers[k][i] = step != 0 ? low + step * floor(u * points) : low + u * (high - low);
+            const int rank = in->shape.rank;
+            bool diagonal = rank >= 2 && low != high && i / in->shape.size[rank - 1] % in->shape.size[rank - 2] == i % in->shape.size[rank - 1];
+            if (diagonal) drawn.numbers[k][i] += in->diagonal;
         }
     }
     return drawn;

@@ -71,7 +71,7 @@ static double seconds_now(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* Leaves hold numbers from outside and have nothing to differentiate. */
+/* Leaves hold numbers from outside and have nothing to differentiate. What an op needs may not be there. */
 static void check_op(const rg_op *op, const values *v, tool_checked *checked)
 {
     const rg_gradcheck_options check = {
@@ -80,8 +80,12 @@ static void check_op(const rg_op *op, const values *v, tool_checked *checked)
     };
     const double begin = seconds_now();
 
-    *checked = (tool_checked){ .op = op, .skipped = op->kind == RG_LEAF };
-    if (!checked->skipped)
+    *checked = (tool_checked){ .op = op };
+    if (op->kind == RG_LEAF)
+        checked->skipped = "a leaf: nothing to differentiate";
+    else if (op->missing)
+        checked->skipped = op->missing();
+    if (checked->skipped == NULL)
         rg_gradcheck_op(op, &check, &checked->result);
     checked->seconds = seconds_now() - begin;
 }
@@ -102,7 +106,7 @@ static int print_totals(const tool_command *command, bool json, const tool_check
     int skipped = 0, failed = 0;
 
     for (size_t i = 0; i < count; i++) {
-        skipped += checked[i].skipped;
+        skipped += checked[i].skipped != NULL;
         failed += !checked[i].skipped && checked[i].result.verdict != RG_CHECK_OK;
     }
     if (json) {

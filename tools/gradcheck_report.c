@@ -50,7 +50,7 @@ void tool_print_checked(const tool_checked *checked)
     char letters[8];
 
     if (checked->skipped) {
-        printf("%-20s %-14s %8s  %-4s  a leaf: nothing to differentiate\n", checked->op->name, "-", "-", "-");
+        printf("%-20s %-14s %8s  %-4s  %s\n", checked->op->name, "-", "-", "-", checked->skipped);
         return;
     }
     printf("%-20s %-14s %8d  %s  %s\n", checked->op->name, rg_verdict_name(r->verdict), r->checked,
@@ -169,8 +169,11 @@ static void print_case(FILE *out, const tool_checked *checked)
     fprintf(out, " time=\"%.6f\"%s>\n", checked->seconds, plain ? "/" : "");
     if (plain)
         return;
-    if (checked->skipped)
-        fputs("      <skipped message=\"a leaf: nothing to differentiate\"/>\n", out);
+    if (checked->skipped) {
+        fputs("      <skipped", out);
+        print_attribute(out, "message", checked->skipped);
+        fputs("/>\n", out);
+    }
     for (size_t i = 0; i < checked->count; i++)
         print_failure(out, &checked->rows[i]);
     if (checked->count == 0 && !checked->skipped)
@@ -185,7 +188,7 @@ void tool_print_junit(FILE *out, const tool_checked *checked, size_t count)
 
     for (size_t i = 0; i < count; i++) {
         failures += !checked[i].skipped && checked[i].result.failed > 0;
-        skipped += checked[i].skipped;
+        skipped += checked[i].skipped != NULL;
         seconds += checked[i].seconds;
     }
     fprintf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"

@@ -7,7 +7,7 @@
 /* One op's check. */
 typedef struct {
     const rg_op *op;
-    bool skipped;               /* a leaf: nothing to differentiate */
+    const char *skipped;        /* why; NULL: it was checked */
     rg_gradcheck_result result;
     rg_gradcheck_result *rows;  /* a row for each failure */
     size_t count, capacity;

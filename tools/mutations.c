@@ -344,6 +344,7 @@ const char *tool_mutation_name(const tool_mutation *mutation)
 int tool_mutable_operands(const rg_op *op)
 {
     int most = 0;
+    if (op->missing && op->missing()) return 0;
     for (const rg_sample *sample = op->samples; op->vjp && sample && sample->operands; sample++)
         if (sample->refuse == RG_OK && sample->operands > most) most = sample->operands;
     return most;

@@ -8,7 +8,7 @@ include(CheckCSourceCompiles)
 find_package(PkgConfig QUIET)
 find_package(Threads QUIET)
 set(retrograd_missing)
-set(retrograd_found Threads::Threads m)
+set(retrograd_found Threads::Threads ${CMAKE_DL_LIBS} m)
 
 macro(retrograd_find prefix module package)
     if(PKG_CONFIG_FOUND)

@@ -1,0 +1,454 @@
+/* linear_algebra.c: factorisations, equations and determinants as ops, over batches of matrices. What is computed is
+ * LAPACK's (linear_algebra_template.h); the derivatives are ordinary ops. */
+#include <math.h>
+#include <string.h>
+
+#include "lapack.h"
+#include "ops.h"
+
+/* ---- What the calls of LAPACK share ----------------------------------------------------------------------------- */
+
+typedef struct {
+    rg_lapack lapack;
+    bool found;
+    int n, m;                  /* of a [n, n] and b [n, m] */
+    int64_t elements;          /* of the result, for each matrix */
+    size_t room;               /* of the scratch memory, for each matrix, in bytes */
+} job;
+
+static int64_t matrix_size(const rg_call *call)
+{
+    const rg_shape *a = &call->layout[1].shape;
+    return a->size[a->rank - 1];
+}
+
+static int64_t last_size(const rg_call *call)
+{
+    const rg_shape *y = &call->layout[0].shape;
+    return y->size[y->rank - 1];
+}
+
+/* The result has a matrix, or one number, for each of these. */
+static int64_t matrices(const rg_call *call)
+{
+    const rg_shape *y = &call->layout[0].shape;
+    const int leading = call->operands == 2 || y->rank == call->layout[1].shape.rank ? y->rank - 2 : y->rank;
+    int64_t count = 1;
+    for (int i = 0; i < leading; i++) count *= y->size[i];
+    return count;
+}
+
+static int64_t one_element(const rg_call *call)
+{
+    (void)call;
+    return 1;
+}
+
+static int64_t matrix_elements(const rg_call *call)
+{
+    const rg_shape *y = &call->layout[0].shape;
+    return y->size[y->rank - 2] * y->size[y->rank - 1];
+}
+
+/* A factorised matrix and its row interchanges. */
+static size_t factor_room(int64_t n, rg_dtype dtype)
+{
+    size_t numbers, room, elements;
+    bool fits = rg_size_mul((size_t)n, (size_t)n, &elements) && rg_size_mul(elements, rg_dtype_size(dtype), &numbers) &&
+                rg_size_add(numbers, (size_t)n * sizeof(int), &room) && rg_size_align(room, 8, &room);
+    return fits ? room : PTRDIFF_MAX;
+}
+
+static size_t factor_scratch(const rg_call *call)
+{
+    size_t bytes;
+    bool fits = rg_size_mul((size_t)matrices(call), factor_room(matrix_size(call), call->layout[1].dtype), &bytes);
+    return fits ? bytes : PTRDIFF_MAX;
+}
+
+static const char *missing_lapack(void)
+{
+    return rg_has_lapack() ? NULL : "there is no LAPACK here (Debian package liblapack3)";
+}
+
+static void prepare(const rg_call *call, void *prepared)
+{
+    const rg_layout *y = &call->layout[0];
+    job *j = prepared;
+    *j = (job){ .n = (int)matrix_size(call), .room = factor_room(matrix_size(call), y->dtype) };
+    j->found = rg_lapack_find(y->dtype == RG_F64, &j->lapack);
+    const bool one_number = call->operands == 1 && y->shape.rank != call->layout[1].shape.rank;
+    j->m = one_number ? 0 : (int)last_size(call);
+    j->elements = one_number ? 1 : matrix_elements(call);
+}
+
+static bool has_flag(const rg_call *call, int flag)
+{
+    return (*(const int64_t *)call->attributes & flag) != 0;
+}
+
+/* Computes the result for matrix number i; false: there is none. */
+typedef bool compute(const rg_call *call, const job *j, int64_t i, void *y);
+
+/* Matrices begin <= i < end. Once for all ops: what is called takes longer than the call. */
+static __attribute__((noinline)) void compute_each(const rg_call *call, int64_t begin, int64_t end, compute *one)
+{
+    const job *j = call->prepared;
+    const size_t item = rg_dtype_size(call->layout[0].dtype);
+    if (j->found) rg_lapack_enter(&j->lapack);
+    for (int64_t i = begin; i < end; i++) {
+        void *y = (char *)call->out + (i * j->elements - call->origin) * (int64_t)item;
+        if (j->found && one(call, j, i, y)) continue;
+        for (int64_t e = 0; e < j->elements; e++) {
+            if (item == sizeof(double)) ((double *)y)[e] = NAN;
+            else ((float *)y)[e] = NAN;
+        }
+    }
+    if (j->found) rg_lapack_leave(&j->lapack);
+}
+
+/* Where operand k's matrix number i begins. */
+static int64_t offset_of(const rg_call *call, const job *j, int k, int64_t i)
+{
+    return call->operands == 1 ? i * j->n * j->n : rg_matrix_offset(&call->layout[1 + k], &call->layout[0].shape, i);
+}
+
+typedef struct {
+    double value, sign, log;   /* log: of its absolute value */
+} determinant;
+
+/* Of a triangle; each interchange of rows turns the sign. */
+static void multiply_in(determinant *d, double u, bool turned)
+{
+    d->value *= turned ? -u : u;
+    d->sign *= turned ? -1 : 1;
+    d->sign *= u > 0 ? 1 : u < 0 ? -1 : u;
+    d->log += log(fabs(u));
+}
+
+#define REAL float
+#define NAME(name) name##_f32
+#include "linear_algebra_template.h"
+#undef REAL
+#undef NAME
+#define REAL double
+#define NAME(name) name##_f64
+#include "linear_algebra_template.h"
+
+/* ---- What they cost --------------------------------------------------------------------------------------------- */
+
+/* Operations on floating-point numbers: n^3 / 3 for a triangle of products, n^2 for each right-hand side of one. */
+static double cost(const rg_call *call, double of_factors, double of_sides)
+{
+    const double n = (double)matrix_size(call), m = of_sides != 0 ? (double)last_size(call) : 0;
+    return of_factors * n * n * n / 3 + of_sides * n * n * m;
+}
+
+static int64_t work_of(double operations)
+{
+    const double at_once = 8, most = 0x1p60, work = operations / at_once + 64;
+    return work < most ? (int64_t)work : (int64_t)most;
+}
+
+#define COST(name, of_factors, of_sides)                                                                           \
+    static double name##_operations(const rg_call *call)                                                           \
+    {                                                                                                              \
+        return (double)matrices(call) * cost(call, of_factors, of_sides);                                          \
+    }                                                                                                              \
+    static int64_t name##_work(const rg_call *call)                                                                \
+    {                                                                                                              \
+        return work_of(cost(call, of_factors, of_sides));                                                          \
+    }
+COST(cholesky, 1, 0)
+COST(triangular_solve, 0, 1)
+COST(solve, 2, 2)
+COST(inverse, 6, 0)
+COST(cholesky_adjoint, 2, 0)
+COST(determinant, 2, 0)
+
+/* ---- Shapes ----------------------------------------------------------------------------------------------------- */
+
+/* What all of them ask of a. */
+static rg_status square_shape(rg_shape_call *call)
+{
+    const rg_shape *a = call->in[0];
+    call->dtype = call->in_dtype[0];
+    call->like = 1;
+    if (!rg_dtype_is_float(call->dtype)) return rg_refuse(call, RG_E_DTYPE, "takes f32 or f64");
+    if (a->rank < 2) return rg_refuse(call, RG_E_SHAPE, "takes matrices");
+    if (a->size[a->rank - 1] != a->size[a->rank - 2]) return rg_refuse(call, RG_E_SHAPE, "the matrix is not square");
+    if (a->size[a->rank - 1] > INT32_MAX) return rg_refuse(call, RG_E_SHAPE, "the matrix is too large for LAPACK");
+    return RG_OK;
+}
+
+static rg_status determinant_shape(rg_shape_call *call)
+{
+    rg_status status = square_shape(call);
+    if (status) return status;
+    call->like = 0;
+    call->shape = *call->in[0];
+    call->shape.rank -= 2;
+    return RG_OK;
+}
+
+/* Two operands with matrices of their own; the result has the second one's. */
+static rg_status with_square_shape(rg_shape_call *call)
+{
+    const rg_shape *a = call->in[0], *b = call->in[1];
+    rg_shape batch_a = *a, batch_b = *b;
+    if (call->in_dtype[1] != call->in_dtype[0]) return rg_refuse(call, RG_E_DTYPE, "dtypes differ");
+    rg_status status = square_shape(call);
+    if (status) return status;
+    if (b->rank < 2) return rg_refuse(call, RG_E_SHAPE, "takes matrices");
+    if (b->size[b->rank - 2] != a->size[a->rank - 1])
+        return rg_refuse(call, RG_E_SHAPE, "as many rows on the right as in the matrix are needed");
+    if (b->size[b->rank - 1] > INT32_MAX) return rg_refuse(call, RG_E_SHAPE, "the matrix is too large for LAPACK");
+    batch_a.rank -= 2;
+    batch_b.rank -= 2;
+    if (!rg_broadcast(&batch_a, &batch_b, &call->shape))
+        return rg_refuse(call, RG_E_SHAPE, "leading sizes do not broadcast");
+    call->like = 0;
+    call->shape.size[call->shape.rank++] = b->size[b->rank - 2];
+    call->shape.size[call->shape.rank++] = b->size[b->rank - 1];
+    return RG_OK;
+}
+
+static rg_status cholesky_adjoint_shape(rg_shape_call *call)
+{
+    rg_status status = with_square_shape(call);
+    const int rank = call->shape.rank;
+    if (status == RG_OK && call->shape.size[rank - 1] != call->shape.size[rank - 2])
+        return rg_refuse(call, RG_E_SHAPE, "the cotangent is not square");
+    return status;
+}
+
+static rg_status equations_shape(rg_shape_call *call)
+{
+    const int64_t how = *(const int64_t *)call->attributes;
+    if (how & ~(int64_t)(RG_UPPER | RG_TRANSPOSED | RG_UNIT_DIAGONAL))
+        return rg_refuse(call, RG_E_ARGUMENT, "an unknown way to read the matrix: %lld", (long long)how);
+    return with_square_shape(call);
+}
+
+/* ---- Derivatives ---------------------------------------------------------------------------------------------------
+ * One call records at a time: the order in which C evaluates two arguments is the compiler's choice. */
+
+static rg_tensor cholesky_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    (void)k, (void)in;
+    const rg_tensor with[] = { y, g };
+    return rg_apply(&rg_op_cholesky_adjoint, NULL, 2, with);
+}
+
+static rg_tensor solved_twice(rg_tensor l, rg_tensor half)
+{
+    return rg_triangular_solve(l, rg_transpose(half), RG_LOWER);
+}
+
+/* y is the lower triangle of S + S', its diagonal halved, where S = L'^-1 P L^-1 and P is that of L' g. With w for the
+ * cotangent, made symmetric alike, h = L^-1 w and m the lower triangle of h L'^-1, its diagonal halved: that of g is L m,
+ * which is the derivative of the factorisation forwards, and that of L is g m' - (y + y') h'. */
+static rg_tensor cholesky_adjoint_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    rg_tensor l = rg_triangle_at(NULL, in[0], false, 1), half = rg_triangle_at(NULL, g, false, 0.5);
+    rg_tensor w = rg_add(half, rg_transpose(half)), h = rg_triangular_solve(l, w, RG_LOWER);
+    rg_tensor m = rg_triangle_at(NULL, solved_twice(l, h), false, 0.5);
+    if (k == 1) return rg_matmul(l, m);
+    rg_tensor lower_g = rg_triangle_at(NULL, in[1], false, 1), left = rg_matmul(lower_g, rg_transpose(m));
+    rg_tensor right = rg_matmul(rg_add(y, rg_transpose(y)), rg_transpose(h));
+    return rg_triangle_at(NULL, rg_sub(left, right), false, 1);
+}
+
+/* The cotangent of b, and for k == 0 what it owes to all of a. */
+static rg_tensor equations_vjp(int k, const rg_tensor *in, rg_tensor x, rg_tensor g, int64_t how)
+{
+    const bool transposed = how & RG_TRANSPOSED;
+    const int64_t other = how ^ RG_TRANSPOSED;
+    const rg_tensor with[] = { in[0], g };
+    rg_tensor of_b = rg_apply(rg_op_of(x), &other, 2, with);
+    if (k == 1) return of_b;
+    return rg_neg(transposed ? rg_matmul(x, rg_transpose(of_b)) : rg_matmul(of_b, rg_transpose(x)));
+}
+
+static rg_tensor solve_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    return equations_vjp(k, in, y, g, *(const int64_t *)rg_attributes_of(y));
+}
+
+static rg_tensor triangular_solve_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    const int64_t how = *(const int64_t *)rg_attributes_of(y);
+    rg_tensor c = equations_vjp(k, in, y, g, how);
+    return k == 1 ? c : rg_triangle_at(NULL, c, how & RG_UPPER, how & RG_UNIT_DIAGONAL ? 0 : 1);
+}
+
+static rg_tensor inverse_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    (void)k, (void)in;
+    rg_tensor transposed = rg_transpose(y);
+    return rg_neg(rg_matmul(rg_matmul(transposed, g), transposed));
+}
+
+/* Each number of c times the inverse transposed of the matrix that it belongs to. */
+static rg_tensor times_inverse(rg_tensor c, rg_tensor a)
+{
+    rg_shape shape = rg_shape_of(c);
+    shape.size[shape.rank++] = 1;
+    shape.size[shape.rank++] = 1;
+    rg_tensor inverse = rg_inverse(a);
+    return rg_mul(rg_reshape(c, shape), rg_transpose(inverse));
+}
+
+static rg_tensor determinant_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    return times_inverse(rg_mul(g, y), in[k]);
+}
+
+static rg_tensor log_determinant_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    (void)y;
+    return times_inverse(g, in[k]);
+}
+
+/* ---- The table's entries ---------------------------------------------------------------------------------------- */
+
+#define S(...) { RG_COUNT_INT64(__VA_ARGS__), { __VA_ARGS__ } }
+/* Far enough from singular, and positive definite. */
+#define SQUARE(shift, ...) { .shape = S(__VA_ARGS__), .low = -1, .high = 1, .diagonal = shift }
+#define OF(...) { .operands = 1, .in = { __VA_ARGS__ } }
+static const rg_sample square_samples[] = {
+    OF(SQUARE(4, 3, 3)), OF(SQUARE(2, 1, 1)), OF(SQUARE(4, 2, 1, 4, 4)), OF(SQUARE(0, 2, 0, 0)),
+    { .operands = 1, .in = { { .shape = S(3, 4) } }, .refuse = RG_E_SHAPE },
+    { .operands = 1, .in = { { .dtype = RG_I32, .shape = S(3, 3) } }, .refuse = RG_E_DTYPE }, { .operands = 0 },
+};
+
+#define ADJOINT(shape_) { .operands = 2, .in = { shape_, shape_ } }
+static const rg_sample adjoint_samples[] = {
+    ADJOINT(SQUARE(2, 3, 3)), ADJOINT(SQUARE(2, 2, 4, 4)), ADJOINT(SQUARE(2, 0, 0)),
+    { .operands = 2, .in = { SQUARE(2, 2, 2, 2), SQUARE(0, 2, 2) } },
+    { .operands = 2, .in = { SQUARE(2, 3, 3), { .same_as = 1 } } },
+    { .operands = 2, .in = { SQUARE(2, 3, 3), SQUARE(2, 2, 2) }, .refuse = RG_E_SHAPE },
+    { .operands = 2, .in = { SQUARE(2, 3, 3), { .dtype = RG_F32, .shape = S(3, 3) } }, .refuse = RG_E_DTYPE },
+    { .operands = 0 },
+};
+
+static const int64_t plainly = 0, transposed = RG_TRANSPOSED, upper = RG_UPPER, unknown = 8,
+                     all_three = RG_UPPER | RG_TRANSPOSED | RG_UNIT_DIAGONAL;
+#define EQUATIONS(how, a, ...) { .operands = 2, .in = { a, { .shape = S(__VA_ARGS__) } }, .attributes = how }
+#define REFUSED_EQUATIONS(status, how, a, ...)                                                                     \
+    { .operands = 2, .in = { a, { __VA_ARGS__ } }, .attributes = how, .refuse = status }
+/* The first few with what only triangles have. */
+static const rg_sample equation_samples[] = {
+    EQUATIONS(&upper, SQUARE(4, 3, 3), 3, 2), EQUATIONS(&all_three, SQUARE(4, 2, 3, 3), 3, 2),
+    EQUATIONS(&plainly, SQUARE(4, 3, 3), 2, 3, 2), EQUATIONS(&transposed, SQUARE(4, 2, 1, 3, 3), 2, 3, 1),
+    EQUATIONS(&plainly, SQUARE(2, 1, 1), 1, 1), EQUATIONS(&plainly, SQUARE(0, 0, 0), 0, 2),
+    EQUATIONS(&plainly, SQUARE(4, 3, 3), 2, 3, 0),
+    { .operands = 2, .in = { SQUARE(4, 3, 3), { .same_as = 1 } }, .attributes = &plainly },
+    REFUSED_EQUATIONS(RG_E_SHAPE, &plainly, SQUARE(4, 3, 3), .shape = S(2, 3)),
+    REFUSED_EQUATIONS(RG_E_SHAPE, &plainly, SQUARE(4, 2, 3, 3), .shape = S(3, 3, 1)),
+    REFUSED_EQUATIONS(RG_E_DTYPE, &plainly, SQUARE(4, 3, 3), .dtype = RG_F32, .shape = S(3, 3)),
+    REFUSED_EQUATIONS(RG_E_ARGUMENT, &unknown, SQUARE(4, 3, 3), .shape = S(3, 3)), { .operands = 0 },
+};
+enum { OF_TRIANGLES = 2 };
+
+static void describe_equations(const void *attributes, char *text, size_t size)
+{
+    const int64_t how = *(const int64_t *)attributes;
+    snprintf(text, size, "%s%s%s", how & RG_UPPER ? "upper" : "lower", how & RG_TRANSPOSED ? ", transposed" : "",
+             how & RG_UNIT_DIAGONAL ? ", unit diagonal" : "");
+}
+
+static void describe_solve(const void *attributes, char *text, size_t size)
+{
+    snprintf(text, size, "%s", *(const int64_t *)attributes & RG_TRANSPOSED ? "transposed" : "");
+}
+
+#define MATRIX_OP(name_, arity_, shape_, cost_, elements_, ...)                                                    \
+    const rg_op rg_op_##name_ = { .name = #name_, .arity = arity_, .kind = RG_ITEMS, .shape = shape_,              \
+                                  .f32 = name_##_f32, .f64 = name_##_f64, .items = matrices,                       \
+                                  .item_work = cost_##_work, .item_elements = elements_,                           \
+                                  .operations = cost_##_operations, .prepared_size = sizeof(job),                  \
+                                  .prepare = prepare, .missing = missing_lapack, .batch = rg_batch_matrices,       \
+                                  __VA_ARGS__ };
+MATRIX_OP(cholesky, 1, square_shape, cholesky, matrix_elements, .vjp = cholesky_vjp, .samples = square_samples,
+          .doc = "L with L L' = x, of which the lower triangle is read")
+MATRIX_OP(cholesky_adjoint, 2, cholesky_adjoint_shape, cholesky_adjoint, matrix_elements, .vjp = cholesky_adjoint_vjp,
+          .samples = adjoint_samples, .doc = "the cotangent of x, from that of its cholesky")
+MATRIX_OP(triangular_solve, 2, equations_shape, triangular_solve, matrix_elements, .attribute_size = sizeof(int64_t),
+          .vjp = triangular_solve_vjp, .samples = equation_samples, .describe = describe_equations,
+          .doc = "x with a x = b, for a triangle of a")
+MATRIX_OP(solve, 2, equations_shape, solve, matrix_elements, .attribute_size = sizeof(int64_t), .scratch = factor_scratch,
+          .vjp = solve_vjp, .samples = equation_samples + OF_TRIANGLES, .describe = describe_solve,
+          .doc = "x with a x = b")
+MATRIX_OP(inverse, 1, square_shape, inverse, matrix_elements, .scratch = factor_scratch, .vjp = inverse_vjp,
+          .samples = square_samples, .doc = "the inverse matrix")
+#define DETERMINANT_OP(name, ...)                                                                                  \
+    MATRIX_OP(name, 1, determinant_shape, determinant, one_element, .scratch = factor_scratch,                     \
+              .samples = square_samples, __VA_ARGS__)
+DETERMINANT_OP(determinant, .vjp = determinant_vjp, .doc = "the determinant")
+DETERMINANT_OP(logdet, .vjp = log_determinant_vjp, .doc = "ln of the determinant")
+DETERMINANT_OP(log_abs_determinant, .vjp = log_determinant_vjp, .doc = "ln of the determinant's absolute value")
+DETERMINANT_OP(sign_determinant, .no_gradient = 1, .doc = "the determinant's sign; no gradient")
+
+/* ---- Recording -------------------------------------------------------------------------------------------------- */
+
+/* A vector on the right is a column, and its extra dimension goes again. */
+static rg_tensor equations(const char *site, const rg_op *op, int64_t how, rg_tensor a, rg_tensor b)
+{
+    rg_tensor in[] = { a, b };
+    const rg_tape *tape = rg_operands_checked(site, op->name, 2, in);
+    if (!tape) return (rg_tensor){ 0 };
+    const rg_shape sa = *tape->nodes[a.node].shape, sb = *tape->nodes[b.node].shape;
+    if (sb.rank != 1 || sa.rank < 2) return rg_apply_at(site, op, &how, 2, in);
+    if (sa.size[sa.rank - 1] != sb.size[0])
+        return rg_fail_op(a.tape, site, RG_E_SHAPE, op->name, "the vector's size is not the matrix's", 2, in);
+    in[1] = rg_reshape_at(site, b, RG_SHAPE(sb.size[0], 1));
+    rg_tensor x = rg_apply_at(site, op, &how, 2, in);
+    rg_shape shape = rg_shape_of(x);
+    if (rg_is_null(x)) return x;
+    shape.rank--;
+    return rg_reshape_at(site, x, shape);
+}
+
+rg_tensor rg_triangular_solve_at(const char *site, rg_tensor a, rg_tensor b, int how)
+{
+    return equations(site, &rg_op_triangular_solve, how, a, b);
+}
+
+rg_tensor rg_solve_at(const char *site, rg_tensor a, rg_tensor b)
+{
+    return equations(site, &rg_op_solve, 0, a, b);
+}
+
+/* The op reads one triangle; the gradient of a symmetric matrix is symmetric. */
+rg_tensor rg_cholesky_at(const char *site, rg_tensor a)
+{
+    const rg_node *node = rg_node_checked(site, "cholesky", a);
+    const rg_shape *shape = node ? node->shape : NULL;
+    const bool square = shape && shape->rank >= 2 && shape->size[shape->rank - 1] == shape->size[shape->rank - 2];
+    if (!square || !rg_dtype_is_float((rg_dtype)node->dtype)) return rg_apply_at(site, &rg_op_cholesky, NULL, 1, &a);
+    rg_tensor sum = rg_add_at(site, a, rg_transpose_at(site, a)), symmetric = rg_scale_at(site, sum, 0.5);
+    return rg_apply_at(site, &rg_op_cholesky, NULL, 1, &symmetric);
+}
+
+rg_tensor rg_cholesky_solve_at(const char *site, rg_tensor l, rg_tensor b)
+{
+    rg_tensor half = rg_triangular_solve_at(site, l, b, RG_LOWER);
+    return rg_triangular_solve_at(site, l, half, RG_LOWER | RG_TRANSPOSED);
+}
+
+rg_tensor rg_slogdet_at(const char *site, rg_tensor a, rg_tensor *sign)
+{
+    rg_tensor log = rg_apply_at(site, &rg_op_log_abs_determinant, NULL, 1, &a);
+    if (sign) *sign = rg_apply_at(site, &rg_op_sign_determinant, NULL, 1, &a);
+    return log;
+}
+
+#define OF_ONE_MATRIX(name)                                                                                        \
+    rg_tensor rg_##name##_at(const char *site, rg_tensor a)                                                        \
+    {                                                                                                              \
+        return rg_apply_at(site, &rg_op_##name, NULL, 1, &a);                                                      \
+    }
+OF_ONE_MATRIX(inverse)
+OF_ONE_MATRIX(determinant)
+OF_ONE_MATRIX(logdet)
