@@ -529,6 +529,7 @@ typedef struct {
 RG_API rg_status rg_program_profile(rg_program *program, int repeats, rg_profile *profile);
 
 #include "op.h"
+#include "transforms.h"
 #include "gradcheck.h"
 #include "dot.h"
 #include "sites.h"

@@ -47,7 +47,8 @@ static rg_status solve(rg_sweep *sweep, rg_tensor t)
     mark_active(sweep, tape->nodes[t.node].flags & RG_NODE_NEEDS_GRADIENT);
     if (!sweep->active[t.node]) return RG_OK;
     rg_tensor seed = rg_seed_for(NULL, "dot", t, (rg_tensor){ 0 });
-    return !rg_is_null(seed) && rg_solve_adjoints(sweep, seed) ? RG_OK : tape->error.status;
+    sweep->adjoint[t.node] = seed;
+    return !rg_is_null(seed) && rg_solve_adjoints(sweep) ? RG_OK : tape->error.status;
 }
 
 /* ---- Adjoints that had been recorded already ------------------------------------------------------------------ */

@@ -1,7 +1,7 @@
 /* gradient.c: backpropagation is dynamic programming over the graph.
  *
  *   subproblem    the adjoint v̄ = ∂y/∂v, one for every node v that y depends on
- *   base case     ȳ = 1 (or a given cotangent)
+ *   base case     ȳ = 1 (or given cotangents)
  *   recurrence    v̄_i = Σ over consumers j of v̄_j · ∂v_j/∂v_i
  *   order         from y back to the first node: on a tape every consumer stands behind its operands, so the
  *                 reverse of recording is a reverse topological order and v̄_j is complete when its turn comes
@@ -59,16 +59,15 @@ static bool propagate(rg_sweep *s, uint32_t j)
     return true;
 }
 
-/* The recurrence, from y back to the first node. What it records carries the site and the scope of the node
+/* The recurrence, from the last node back to the first. What it records carries the site and the scope of the node
  * whose derivative it is. */
-bool rg_solve_adjoints(rg_sweep *s, rg_tensor seed)
+bool rg_solve_adjoints(rg_sweep *s)
 {
     rg_tape *tape = s->tape;
     const char *site = tape->site;
     const uint32_t scope = tape->scope;
     const uint8_t flags = tape->recording_flags;
     bool going = true;
-    s->adjoint[s->last - s->first] = seed;
     tape->recording_flags = RG_NODE_ADJOINT;
     for (uint32_t j = s->last + 1; going && j-- > s->first;) {
         if (!s->active[j - s->first] || rg_is_null(s->adjoint[j - s->first])) continue;

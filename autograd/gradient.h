@@ -7,14 +7,14 @@
 /* The dynamic program's state. Entry i of the tables belongs to node first + i. */
 typedef struct {
     rg_tape *tape;
-    uint32_t first, last;     /* the nodes of the sweep: y is the last */
+    uint32_t first, last;     /* the nodes of the sweep: the last is one that the gradient is taken of */
     bool *active;             /* does the node depend on something the gradient is wanted for? */
-    rg_tensor *adjoint;       /* the memo table; null: nothing has been added yet */
+    rg_tensor *adjoint;       /* the memo table, with the base case filled in; null: nothing has been added yet */
 } rg_sweep;
 
-/* Solves for the adjoint of every active node, recording them on the tape. `seed` is the adjoint of y. False
- * once the tape has failed. (gradient.c) */
-bool rg_solve_adjoints(rg_sweep *sweep, rg_tensor seed);
+/* Solves for the adjoint of every active node, recording them on the tape. False once the tape has failed.
+ * (gradient.c) */
+bool rg_solve_adjoints(rg_sweep *sweep);
 
 /* A parameter leaf and the adjoint recorded for it. */
 typedef struct {
