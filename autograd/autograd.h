@@ -136,7 +136,7 @@ typedef struct rg_tape rg_tape;
 typedef struct rg_op rg_op;
 
 /* A handle on one node of a tape, passed by value. All zeros is the null tensor. A handle from
- * before rg_tape_reset is detected and reported, never followed. */
+ * before rg_tape_reset or rg_tape_rewind is detected and reported, never followed. */
 typedef struct {
     rg_tape *tape;
     uint32_t node;
@@ -170,6 +170,31 @@ RG_API void rg_tape_free(rg_tape *tape);
 /* Forgets every node and value; keeps memory, plans, and a sticky error. Older handles become
  * invalid, and using one is reported as RG_E_TAPE. */
 RG_API void rg_tape_reset(rg_tape *tape);
+
+/* A place on a tape. */
+typedef struct {
+    rg_tape *tape;
+    uint32_t number, serial;
+} rg_mark;
+
+/* rg_tape_mark(tape), rg_tape_rewind(mark): forgets every node and value recorded since the mark, as rg_tape_reset does,
+ * and keeps what is older: so an inner loop of any length runs in constant memory, and each round of it finds its plan.
+ *
+ *     rg_mark start = rg_tape_mark(tape);
+ *     for (int i = 0; i < 10000; i++) {
+ *         rg_tensor x = rg_input(tape, RG_F64, RG_SHAPE(n), state);
+ *         rg_read(step(model, x), state, sizeof state);
+ *         rg_tape_rewind(start);
+ *     }
+ *
+ * A mark can be rewound to again and again, until the tape is reset or rewound to an earlier one; marks nest. Handles on
+ * what has been forgotten become invalid, and using one is reported as RG_E_TAPE. Pointers from rg_data live until the
+ * rewind, if they were asked for after the mark.
+ * What was not computed before the mark and is needed after it is computed node by node and once: ask for it before.
+ * errors  of rg_tape_rewind: RG_E_NULL no mark, RG_E_STATE a mark that is no more, or within a derivative rule. They stick
+ *         to the tape. Of rg_tape_mark: RG_E_MEMORY; the mark is then all zeros. */
+RG_API rg_mark rg_tape_mark(rg_tape *tape);
+RG_API rg_status rg_tape_rewind(rg_mark mark);
 
 /* Whether an error sticks to the tape (true for NULL). */
 RG_API bool rg_failed(const rg_tape *tape);

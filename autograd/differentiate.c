@@ -61,10 +61,12 @@ static uint32_t first_of(const char *site, const char *what, rg_tape *tape, cons
         const rg_node *node = rg_node_of(wrt[i], &reason);
         if (wrt[i].tape && wrt[i].tape != tape)
             rg_fail(tape, site, RG_E_TAPE, "%s: variable %d is on another tape", what, i + 1);
-        else if (!node)
-            rg_fail(tape, site, reason, "%s: variable %d is %s", what, i + 1,
-                    reason == RG_E_NULL ? "the null tensor" : "a tensor from before rg_tape_reset");
-        else if (!rg_dtype_is_float((rg_dtype)node->dtype))
+        else if (!node) {
+            char which[RG_REASON_SIZE];
+            rg_describe_gone(wrt[i], which, sizeof which);
+            rg_fail(tape, site, reason, "%s: variable %d is %s%s", what, i + 1,
+                    reason == RG_E_NULL ? "the null tensor" : "a tensor from before rg_tape_reset or rg_tape_rewind", which);
+        } else if (!rg_dtype_is_float((rg_dtype)node->dtype))
             rg_fail_op(tape, site, RG_E_GRADIENT, what, "only f32 and f64 have derivatives", 1, &wrt[i]);
         else if (wrt[i].node < first)
             first = wrt[i].node;

@@ -164,7 +164,7 @@ rg_status rg_excerpt_begin(rg_excerpt *excerpt, rg_tensor t, bool adjoints)
     const rg_node *node = rg_node_of(t, &reason);
     *excerpt = (rg_excerpt){ .tape = t.tape };
     if (!t.tape) return RG_E_NULL;
-    excerpt->before = rg_tape_mark(t.tape);
+    excerpt->before = rg_tape_bookmark(t.tape);
     if (!node) return rg_fail(t.tape, NULL, reason, "dot: the tensor is from before rg_tape_reset"), reason;
     rg_sweep sweep;
     adjoints = adjoints && rg_dtype_is_float((rg_dtype)node->dtype) && rg_shape_count(*node->shape) == 1;

@@ -66,6 +66,7 @@ void rg_tape_free(rg_tape *tape)
     free(tape->signature);
     free(tape->externals);
     free(tape->answers);
+    free(tape->marks);
     rg_arena_free(&tape->records);
     rg_arena_free(&tape->names);
     rg_arena_free(&tape->values);
@@ -196,6 +197,7 @@ rg_tape_stats rg_tape_get_stats(const rg_tape *tape)
     stats.workspace_bytes = tape->engine.workspace_bytes;
     stats.tape_bytes = tape->node_capacity * sizeof *tape->nodes + tape->edge_capacity * sizeof *tape->edges +
                        tape->signature_capacity * sizeof *tape->signature + tape->answer_capacity * sizeof *tape->answers +
+                       tape->mark_capacity * sizeof *tape->marks +
                        tape->records.bytes + tape->names.bytes + tape->values.bytes +
                        tape->scratch.bytes + tape->transient.bytes + tape->inner_transient.bytes;
     uint64_t now = stats.plan_bytes + stats.workspace_bytes + stats.tape_bytes;

@@ -242,6 +242,8 @@ bool rg_plan_run(rg_tape *tape, const rg_request *request, rg_plan *plan)
     if (faulty) return report_fault(tape, request, faulty, *plan->fault), false;
     for (size_t i = 0; i < plan->output_count; i++)
         tape->nodes[request->first + plan->outputs[i].node].data = plan->regions[rg_plan_region(plan, RG_IN_OUTPUT, i)].base;
+    for (size_t i = 0; tape->mark_count > 0 && i < plan->output_count; i++)
+        rg_note_late(tape, request->first + plan->outputs[i].node);
     for (size_t i = 0; i < plan->sink_count; i++) rg_param_mark_written(sink_of(tape, request, plan, i));
     tape->stats.steps += plan->step_count;
     return true;

@@ -40,6 +40,7 @@ typedef struct {
     uint32_t slot_segment;
     uint32_t forward;           /* of an adjoint node: the node whose vjp recorded it */
     uint32_t first_word, words; /* of the signature */
+    uint32_t epoch;             /* of the tape when it was recorded, and of every handle on it */
     uint8_t dtype;
     uint8_t flags;
 } rg_node;
@@ -69,6 +70,15 @@ typedef struct {
     uint32_t *leaf;
     size_t capacity;
 } rg_binding;
+
+/* The tape as rg_tape_mark found it. A segment begins there. */
+typedef struct {
+    uint32_t serial;            /* whose it is */
+    bool late;                  /* an earlier node has got a value or a name since */
+    bool leftovers;             /* of the tape */
+    size_t nodes, edges, words, answers, bindings;
+    rg_arena records, names, values;
+} rg_marked;
 
 typedef struct rg_cache rg_cache;
 typedef struct rg_pool rg_pool;
@@ -118,6 +128,10 @@ struct rg_tape {
     bool leftovers;             /* behind this trace lie records of one that it does not repeat */
     rg_answer *answers;         /* of this trace's segments, then of the last one's */
     size_t answer_count, last_answers, answer_capacity;
+    rg_marked *marks;           /* one behind the other */
+    size_t mark_count, mark_capacity;
+    uint32_t mark_serial;
+    size_t most_nodes;          /* that there have been before a reset or a rewind: so far, nodes are readable */
     uint32_t *externals;        /* nodes of earlier segments that this one refers to */
     size_t external_count, external_capacity;
 
@@ -141,7 +155,7 @@ struct rg_tape {
 
 static inline rg_tensor rg_handle(rg_tape *tape, size_t node)
 {
-    return (rg_tensor){ tape, (uint32_t)node, tape->epoch };
+    return (rg_tensor){ tape, (uint32_t)node, tape->nodes[node].epoch };
 }
 
 static inline const uint32_t *rg_edges(const rg_tape *tape, const rg_node *node)
@@ -184,6 +198,14 @@ rg_plan *rg_known_answer(const rg_tape *tape);
 void rg_trace_part(rg_tape *tape);
 /* Begins a trace. */
 void rg_trace_begin(rg_tape *tape);
+/* Leaves the trace from here on where it is, to be compared with what comes; or if it is none of one piece, has its
+ * records written over, from where they were. */
+void rg_trace_leave(rg_tape *tape, const rg_arena *records);
+
+/* A node has got something that lies in memory which rewinding takes back. (rewind.c) */
+void rg_note_late(rg_tape *tape, size_t node);
+/* Which tensor an invalid handle was, as far as it is known: ": %5 tanh, recorded at model.c:12". (message.c) */
+void rg_describe_gone(rg_tensor t, char *text, size_t size);
 
 /* What is recorded only to be looked at, and then forgotten: the tape is then as it was. */
 typedef struct {
@@ -191,7 +213,7 @@ typedef struct {
     bool open_gradient;
     rg_arena records;
 } rg_bookmark;
-rg_bookmark rg_tape_mark(const rg_tape *tape);
+rg_bookmark rg_tape_bookmark(const rg_tape *tape);
 void rg_tape_forget(rg_tape *tape, const rg_bookmark *since);
 
 /* The tape fails with: site: op: reason: operands with their shapes. */
