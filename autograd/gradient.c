@@ -43,12 +43,12 @@ static bool propagate(rg_sweep *s, uint32_t j)
     rg_tape *tape = s->tape;
     const rg_op *op = tape->nodes[j].op;
     const uint32_t n = tape->nodes[j].operands;
-    rg_tensor few[RG_MAX_OPERANDS], *in = few, y = rg_handle(tape, j);
+    rg_tensor few[RG_MAX_OPERANDS], *in = few, y = rg_checkpoint_seen(s, j);
     if (n > RG_MAX_OPERANDS && !(in = rg_arena_take(&tape->scratch, n * sizeof *in)))
         return rg_fail(tape, NULL, RG_E_MEMORY, "gradient: out of memory"), false;
-    for (uint32_t k = 0; k < n; k++) in[k] = rg_operand(y, (int)k);
+    for (uint32_t k = 0; k < n; k++) in[k] = rg_checkpoint_seen(s, rg_edges(tape, &tape->nodes[j])[k]);
     for (uint32_t k = 0; k < n; k++) {
-        const uint32_t i = in[k].node;
+        const uint32_t i = rg_edges(tape, &tape->nodes[j])[k];
         bool declared_zero = k < 32 && op->no_gradient >> k & 1u;
         if (i < s->first || !s->active[i - s->first] || declared_zero) continue;
         if (!op->vjp) return rg_fail_op(tape, NULL, RG_E_GRADIENT, op->name, "has no derivative rule", 1, &y), false;
@@ -74,7 +74,7 @@ bool rg_solve_adjoints(rg_sweep *s)
         tape->site = tape->nodes[j].site;
         tape->scope = tape->nodes[j].scope;
         tape->recording_forward = j;
-        going = propagate(s, j);
+        going = rg_checkpoint_enter(s, j) && propagate(s, j);
     }
     tape->site = site;
     tape->scope = scope;

@@ -15,12 +15,15 @@
     /* products */                                                                                                 \
     X(matmul)                                                                                                      \
     /* shape */                                                                                                    \
-    X(permute) X(reshape) X(expand) X(slice) X(pad) X(concat) X(stop_gradient) X(contiguous)                       \
+    X(permute) X(reshape) X(expand) X(slice) X(pad) X(concat) X(stop_gradient) X(recompute) X(contiguous)                       \
     /* indexing */                                                                                                 \
     X(gather_rows) X(scatter_rows) X(one_hot)
 
 #define RG_OP_DECLARE(name) extern const rg_op rg_op_##name;
 RG_OPS(RG_OP_DECLARE)
+
+/* Not in the table, because it is the user who says what their derivatives are. (custom.c) */
+extern const rg_op rg_op_hook, rg_op_observed, rg_op_custom_vjp, rg_op_custom_vjp_batch;
 
 /* Adjoints that are ops of their own: they select, and never multiply by a mask. */
 rg_tensor rg_gate_at(const char *site, rg_tensor g, rg_tensor x);

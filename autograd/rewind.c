@@ -19,13 +19,13 @@ static rg_marked *take_mark(rg_tape *tape)
     return last;
 }
 
-rg_mark rg_tape_mark(rg_tape *tape)
+rg_mark rg_tape_mark_at(const char *site, rg_tape *tape)
 {
     if (!tape) return (rg_mark){ 0 };
     if (tape->node_count > tape->segment_first || tape->signature_count > tape->segment_word) rg_segment_end(tape, NULL);
     rg_marked *mark = take_mark(tape);
     if (!mark) {
-        rg_fail(tape, NULL, RG_E_MEMORY, "mark: out of memory");
+        rg_fail(tape, site, RG_E_MEMORY, "mark: out of memory");
         return (rg_mark){ 0 };
     }
     mark->late = false;
@@ -34,6 +34,8 @@ rg_mark rg_tape_mark(rg_tape *tape)
     mark->words = tape->signature_count;
     mark->answers = tape->answer_count;
     mark->bindings = tape->binding_count;
+    mark->checkpoints = tape->checkpoint_count;
+    mark->checkpoint_depth = tape->checkpoint_depth;
     mark->records = tape->records;
     mark->names = tape->names;
     mark->values = tape->values;
@@ -69,6 +71,9 @@ static void rewind_to(rg_tape *tape, rg_marked *mark)
     tape->edge_count = mark->edges;
     tape->signature_count = tape->segment_word = mark->words;
     tape->answer_count = mark->answers;
+    tape->checkpoint_count = mark->checkpoints;
+    tape->checkpoint_depth = mark->checkpoint_depth;
+    if (tape->checkpoint_depth > 0) tape->checkpoints[tape->checkpoint_count - 1].end = UINT32_MAX;
     tape->external_count = 0;
     tape->segment_open_gradient = false;
     tape->segment++; /* what had a number as an external has none now */
@@ -76,14 +81,14 @@ static void rewind_to(rg_tape *tape, rg_marked *mark)
     forget_parameters(tape, mark);
 }
 
-rg_status rg_tape_rewind(rg_mark mark)
+rg_status rg_tape_rewind_at(const char *site, rg_mark mark)
 {
     rg_tape *tape = mark.tape;
     if (!tape) return RG_E_NULL;
     const bool there = mark.number < tape->mark_count && tape->marks[mark.number].serial == mark.serial;
     const bool within_a_rule = tape->recording_flags & RG_NODE_ADJOINT;
     if (!there || within_a_rule) {
-        rg_fail(tape, NULL, RG_E_STATE, "rewind: %s", within_a_rule ? "derivatives are being recorded"
+        rg_fail(tape, site, RG_E_STATE, "rewind: %s", within_a_rule ? "derivatives are being recorded"
                 : "the mark is from before rg_tape_reset, or behind one that has been rewound to");
         return RG_E_STATE;
     }

@@ -175,6 +175,7 @@ void rg_trace_begin(rg_tape *tape)
     while (tape->mark_count > 0) tape->leftovers |= tape->marks[--tape->mark_count].leftovers;
     rg_trace_leave(tape, &nothing);
     tape->answer_count = 0;
+    tape->checkpoint_count = tape->checkpoint_depth = 0;
     tape->node_count = tape->edge_count = 0;
     tape->signature_count = tape->external_count = 0;
     tape->segment_first = tape->segment_word = 0;
@@ -198,6 +199,7 @@ void rg_tape_forget(rg_tape *tape, const rg_bookmark *since)
         for (size_t k = 0; k < tape->bindings[i].capacity; k++)
             if (tape->bindings[i].leaf[k] >= since->nodes) tape->bindings[i].leaf[k] = UINT32_MAX;
     tape->node_count = since->nodes;
+    if (++tape->epoch == 0) tape->epoch = 1; /* handles on what is forgotten are no more */
     tape->edge_count = since->edges;
     tape->signature_count = since->signature;
     tape->external_count = since->externals;

@@ -89,6 +89,13 @@ RG_API rg_status rg_hessian_at(const char *site, rg_tensor y, const rg_tensor *w
 RG_API rg_status rg_vmap_at(const char *site, const rg_tensor *y, int outputs, const rg_tensor *x, const rg_tensor *batches,
                             int n, rg_tensor *out);
 RG_API rg_tensor rg_batch_member_at(const char *site, rg_tensor batch);
+RG_API void rg_checkpoint_begin_at(const char *site, rg_tape *tape);
+RG_API void rg_checkpoint_end_at(const char *site, rg_tape *tape);
+RG_API rg_mark rg_tape_mark_at(const char *site, rg_tape *tape);
+RG_API rg_status rg_tape_rewind_at(const char *site, rg_mark mark);
+RG_API rg_tensor rg_custom_vjp_at(const char *site, rg_tensor y, const rg_tensor *x, int n, rg_custom_rule *rule, void *context);
+RG_API rg_tensor rg_hook_at(const char *site, rg_tensor x, rg_adjoint_hook *hook, void *context);
+RG_API rg_status rg_tape_check_finite_at(const char *site, rg_tape *tape, rg_tensor loss, rg_finite_report *report);
 RG_API rg_status rg_backward_at(const char *site, rg_tensor loss);
 RG_API rg_status rg_backward_seeded_at(const char *site, rg_tensor y, rg_tensor seed);
 RG_API rg_program *rg_compile_at(const char *site, int inputs, const rg_tensor *in, int outputs, const rg_tensor *out);
@@ -169,6 +176,13 @@ RG_API rg_tensor rg_apply_at(const char *site, const rg_op *op, const void *attr
 #define rg_hessian(...) rg_hessian_at(RG_SITE, __VA_ARGS__)
 #define rg_vmap(...) rg_vmap_at(RG_SITE, __VA_ARGS__)
 #define rg_batch_member(...) rg_batch_member_at(RG_SITE, __VA_ARGS__)
+#define rg_checkpoint_begin(...) rg_checkpoint_begin_at(RG_SITE, __VA_ARGS__)
+#define rg_checkpoint_end(...) rg_checkpoint_end_at(RG_SITE, __VA_ARGS__)
+#define rg_tape_mark(...) rg_tape_mark_at(RG_SITE, __VA_ARGS__)
+#define rg_tape_rewind(...) rg_tape_rewind_at(RG_SITE, __VA_ARGS__)
+#define rg_custom_vjp(...) rg_custom_vjp_at(RG_SITE, __VA_ARGS__)
+#define rg_hook(...) rg_hook_at(RG_SITE, __VA_ARGS__)
+#define rg_tape_check_finite(...) rg_tape_check_finite_at(RG_SITE, __VA_ARGS__)
 #define rg_backward(...) rg_backward_at(RG_SITE, __VA_ARGS__)
 #define rg_backward_seeded(...) rg_backward_seeded_at(RG_SITE, __VA_ARGS__)
 #define rg_compile(...) rg_compile_at(RG_SITE, __VA_ARGS__)

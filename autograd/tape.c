@@ -312,7 +312,8 @@ rg_tape *rg_operands_checked(const char *site, const char *what, int n, const rg
 static const char *mistake_of(const rg_op *op)
 {
     if (op->kind == RG_LEAF) return "a leaf cannot be applied";
-    if (op->kind == RG_VIEW && (op->arity != 1 || !op->view)) return "a view needs one operand and a rule for its strides";
+    const bool one = op->arity == 1 || op->arity == RG_VARIADIC; /* a view is of its first operand */
+    if (op->kind == RG_VIEW && (!one || !op->view)) return "a view needs one operand and a rule for its strides";
     bool few = op->arity >= 0 && op->arity <= RG_MAX_OPERANDS;
     if (op->kind == RG_ELEMENTWISE && !few) return "too many operands for an elementwise op";
     return op->shape ? NULL : "the op has no shape rule";

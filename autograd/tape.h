@@ -76,9 +76,15 @@ typedef struct {
     uint32_t serial;            /* whose it is */
     bool late;                  /* an earlier node has got a value or a name since */
     bool leftovers;             /* of the tape */
-    size_t nodes, edges, words, answers, bindings;
+    size_t nodes, edges, words, answers, bindings, checkpoints;
+    uint32_t checkpoint_depth;
     rg_arena records, names, values;
 } rg_marked;
+
+/* Nodes that are computed again where their adjoints need them. */
+typedef struct {
+    uint32_t first, end;        /* UINT32_MAX while it goes on */
+} rg_checkpointed;
 
 typedef struct rg_cache rg_cache;
 typedef struct rg_pool rg_pool;
@@ -128,6 +134,9 @@ struct rg_tape {
     bool leftovers;             /* behind this trace lie records of one that it does not repeat */
     rg_answer *answers;         /* of this trace's segments, then of the last one's */
     size_t answer_count, last_answers, answer_capacity;
+    rg_checkpointed *checkpoints; /* in the order of recording */
+    size_t checkpoint_count, checkpoint_capacity;
+    uint32_t checkpoint_depth;  /* so many have been begun and not ended; the outermost counts */
     rg_marked *marks;           /* one behind the other */
     size_t mark_count, mark_capacity;
     uint32_t mark_serial;
@@ -151,6 +160,7 @@ struct rg_tape {
 /* Words that mark an event in the signature; no op's address has the top bit. */
 #define RG_SIGNATURE_KEEP (UINT64_C(1) << 63)
 #define RG_SIGNATURE_ASK (UINT64_C(3) << 62)
+#define RG_SIGNATURE_CHECKPOINT (UINT64_C(5) << 61) /* or 1: begins; else ends */
 #define RG_EDGE_EXTERNAL (UINT64_C(1) << 62)
 
 static inline rg_tensor rg_handle(rg_tape *tape, size_t node)
