@@ -160,6 +160,9 @@ typedef struct {
     int plans;            /* plans kept before the least recently used goes; 0: 64 */
     bool eager;           /* node by node, unfused, never planned; also by RG_EAGER=1 in the environment */
     bool profiles;        /* programs compiled from it remember what rg_program_profile tells */
+    bool verify;          /* numbers that are read where they are, of borrowed inputs and parameters, are compared with what
+                             they were when they were recorded: RG_E_STALE if they were changed in place, with the tensor and
+                             both lines. Takes reading them twice more; also by RG_VERIFY=1 in the environment */
 } rg_tape_options;
 
 /* A tape with default options; NULL when out of memory. Free it with rg_tape_free. */
@@ -322,7 +325,7 @@ RG_API double rg_random_normal(uint64_t seed, uint64_t stream, uint64_t index);
 RG_API rg_tensor rg_input(rg_tape *tape, rg_dtype dtype, rg_shape shape, const void *data);
 
 /* As rg_input, but the numbers stay where they are: they are read when a value is asked for and must
- * stay unchanged until rg_tape_reset. For large batches. */
+ * stay unchanged until rg_tape_reset: see rg_tape_options.verify. For large batches. */
 RG_API rg_tensor rg_input_borrowed(rg_tape *tape, rg_dtype dtype, rg_shape shape, const void *data);
 
 /* As rg_input, but a constant to every gradient. */

@@ -39,6 +39,7 @@ rg_tape *rg_tape_new_with(rg_tape_options options)
     tape->training = true;
     tape->eager = options.eager || environment_true("RG_EAGER");
     tape->profiles = options.profiles;
+    tape->verify = options.verify || environment_true("RG_VERIFY");
     tape->engine.threads = thread_count(options.threads);
     tape->simd = rg_simd_level();
     rg_gemm_prepare();

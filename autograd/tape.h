@@ -49,7 +49,13 @@ typedef struct {
 typedef struct {
     rg_param param;
     uint64_t version;           /* of the store when the leaf was recorded */
+    uint64_t fingerprint;       /* of its numbers then, where the tape verifies them */
 } rg_parameter_leaf;
+
+/* Of a borrowed input's numbers when it was recorded, in its attributes, where the tape verifies them. */
+typedef struct {
+    uint64_t fingerprint;
+} rg_borrowed_leaf;
 
 /* Whose next draw a random key is, in its attributes; a key given by the caller has none. */
 typedef struct {
@@ -108,7 +114,7 @@ typedef struct {
 struct rg_tape {
     rg_error error;
     uint32_t epoch;
-    bool no_grad, training, eager, profiles;
+    bool no_grad, training, eager, profiles, verify;
     uint8_t recording_flags;    /* RG_NODE_ADJOINT while the gradient transform records */
     uint32_t recording_forward;
     const char *site;           /* what plain functions stamp */
@@ -187,6 +193,9 @@ rg_tensor rg_record(rg_tape *tape, const char *site, const rg_op *op, const void
 /* Appends a leaf: its data are found in `data`, or by its attributes. */
 rg_tensor rg_record_leaf(rg_tape *tape, const char *site, const rg_op *op, rg_dtype dtype, const rg_shape *shape,
                          const void *attributes, size_t attribute_bytes, void *data, uint8_t flags);
+
+/* Whether a leaf's numbers are those that were recorded, as far as the tape verifies them. (leaves.c) */
+bool rg_leaf_unchanged(const rg_tape *tape, const rg_node *node);
 
 /* rg_scope_push of the first `length` bytes of `name`. (lifetime.c) */
 void rg_scope_push_part(rg_tape *tape, const char *name, size_t length);
