@@ -58,6 +58,14 @@ static rg_tensor zeros_like(rg_tensor t)
     return rg_full(t.tape, rg_dtype_of(t), rg_shape_of(t), 0);
 }
 
+static bool all_floats(const char *what, const rg_tensor *in, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (!rg_dtype_is_float(rg_dtype_of(in[i])))
+            return rg_fail_op(in[i].tape, NULL, RG_E_GRADIENT, what, "only f32 and f64 have derivatives", 1, &in[i]), false;
+    return true;
+}
+
 /* Each direction must be like the variable it belongs to. */
 static bool all_like(const char *what, rg_tensor y, const rg_tensor *variables, const rg_tensor *directions, int n)
 {
@@ -69,7 +77,7 @@ static bool all_like(const char *what, rg_tensor y, const rg_tensor *variables, 
         if (!rg_shape_equal(rg_shape_of(directions[i]), rg_shape_of(variables[i])))
             return rg_fail_op(y.tape, NULL, RG_E_SHAPE, what, "shapes of a variable and its direction differ", 2, all + 1), false;
     }
-    return true;
+    return all_floats(what, variables, n);
 }
 
 /* ---- Forward mode --------------------------------------------------------------------------------------------- */
@@ -95,7 +103,7 @@ rg_status rg_jvp_many_at(const char *site, const rg_tensor *y, int outputs, cons
     rg_tape *tape = rg_tape_among(outputs, y);
     forget(out, outputs);
     if (!enter(&v, site, "jvp", tape, n > 0 && out && wrt && tangents)) return refused(tape);
-    if (rg_operands_checked(NULL, "jvp", outputs, y) && all_like("jvp", y[0], wrt, tangents, n))
+    if (rg_operands_checked(NULL, "jvp", outputs, y) && all_floats("jvp", y, outputs) && all_like("jvp", y[0], wrt, tangents, n))
         push(y, outputs, wrt, tangents, n, out);
     return leave(&v, out, outputs);
 }
@@ -175,8 +183,7 @@ static bool fits(rg_tensor y, const rg_tensor *wrt, int n, int64_t *columns)
     for (int i = 0; i < n; i++) {
         const rg_tensor both[] = { y, wrt[i] };
         if (!rg_operands_checked(NULL, "jacobian", 2, both)) return false;
-        if (!rg_dtype_is_float(rg_dtype_of(y)) || !rg_dtype_is_float(rg_dtype_of(wrt[i])))
-            return rg_fail_op(y.tape, NULL, RG_E_GRADIENT, "jacobian", "only f32 and f64 have derivatives", 2, both), false;
+        if (!all_floats("jacobian", both, 2)) return false;
         if (rg_shape_of(y).rank + rg_shape_of(wrt[i]).rank > RG_MAX_RANK)
             return rg_fail_op(y.tape, NULL, RG_E_SHAPE, "jacobian", "too many dimensions", 2, both), false;
         if (__builtin_add_overflow(*columns, rg_shape_count(rg_shape_of(wrt[i])), columns)) *columns = INT64_MAX;
