@@ -486,7 +486,15 @@ RG_API rg_status rg_grad(rg_tensor y, const rg_tensor *wrt, int n, rg_tensor *ou
 RG_API rg_status rg_vjp(rg_tensor y, rg_tensor seed, const rg_tensor *wrt, int n, rg_tensor *out);
 
 /* Adds dloss/dtheta into the gradient of every parameter store used on the tape, and keeps the value of
- * the loss. Does nothing once the tape has failed. errors as rg_grad. */
+ * the loss. So the gradient of a large batch is accumulated over small ones, before the optimiser's step:
+ *
+ *     for (int i = 0; i < parts; i++) {
+ *         rg_backward(rg_scale(loss_of(part[i]), 1.0 / parts));
+ *         rg_tape_reset(tape);
+ *     }
+ *     rg_opt_step(opt);              // reads the sum and marks it consumed: the next pass starts from zero
+ *
+ * Does nothing once the tape has failed. errors as rg_grad. */
 RG_API rg_status rg_backward(rg_tensor loss);
 /* As rg_backward for y of any shape, with its cotangent. */
 RG_API rg_status rg_backward_seeded(rg_tensor y, rg_tensor seed);

@@ -24,7 +24,8 @@ typedef struct {
 
 static const void *value_of(const rg_node *node)
 {
-    return node->op == &rg_op_parameter ? rg_param_pointer(((const rg_parameter_leaf *)node->attributes)->param) : node->data;
+    const rg_parameter_leaf *leaf = node->op == &rg_op_parameter ? node->attributes : NULL;
+    return leaf ? rg_param_pointer(leaf->param) : node->data;
 }
 
 static double number_at(const rg_node *node, int64_t i)
@@ -58,7 +59,7 @@ static finding look_at(const rg_node *node)
     return f;
 }
 
-/* ---- Computing everything ---------------------------------------------------------------------------------------- */
+/* ---- Computing everything ------------------------------------------------------------------------------ */
 
 /* The nodes that have no value are given one, for the time being. */
 static bool compute_all(search *s, uint32_t **lacking, size_t *count)
@@ -70,11 +71,10 @@ static bool compute_all(search *s, uint32_t **lacking, size_t *count)
     if (!*lacking || !s->findings) return rg_fail(tape, NULL, RG_E_MEMORY, "check_finite: out of memory"), false;
     for (uint32_t i = 0; i < s->count; i++) {
         const rg_node *node = &tape->nodes[i];
-        if (node->op->kind == RG_LEAF && node->op == &rg_op_parameter &&
-            ((const rg_parameter_leaf *)node->attributes)->version !=
-                rg_params_version(((const rg_parameter_leaf *)node->attributes)->param.store)) {
-            rg_fail(tape, NULL, RG_E_STALE, "check_finite: stale: parameter %s has changed since it was recorded at %s", node->name,
-                    rg_site_short(node->site));
+        const rg_parameter_leaf *leaf = node->op == &rg_op_parameter ? node->attributes : NULL;
+        if (leaf && leaf->version != rg_params_version(leaf->param.store)) {
+            rg_fail(tape, NULL, RG_E_STALE, "check_finite: stale: parameter %s has changed since it was recorded at %s",
+                    node->name, rg_site_short(node->site));
             return false;
         }
         if (node->op->kind != RG_LEAF && !node->data) (*lacking)[(*count)++] = i;
@@ -82,7 +82,7 @@ static bool compute_all(search *s, uint32_t **lacking, size_t *count)
     return *count == 0 || rg_recompute(tape, *lacking, *count);
 }
 
-/* ---- Which node ---------------------------------------------------------------------------------------------------------- */
+/* ---- Which node ---------------------------------------------------------------------------------------- */
 
 /* The nodes to report, in the order of preference; node count: none. */
 typedef struct {
@@ -109,7 +109,7 @@ static first_ones classify(search *s, rg_finite_report *report)
     return first;
 }
 
-/* ---- In words -------------------------------------------------------------------------------------------------------------- */
+/* ---- In words ------------------------------------------------------------------------------------------ */
 
 static void index_of(const rg_shape *shape, int64_t flat, int64_t *index)
 {
@@ -151,8 +151,9 @@ static void describe_operand(const search *s, const rg_node *node, int k, rg_fin
         if (x < low) low = x;
         if (x > high) high = x;
     }
-    if (count > 0) rg_append(report->message, sizeof report->message, used, "%s%s is from %.9g to %.9g", between, text, low, high);
-    else rg_append(report->message, sizeof report->message, used, "%s%s has no elements", between, text);
+    char *message = report->message;
+    if (count == 0) rg_append(message, sizeof report->message, used, "%s%s has no elements", between, text);
+    else rg_append(message, sizeof report->message, used, "%s%s is from %.9g to %.9g", between, text, low, high);
 }
 
 static void describe_place(const search *s, const rg_node *node, rg_finite_report *report, size_t *used)
@@ -191,18 +192,18 @@ static void describe(const search *s, size_t number, rg_finite_report *report)
     report->value = number_at(node, at);
     index_of(node->shape, at, report->index);
     describe_place(s, node, report, &used);
-    if (report->given) rg_append(report->message, sizeof report->message, &used, ", as it was given");
-    else rg_append(report->message, sizeof report->message, &used, in ? ", made of what is not NaN: " : ", made of finite numbers: ");
+    rg_append(report->message, sizeof report->message, &used, "%s", report->given ? ", as it was given"
+              : in ? ", made of what is not NaN: " : ", made of finite numbers: ");
     report->operands = node->operands < RG_MAX_OPERANDS ? (int)node->operands : RG_MAX_OPERANDS;
     for (int k = 0; k < report->operands; k++) describe_operand(s, node, k, report, &used);
     if (report->producers > 1)
         rg_append(report->message, sizeof report->message, &used, "; %zu more are made elsewhere", report->producers - 1);
     if (report->propagators > 0)
-        rg_append(report->message, sizeof report->message, &used, "; %zu values behind are not finite because an operand is not",
-                  report->propagators);
+        rg_append(report->message, sizeof report->message, &used,
+                  "; %zu values behind are not finite because an operand is not", report->propagators);
 }
 
-/* ---- The call ------------------------------------------------------------------------------------------------------------------ */
+/* ---- The call ------------------------------------------------------------------------------------------ */
 
 /* What is behind the bookmark is of the check: a tensor named in the report is not. */
 static void check(rg_tape *tape, rg_tensor loss, rg_finite_report *report)

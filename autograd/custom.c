@@ -26,7 +26,8 @@ static rg_tensor checked(const char *what, rg_tensor given, rg_tensor like, bool
     const rg_tensor both[] = { like, given };
     if (rg_is_null(given) || like.tape->error.status) return (rg_tensor){ 0 };
     if (given.tape != like.tape || !rg_node_of(given, &reason))
-        return rg_fail(like.tape, NULL, RG_E_GRADIENT, "%s: it gives a tensor of another tape, or from before a reset", what);
+        return rg_fail(like.tape, NULL, RG_E_GRADIENT, "%s: it gives a tensor of another tape, or from before a reset",
+                       what);
     if (rg_dtype_of(given) != rg_dtype_of(like))
         return rg_fail_op(like.tape, NULL, RG_E_GRADIENT, what, "its adjoint has another dtype", 2, both);
     if (same_shape && !rg_shape_equal(rg_shape_of(given), rg_shape_of(like)))
@@ -34,7 +35,7 @@ static rg_tensor checked(const char *what, rg_tensor given, rg_tensor like, bool
     return given;
 }
 
-/* ---- Hooks ---------------------------------------------------------------------------------------------------------- */
+/* ---- Hooks --------------------------------------------------------------------------------------------- */
 
 typedef struct {
     rg_adjoint_hook *hook;
@@ -77,7 +78,7 @@ rg_tensor rg_hook_at(const char *site, rg_tensor x, rg_adjoint_hook *hook, void 
     return rg_apply_at(site, &rg_op_hook, &attributes, 1, &x);
 }
 
-/* ---- Rules: operands are y, then x[0], x[1], ... --------------------------------------------------------------------------- */
+/* ---- Rules: operands are y, then x[0], x[1], ... ------------------------------------------------------- */
 
 typedef struct {
     rg_custom_rule *rule;
@@ -124,8 +125,9 @@ static rg_tensor custom_batch_vjp(int k, const rg_tensor *in, rg_tensor Y, rg_te
 }
 
 const rg_op rg_op_custom_vjp_batch = { .name = "custom_vjp_batch", .doc = "y of each member, with a derivative of its own",
-                                       .arity = RG_VARIADIC, .kind = RG_VIEW, .attribute_size = sizeof(batch_attributes),
-                                       .shape = same_as_first, .view = same_elements, .vjp = custom_batch_vjp, .no_gradient = 1 };
+                                       .arity = RG_VARIADIC, .kind = RG_VIEW,
+                                       .attribute_size = sizeof(batch_attributes), .shape = same_as_first,
+                                       .view = same_elements, .vjp = custom_batch_vjp, .no_gradient = 1 };
 
 static rg_tensor custom_batch(const rg_batch_call *call)
 {
@@ -142,7 +144,8 @@ static rg_tensor custom_batch(const rg_batch_call *call)
     if (!call->batched[0]) {
         const rg_shape from = rg_shape_of(in[0]);
         rg_shape to = { .rank = 1, .size = { call->size } };
-        if (from.rank == RG_MAX_RANK) return rg_fail_op(tape, call->site, RG_E_SHAPE, "custom_vjp", "too many dimensions", 1, in);
+        if (from.rank == RG_MAX_RANK)
+            return rg_fail_op(tape, call->site, RG_E_SHAPE, "custom_vjp", "too many dimensions", 1, in);
         for (int i = 0; i < from.rank; i++) to.size[to.rank++] = from.size[i];
         in[0] = rg_expand_at(call->site, in[0], to);
     }

@@ -58,11 +58,17 @@ static rg_tensor zeros_like(rg_tensor t)
     return rg_full(t.tape, rg_dtype_of(t), rg_shape_of(t), 0);
 }
 
+static bool refuse(const char *what, rg_status status, const char *reason, int n, const rg_tensor *in)
+{
+    rg_fail_op(in[0].tape, NULL, status, what, reason, n, in);
+    return false;
+}
+
 static bool all_floats(const char *what, const rg_tensor *in, int n)
 {
     for (int i = 0; i < n; i++)
         if (!rg_dtype_is_float(rg_dtype_of(in[i])))
-            return rg_fail_op(in[i].tape, NULL, RG_E_GRADIENT, what, "only f32 and f64 have derivatives", 1, &in[i]), false;
+            return refuse(what, RG_E_GRADIENT, "only f32 and f64 have derivatives", 1, &in[i]);
     return true;
 }
 
@@ -73,14 +79,14 @@ static bool all_like(const char *what, rg_tensor y, const rg_tensor *variables, 
         const rg_tensor all[] = { y, variables[i], directions[i] };
         if (!rg_operands_checked(NULL, what, 3, all)) return false;
         if (rg_dtype_of(directions[i]) != rg_dtype_of(variables[i]))
-            return rg_fail_op(y.tape, NULL, RG_E_DTYPE, what, "dtypes of a variable and its direction differ", 2, all + 1), false;
+            return refuse(what, RG_E_DTYPE, "dtypes of a variable and its direction differ", 2, all + 1);
         if (!rg_shape_equal(rg_shape_of(directions[i]), rg_shape_of(variables[i])))
-            return rg_fail_op(y.tape, NULL, RG_E_SHAPE, what, "shapes of a variable and its direction differ", 2, all + 1), false;
+            return refuse(what, RG_E_SHAPE, "shapes of a variable and its direction differ", 2, all + 1);
     }
     return all_floats(what, variables, n);
 }
 
-/* ---- Forward mode --------------------------------------------------------------------------------------------- */
+/* ---- Forward mode -------------------------------------------------------------------------------------- */
 
 /* u -> J'u is linear in u, so that its vjp with cotangent v is J v, which no longer depends on u: nodes that compute
  * J'u are dead. They must be no constants, even where what comes out shall be one. */
@@ -103,8 +109,8 @@ rg_status rg_jvp_many_at(const char *site, const rg_tensor *y, int outputs, cons
     rg_tape *tape = rg_tape_among(outputs, y);
     forget(out, outputs);
     if (!enter(&v, site, "jvp", tape, n > 0 && out && wrt && tangents)) return refused(tape);
-    if (rg_operands_checked(NULL, "jvp", outputs, y) && all_floats("jvp", y, outputs) && all_like("jvp", y[0], wrt, tangents, n))
-        push(y, outputs, wrt, tangents, n, out);
+    const bool can_be = rg_operands_checked(NULL, "jvp", outputs, y) && all_floats("jvp", y, outputs);
+    if (can_be && all_like("jvp", y[0], wrt, tangents, n)) push(y, outputs, wrt, tangents, n, out);
     return leave(&v, out, outputs);
 }
 
@@ -127,7 +133,7 @@ rg_status rg_hvp_at(const char *site, rg_tensor y, const rg_tensor *wrt, const r
     return leave(&v, out, n);
 }
 
-/* ---- Whole Jacobians -------------------------------------------------------------------------------------------- */
+/* ---- Whole Jacobians ----------------------------------------------------------------------------------- */
 
 static rg_shape joined(rg_shape a, rg_shape b)
 {
@@ -185,7 +191,7 @@ static bool fits(rg_tensor y, const rg_tensor *wrt, int n, int64_t *columns)
         if (!rg_operands_checked(NULL, "jacobian", 2, both)) return false;
         if (!all_floats("jacobian", both, 2)) return false;
         if (rg_shape_of(y).rank + rg_shape_of(wrt[i]).rank > RG_MAX_RANK)
-            return rg_fail_op(y.tape, NULL, RG_E_SHAPE, "jacobian", "too many dimensions", 2, both), false;
+            return refuse("jacobian", RG_E_SHAPE, "too many dimensions", 2, both);
         if (__builtin_add_overflow(*columns, rg_shape_count(rg_shape_of(wrt[i])), columns)) *columns = INT64_MAX;
     }
     return true;

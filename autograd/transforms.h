@@ -49,7 +49,7 @@ RG_API rg_status rg_jvp_many(const rg_tensor *y, int outputs, const rg_tensor *w
  * errors  as rg_grad and rg_jvp. */
 RG_API rg_status rg_hvp(rg_tensor y, const rg_tensor *wrt, const rg_tensor *v, int n, rg_tensor *out);
 
-/* ---- Whole Jacobians ---------------------------------------------------------------------------------------- */
+/* ---- Whole Jacobians ----------------------------------------------------------------------------------- */
 
 /* rg_jacobian(y, wrt, n, out): out[i] = ∂y/∂wrt[i], with the shape of y followed by that of wrt[i].
  * It is computed by rows (vjp) if y has no more elements than all of wrt together, else by columns (jvp), all at once:
@@ -68,7 +68,7 @@ RG_API rg_status rg_jacobian(rg_tensor y, const rg_tensor *wrt, int n, rg_tensor
  * errors  as rg_grad and rg_jacobian. */
 RG_API rg_status rg_hessian(rg_tensor y, const rg_tensor *wrt, int n, rg_tensor *out);
 
-/* ---- Over a batch ---------------------------------------------------------------------------------------------- */
+/* ---- Over a batch -------------------------------------------------------------------------------------- */
 
 /* rg_vmap(y, outputs, x, batches, n, out): y was recorded for one member, from x; out[j] holds y[j] for every member of a
  * batch, along a new leading dimension. batches[i] takes the place of x[i]: [size, shape of x[i]...], of its dtype.
@@ -94,7 +94,7 @@ RG_API rg_status rg_vmap(const rg_tensor *y, int outputs, const rg_tensor *x, co
  * errors  RG_E_SHAPE a scalar, or a batch without members. */
 RG_API rg_tensor rg_batch_member(rg_tensor batch);
 
-/* ---- Derivatives of your own --------------------------------------------------------------------------------------- */
+/* ---- Derivatives of your own --------------------------------------------------------------------------- */
 
 /* The cotangent of x[k], given the cotangent g of y, in ordinary ops; it may have y's shape where x[k] was broadcast. The
  * null tensor means zero. A function of its arguments, and of a context that does not change while the tape is used:
@@ -140,7 +140,7 @@ typedef rg_tensor rg_adjoint_hook(void *context, rg_tensor x, rg_tensor adjoint)
  *         for within it. */
 RG_API rg_tensor rg_hook(rg_tensor x, rg_adjoint_hook *hook, void *context);
 
-/* ---- Where it goes wrong --------------------------------------------------------------------------------------------- */
+/* ---- Where it goes wrong ------------------------------------------------------------------------------- */
 
 #define RG_FINITE_MESSAGE_SIZE 1024
 
@@ -178,7 +178,7 @@ typedef struct {
  *         not be checked. They stick to the tape. */
 RG_API rg_status rg_tape_check_finite(rg_tape *tape, rg_tensor loss, rg_finite_report *report);
 
-/* ---- Memory for time ---------------------------------------------------------------------------------------------- */
+/* ---- Memory for time ----------------------------------------------------------------------------------- */
 
 /* rg_checkpoint_begin(tape), rg_checkpoint_end(tape): of what is recorded between them, gradients keep nothing: where they
  * need a value, all between the two is computed again from what it read, once. The bits are the same, those of dropout

@@ -35,7 +35,9 @@ void rg_stamp_restore(rg_tape *tape, const rg_stamp *stamp)
     tape->no_grad = stamp->no_grad;
 }
 
-/* ---- Elementwise ops: broadcasting is the rule ------------------------------------------------------------------- */
+/* ---- Elementwise ops: broadcasting is the rule --------------------------------------------------------- */
+
+static const char too_many[] = "too many dimensions with that of a batch";
 
 /* A member's dimensions are aligned at the right, so behind the batch comes what a shorter operand lacks. */
 static rg_tensor aligned(const rg_batch_call *call, int k, int rank)
@@ -44,8 +46,7 @@ static rg_tensor aligned(const rg_batch_call *call, int k, int rank)
     rg_shape to = { .rank = 0 };
     to.size[to.rank++] = call->size;
     if (rank > RG_MAX_RANK - 1)
-        return rg_fail_op(call->in[k].tape, call->site, RG_E_SHAPE, call->op->name, "too many dimensions with that of a batch",
-                          1, &call->in[k]);
+        return rg_fail_op(call->in[k].tape, call->site, RG_E_SHAPE, call->op->name, too_many, 1, &call->in[k]);
     while (to.rank < 1 + rank - (from.rank - 1)) to.size[to.rank++] = 1;
     for (int i = 1; i < from.rank; i++) to.size[to.rank++] = from.size[i];
     return rg_reshape_at(call->site, call->in[k], to);
@@ -72,7 +73,7 @@ static rg_tensor batch_elementwise(const rg_batch_call *call, int rank)
     return rg_apply_at(call->site, call->op, call->attributes, call->operands, in);
 }
 
-/* ---- Node by node ------------------------------------------------------------------------------------------------------ */
+/* ---- Node by node -------------------------------------------------------------------------------------- */
 
 static bool has_rule(const rg_batch_call *call)
 {
@@ -114,7 +115,8 @@ static bool batch_node(batching *b, uint32_t j)
     const rg_tensor self = rg_handle(tape, j);
     if (!has_rule(&call)) {
         char reason[RG_REASON_SIZE];
-        snprintf(reason, sizeof reason, "%s, recorded at %s, has no rule for a batch", node->op->name, rg_site_short(node->site));
+        snprintf(reason, sizeof reason, "%s, recorded at %s, has no rule for a batch", node->op->name,
+                 rg_site_short(node->site));
         return rg_fail_op(tape, b->site, RG_E_UNSUPPORTED, "vmap", reason, 1, &self), false;
     }
     const rg_stamp stamp = rg_stamp_as(tape, j);
@@ -156,7 +158,7 @@ static rg_tensor same_for_all(const batching *b, rg_tensor y)
 {
     const rg_batch_call call = { .site = b->site, .in = &y, .size = b->size };
     if (rg_shape_of(y).rank == RG_MAX_RANK)
-        return rg_fail_op(b->tape, b->site, RG_E_SHAPE, "vmap", "too many dimensions with that of a batch", 1, &y);
+        return rg_fail_op(b->tape, b->site, RG_E_SHAPE, "vmap", too_many, 1, &y);
     return spread(&call, 0);
 }
 
@@ -185,7 +187,7 @@ static void batch_all(batching *b, const rg_tensor *y, int outputs, const rg_ten
     }
 }
 
-/* ---- The call ------------------------------------------------------------------------------------------------------------ */
+/* ---- The call ------------------------------------------------------------------------------------------ */
 
 static bool check(batching *b, const rg_tensor *y, int outputs, const rg_tensor *x, const rg_tensor *batches, int n)
 {
@@ -203,7 +205,8 @@ static bool check(batching *b, const rg_tensor *y, int outputs, const rg_tensor 
         if (member->dtype != batch->dtype)
             return rg_fail_op(tape, b->site, RG_E_DTYPE, "vmap", "dtypes of a member and a batch differ", 2, both), false;
         if (!is_batch_of(tape, batches[i], b->size, member))
-            return rg_fail_op(tape, b->site, RG_E_SHAPE, "vmap", "not a member and a batch of the same size", 2, both), false;
+            return rg_fail_op(tape, b->site, RG_E_SHAPE, "vmap", "not a member and a batch of the same size", 2, both),
+                   false;
         if (x[i].node < b->first) b->first = x[i].node;
     }
     for (int i = 0; i < outputs; i++)

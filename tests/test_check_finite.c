@@ -131,7 +131,7 @@ static void nan_that_was_given_is_reported_as_given(void **state)
     rg_tape_free(tape);
 }
 
-/* ---- Backward ------------------------------------------------------------------------------------------------------------ */
+/* ---- Backward ------------------------------------------------------------------------------------------ */
 
 static void an_adjoint_is_named_with_its_forward_line(void **state)
 {
@@ -189,7 +189,7 @@ static void gradients_that_were_recorded_are_checked_too(void **state)
     rg_tape_free(tape);
 }
 
-/* ---- The tape is left as it was ------------------------------------------------------------------------------------------------ */
+/* ---- The tape is left as it was ------------------------------------------------------------------------ */
 
 static void a_check_changes_neither_values_nor_plans(void **state)
 {

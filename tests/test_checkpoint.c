@@ -46,7 +46,7 @@ static rg_tensor batch(rg_tape *tape)
     return rg_input(tape, RG_F64, RG_SHAPE(ROWS, WIDE), numbers);
 }
 
-/* ---- The same bits --------------------------------------------------------------------------------------------------------- */
+/* ---- The same bits ------------------------------------------------------------------------------------- */
 
 static void gradients_have_the_bits_of_what_is_kept(void **state)
 {
@@ -182,7 +182,7 @@ static void checkpoints_are_part_of_the_structure(void **state)
     rg_params_free(theta);
 }
 
-/* ---- Less memory ---------------------------------------------------------------------------------------------------------------- */
+/* ---- Less memory --------------------------------------------------------------------------------------- */
 
 /* A chain keeps several values a layer; in checkpoints, what lies between layers and the inside of one. */
 static void a_deep_chain_takes_less_memory(void **state)
@@ -234,7 +234,7 @@ static void what_is_computed_again_is_computed_once(void **state)
     rg_params_free(theta);
 }
 
-/* ---- Odd uses -------------------------------------------------------------------------------------------------------------------- */
+/* ---- Odd uses ------------------------------------------------------------------------------------------ */
 
 static void values_within_a_checkpoint_can_be_asked_for(void **state)
 {

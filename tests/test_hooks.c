@@ -2,7 +2,7 @@
  * and every step. */
 #include "tensors.h"
 
-/* ---- Observing ---------------------------------------------------------------------------------------------------------- */
+/* ---- Observing ----------------------------------------------------------------------------------------- */
 
 typedef struct {
     rg_tensor seen;
@@ -65,7 +65,7 @@ static void hooks_on_leaves_and_on_the_loss(void **state)
     rg_tape_free(tape);
 }
 
-/* ---- Replacing --------------------------------------------------------------------------------------------------------------- */
+/* ---- Replacing ----------------------------------------------------------------------------------------- */
 
 static rg_tensor clip(void *context, rg_tensor x, rg_tensor adjoint)
 {
@@ -218,7 +218,7 @@ static void a_program_contains_what_the_hook_recorded(void **state)
     rg_params_free(theta);
 }
 
-/* ---- A rule for what was recorded ------------------------------------------------------------------------------------------------ */
+/* ---- A rule for what was recorded ---------------------------------------------------------------------- */
 
 static int rule_calls;
 

@@ -120,7 +120,7 @@ static void verifying_can_be_asked_for_in_the_environment(void **state)
     rg_tape_free(tape);
 }
 
-/* ---- After the end ---------------------------------------------------------------------------------------------------------- */
+/* ---- After the end ------------------------------------------------------------------------------------- */
 
 static void a_tensor_that_is_used_after_a_reset_is_named(void **state)
 {

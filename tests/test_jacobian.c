@@ -24,7 +24,7 @@ static void assert_same(rg_tensor a, rg_tensor b)
             fail_msg("element %d is %.17g, not %.17g", (int)i, element(a, i), element(b, i));
 }
 
-/* ---- Products --------------------------------------------------------------------------------------------------------- */
+/* ---- Products ------------------------------------------------------------------------------------------ */
 
 static void jvp_is_the_derivative_along_a_direction(void **state)
 {
@@ -114,7 +114,7 @@ static void hvp_is_the_hessian_times_a_vector(void **state)
     rg_tape_free(tape);
 }
 
-/* ---- Whole Jacobians ------------------------------------------------------------------------------------------------------ */
+/* ---- Whole Jacobians ----------------------------------------------------------------------------------- */
 
 static void a_jacobian_has_the_shape_of_y_and_then_of_x(void **state)
 {
@@ -196,7 +196,7 @@ static void transforms_work_where_nothing_needs_a_gradient(void **state)
     rg_tape_free(tape);
 }
 
-/* ---- What it costs ------------------------------------------------------------------------------------------------------------ */
+/* ---- What it costs ------------------------------------------------------------------------------------- */
 
 /* The operations on numbers of the plan that computes these, in products of matrices and in all. */
 typedef struct {

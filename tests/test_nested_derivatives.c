@@ -41,7 +41,7 @@ static rg_tensor number(rg_tape *tape, double value)
     return rg_scalar(tape, RG_F64, value);
 }
 
-/* ---- Perturbation confusion [Siskind and Pearlmutter 2005, 2008] ------------------------------------------------------- */
+/* ---- Perturbation confusion [Siskind and Pearlmutter 2005, 2008] --------------------------------------- */
 
 /* d/dx (x d/dy (x + y)) = 1: by all combinations of forward and reverse. */
 static void the_inner_derivative_does_not_see_the_outer_variable(void **state)
@@ -119,7 +119,7 @@ static void directions_are_variables_too(void **state)
     rg_tape_free(tape);
 }
 
-/* ---- To any depth ---------------------------------------------------------------------------------------------------------- */
+/* ---- To any depth -------------------------------------------------------------------------------------- */
 
 /* The derivatives of sin are sin, cos, -sin, -cos; forward and reverse take turns. */
 static void derivatives_of_all_orders(void **state)
@@ -174,7 +174,7 @@ static void a_product_with_the_hessian_within_a_gradient(void **state)
     rg_tape_free(tape);
 }
 
-/* ---- With vmap, in every order ------------------------------------------------------------------------------------------------ */
+/* ---- With vmap, in every order ------------------------------------------------------------------------- */
 
 static rg_tensor energy(rg_tensor x)
 {

@@ -7,7 +7,7 @@ static rg_tensor euler_step(rg_tensor a, rg_tensor x)
     return rg_add(x, rg_scale(rg_tanh(rg_matmul(a, x)), 1e-3));
 }
 
-/* ---- Constant memory ------------------------------------------------------------------------------------------------------ */
+/* ---- Constant memory ----------------------------------------------------------------------------------- */
 
 static void twenty_thousand_rounds_take_no_more_memory_than_a_few(void **state)
 {
@@ -110,7 +110,7 @@ static void resets_and_rewinds_take_turns_in_constant_memory(void **state)
     rg_params_free(theta);
 }
 
-/* ---- What is older stays ---------------------------------------------------------------------------------------------------- */
+/* ---- What is older stays ------------------------------------------------------------------------------- */
 
 static void what_was_recorded_before_the_mark_stays(void **state)
 {
@@ -204,7 +204,7 @@ static void a_mark_in_every_round_is_one_mark(void **state)
     rg_tape_free(tape);
 }
 
-/* ---- Gradients and parameters ------------------------------------------------------------------------------------------------- */
+/* ---- Gradients and parameters -------------------------------------------------------------------------- */
 
 static void parameters_that_change_between_rounds_are_read_anew(void **state)
 {
@@ -250,7 +250,7 @@ static void backward_reaches_parameters_before_the_mark(void **state)
     rg_params_free(theta);
 }
 
-/* ---- What is gone is known to be gone --------------------------------------------------------------------------------------- */
+/* ---- What is gone is known to be gone ------------------------------------------------------------------ */
 
 static void handles_on_what_is_forgotten_are_refused(void **state)
 {
@@ -279,7 +279,7 @@ static void handles_on_what_is_forgotten_are_refused(void **state)
     rg_tape_free(tape);
 }
 
-/* ---- Random programs ------------------------------------------------------------------------------------------------------------ */
+/* ---- Random programs ----------------------------------------------------------------------------------- */
 
 /* A program drawn at random from numbers that the state gives: of few kinds, so that rounds sometimes repeat. */
 static double random_round(rg_tape *tape, rg_tensor base, uint64_t kind, double number)

@@ -35,7 +35,7 @@ static void assert_row(rg_tensor batch, int64_t i, rg_tensor member)
     }
 }
 
-/* ---- Elementwise: broadcasting is the rule ------------------------------------------------------------------------ */
+/* ---- Elementwise: broadcasting is the rule ------------------------------------------------------------- */
 
 typedef rg_tensor function(const rg_tensor *x);
 
@@ -133,7 +133,7 @@ static void batches_of_no_and_of_one_member(void **state)
     rg_tape_free(tape);
 }
 
-/* ---- With derivatives ------------------------------------------------------------------------------------------------- */
+/* ---- With derivatives ---------------------------------------------------------------------------------- */
 
 static rg_tensor network(rg_tensor w, rg_tensor b, rg_tensor v, rg_tensor x)
 {
@@ -237,7 +237,7 @@ static void constants_and_walls_stay_what_they_are(void **state)
     rg_tape_free(tape);
 }
 
-/* ---- Random masks --------------------------------------------------------------------------------------------------------- */
+/* ---- Random masks -------------------------------------------------------------------------------------- */
 
 static void every_member_gets_the_same_mask(void **state)
 {
