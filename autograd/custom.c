@@ -92,9 +92,10 @@ static rg_tensor custom_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g
     return checked("custom_vjp", attributes.rule(attributes.context, k - 1, in + 1, y, g), in[k], false);
 }
 
-/* ---- For a batch: Y, X[0], ..., and the member's own y, x[0], ... The rule is recorded for the member, and that over the
- * batch. An x that is the same for all members gets the sum of what they give it. ------------------------------------ */
+/* ---- For a batch: operands are Y, X[0], ..., and the member's own y, x[0], ... --------------------------- */
 
+/* The rule is recorded for the member, and that over the batch. An x that is the same for all members was broadcast: it
+ * gets the sum of what they give it. */
 typedef struct {
     rg_custom_rule *rule;
     void *context;
@@ -120,8 +121,7 @@ static rg_tensor custom_batch_vjp(int k, const rg_tensor *in, rg_tensor Y, rg_te
             from[count] = x[i];
             to[count++] = X[i];
         }
-    if (rg_vmap(&own, 1, from, to, count, &all)) return (rg_tensor){ 0 };
-    return attributes.batched >> (k - 1) & 1u ? all : rg_sum_axes(all, RG_AXES(0), false);
+    return rg_vmap(&own, 1, from, to, count, &all) == RG_OK ? all : (rg_tensor){ 0 };
 }
 
 const rg_op rg_op_custom_vjp_batch = { .name = "custom_vjp_batch", .doc = "y of each member, with a derivative of its own",

@@ -233,6 +233,43 @@ static void parameters_that_change_between_rounds_are_read_anew(void **state)
     rg_params_free(theta);
 }
 
+/* Where the leaf of a parameter was in the last round there may be anything in this one. */
+static void a_parameter_that_was_recorded_in_a_round_is_gone_with_it(void **state)
+{
+    (void)state;
+    rg_params *theta = STORE(2);
+    rg_tape *tape = rg_tape_new();
+    rg_mark start = rg_tape_mark(tape);
+    for (int round = 0; round < 6; round++) {
+        rg_tensor x = VECTOR(tape, 1, 1);
+        for (int i = 0; i < round % 3; i++) x = rg_mul(x, VECTOR(tape, 2, 2));
+        rg_tensor w = rg_parameter(tape, rg_params_at(theta, 0));
+        assert_ptr_equal(rg_op_of(w), rg_op_of(rg_parameter(tape, rg_params_at(theta, 0))));
+        assert_exactly(rg_mul(w, x), pow(2, round % 3), 2 * pow(2, round % 3));
+        assert_int_equal(rg_tape_rewind(start), RG_OK);
+    }
+    assert_fine(tape);
+    rg_tape_free(tape);
+    rg_params_free(theta);
+}
+
+/* What a round has referred to is not taken for what the next one refers to. */
+static void rounds_that_ask_for_nothing_leave_nothing_behind(void **state)
+{
+    (void)state;
+    rg_tape *tape = rg_tape_new();
+    rg_tensor a = VECTOR(tape, 2), b = VECTOR(tape, 3), c = VECTOR(tape, 5);
+    rg_mark start = rg_tape_mark(tape);
+    for (int round = 0; round < 12; round++) {
+        if (round % 3 == 0) rg_add(a, b);
+        else if (round % 3 == 1) rg_add(b, c);
+        else assert_exactly(rg_mul(rg_add(c, c), a), 20);
+        assert_int_equal(rg_tape_rewind(start), RG_OK);
+    }
+    assert_fine(tape);
+    rg_tape_free(tape);
+}
+
 static void backward_reaches_parameters_before_the_mark(void **state)
 {
     (void)state;
@@ -335,6 +372,8 @@ int main(void)
         cmocka_unit_test(marks_nest),
         cmocka_unit_test(a_mark_in_every_round_is_one_mark),
         cmocka_unit_test(parameters_that_change_between_rounds_are_read_anew),
+        cmocka_unit_test(a_parameter_that_was_recorded_in_a_round_is_gone_with_it),
+        cmocka_unit_test(rounds_that_ask_for_nothing_leave_nothing_behind),
         cmocka_unit_test(backward_reaches_parameters_before_the_mark),
         cmocka_unit_test(handles_on_what_is_forgotten_are_refused),
         cmocka_unit_test(random_rounds_compute_what_a_fresh_tape_does),
