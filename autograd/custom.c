@@ -54,28 +54,29 @@ static rg_tensor same_batch(const rg_batch_call *call)
 }
 
 /* What a hook is shown. Where there is one, adjoints are recorded for every rg_backward: see evaluate.c. */
-const rg_op rg_op_observed = { .name = "observed", .doc = "an adjoint that a hook is shown", .arity = 1, .kind = RG_VIEW,
-                               .shape = same_as_first, .view = same_elements, .vjp = pass_through, .batch = same_batch };
+const rg_op rg_observed_adjoint = { .name = "observed", .doc = "an adjoint that a hook is shown", .arity = 1,
+                                    .kind = RG_VIEW, .shape = same_as_first, .view = same_elements,
+                                    .vjp = pass_through, .batch = same_batch };
 
 static rg_tensor hook_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
 {
     (void)k;
     const hook_attributes attributes = *(const hook_attributes *)rg_attributes_of(y);
-    const rg_tensor adjoint = rg_apply(&rg_op_observed, NULL, 1, &g);
+    const rg_tensor adjoint = rg_apply(&rg_observed_adjoint, NULL, 1, &g);
     if (rg_is_null(adjoint)) return adjoint;
     const rg_tensor instead = attributes.hook(attributes.context, in[0], adjoint);
     return rg_is_null(instead) ? adjoint : checked("hook", instead, in[0], true);
 }
 
-const rg_op rg_op_hook = { .name = "hook", .doc = "x, with a hook on its adjoint", .arity = 1, .kind = RG_VIEW,
-                           .attribute_size = sizeof(hook_attributes), .shape = same_as_first, .view = same_elements,
-                           .vjp = hook_vjp, .batch = same_batch };
+static const rg_op hook_op = { .name = "hook", .doc = "x, with a hook on its adjoint", .arity = 1, .kind = RG_VIEW,
+                                .attribute_size = sizeof(hook_attributes), .shape = same_as_first, .view = same_elements,
+                                .vjp = hook_vjp, .batch = same_batch };
 
 rg_tensor rg_hook_at(const char *site, rg_tensor x, rg_adjoint_hook *hook, void *context)
 {
     const hook_attributes attributes = { hook, context };
     if (!hook) return rg_fail(x.tape, site, RG_E_NULL, "hook: no hook");
-    return rg_apply_at(site, &rg_op_hook, &attributes, 1, &x);
+    return rg_apply_at(site, &hook_op, &attributes, 1, &x);
 }
 
 /* ---- Rules: operands are y, then x[0], x[1], ... ------------------------------------------------------- */
@@ -124,10 +125,10 @@ static rg_tensor custom_batch_vjp(int k, const rg_tensor *in, rg_tensor Y, rg_te
     return rg_vmap(&own, 1, from, to, count, &all) == RG_OK ? all : (rg_tensor){ 0 };
 }
 
-const rg_op rg_op_custom_vjp_batch = { .name = "custom_vjp_batch", .doc = "y of each member, with a derivative of its own",
-                                       .arity = RG_VARIADIC, .kind = RG_VIEW,
-                                       .attribute_size = sizeof(batch_attributes), .shape = same_as_first,
-                                       .view = same_elements, .vjp = custom_batch_vjp, .no_gradient = 1 };
+static const rg_op batch_op = { .name = "custom_vjp_batch", .doc = "y of each member, with a derivative of its own",
+                                 .arity = RG_VARIADIC, .kind = RG_VIEW, .attribute_size = sizeof(batch_attributes),
+                                 .shape = same_as_first, .view = same_elements, .vjp = custom_batch_vjp,
+                                 .no_gradient = 1 };
 
 static rg_tensor custom_batch(const rg_batch_call *call)
 {
@@ -149,12 +150,12 @@ static rg_tensor custom_batch(const rg_batch_call *call)
         for (int i = 0; i < from.rank; i++) to.size[to.rank++] = from.size[i];
         in[0] = rg_expand_at(call->site, in[0], to);
     }
-    return rg_apply_at(call->site, &rg_op_custom_vjp_batch, &attributes, 2 * (n + 1), in);
+    return rg_apply_at(call->site, &batch_op, &attributes, 2 * (n + 1), in);
 }
 
-const rg_op rg_op_custom_vjp = { .name = "custom_vjp", .doc = "y, with a derivative of its own", .arity = RG_VARIADIC,
-                                 .kind = RG_VIEW, .attribute_size = sizeof(rule_attributes), .shape = same_as_first,
-                                 .view = same_elements, .vjp = custom_vjp, .batch = custom_batch, .no_gradient = 1 };
+static const rg_op rule_op = { .name = "custom_vjp", .doc = "y, with a derivative of its own", .arity = RG_VARIADIC,
+                                .kind = RG_VIEW, .attribute_size = sizeof(rule_attributes), .shape = same_as_first,
+                                .view = same_elements, .vjp = custom_vjp, .batch = custom_batch, .no_gradient = 1 };
 
 rg_tensor rg_custom_vjp_at(const char *site, rg_tensor y, const rg_tensor *x, int n, rg_custom_rule *rule, void *context)
 {
@@ -164,5 +165,5 @@ rg_tensor rg_custom_vjp_at(const char *site, rg_tensor y, const rg_tensor *x, in
     if (n > MOST_VARIABLES)
         return rg_fail(y.tape, site, RG_E_ARGUMENT, "custom_vjp: at most %d variables, not %d", MOST_VARIABLES, n);
     for (int i = 0; i < n; i++) in[1 + i] = x[i];
-    return rg_apply_at(site, &rg_op_custom_vjp, &attributes, 1 + n, in);
+    return rg_apply_at(site, &rule_op, &attributes, 1 + n, in);
 }

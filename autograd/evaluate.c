@@ -82,7 +82,7 @@ static bool sign_sinks(rg_tape *tape, const rg_request *request)
 static bool self_contained(const rg_tape *tape, size_t nodes, size_t externals)
 {
     for (size_t i = nodes; i < tape->node_count; i++)
-        if (tape->nodes[i].op->kind == RG_LEAF || tape->nodes[i].op == &rg_op_observed) return false;
+        if (tape->nodes[i].op->kind == RG_LEAF || tape->nodes[i].op == &rg_observed_adjoint) return false;
     return tape->external_count == externals;
 }
 

@@ -22,8 +22,9 @@
 #define RG_OP_DECLARE(name) extern const rg_op rg_op_##name;
 RG_OPS(RG_OP_DECLARE)
 
-/* Not in the table, because it is the user who says what their derivatives are. (custom.c) */
-extern const rg_op rg_op_hook, rg_op_observed, rg_op_custom_vjp, rg_op_custom_vjp_batch;
+/* What a hook is shown: a view of an adjoint. Not in the table, as hooks and rules of the user's are not: it is the user
+ * who says what their derivatives are. (custom.c) */
+extern const rg_op rg_observed_adjoint;
 
 /* Adjoints that are ops of their own: they select, and never multiply by a mask. */
 rg_tensor rg_gate_at(const char *site, rg_tensor g, rg_tensor x);
