@@ -2,6 +2,8 @@
  * and every step. */
 #include "tensors.h"
 
+#include "optim.h"
+
 /* ---- Observing ----------------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -218,6 +220,38 @@ static void a_program_contains_what_the_hook_recorded(void **state)
     rg_params_free(theta);
 }
 
+/* With an optimiser, whose step may be part of the same plan: theta goes the same way, and the hook is called every time. */
+static void an_optimiser_minimises_through_hooks_and_checkpoints(void **state)
+{
+    (void)state;
+    double plain[4096];
+    for (int with = 0; with < 2; with++) {
+        rg_params *theta = STORE(2048);
+        for (int i = 0; i < 2048; i++) ((double *)rg_params_data(theta))[i] = sin(i);
+        rg_params_changed(theta);
+        rg_tape *tape = rg_tape_new();
+        rg_opt *opt = rg_opt_adam(theta, (rg_opt_adam_options){ .lr = 0.01 });
+        observer o = { .calls = 0 };
+        for (int step = 0; step < 12; step++) {
+            rg_tensor w = rg_parameter(tape, rg_params_at(theta, 0)), h = rg_sin(w);
+            if (with) rg_checkpoint_begin(tape);
+            h = rg_tanh(rg_mul(h, w));
+            if (with) rg_checkpoint_end(tape);
+            if (with) h = rg_hook(h, observe, &o);
+            assert_int_equal(rg_opt_minimise(opt, rg_sum(rg_square(h))), RG_OK);
+            if (with) assert_true(element(o.seen, 1) != 0);
+            rg_tape_reset(tape);
+        }
+        assert_fine(tape);
+        assert_int_equal(o.calls, with ? 12 : 0);
+        if (with) assert_memory_equal(plain, rg_params_data(theta), 2048 * sizeof(double));
+        else memcpy(plain, rg_params_data(theta), 2048 * sizeof(double));
+        rg_opt_free(opt);
+        rg_tape_free(tape);
+        rg_params_free(theta);
+    }
+}
+
 /* ---- A rule for what was recorded ---------------------------------------------------------------------- */
 
 static int rule_calls;
@@ -384,6 +418,7 @@ int main(void)
         cmocka_unit_test(a_hook_cannot_do_what_makes_no_sense),
         cmocka_unit_test(a_hook_in_a_batch_sees_all_members),
         cmocka_unit_test(a_program_contains_what_the_hook_recorded),
+        cmocka_unit_test(an_optimiser_minimises_through_hooks_and_checkpoints),
         cmocka_unit_test(a_rule_stands_for_what_has_no_derivative),
         cmocka_unit_test(a_rule_is_used_at_any_order_and_in_any_transform),
         cmocka_unit_test(a_rule_decides_for_all_variables),
