@@ -2,6 +2,7 @@
  *
  * Both are views that do nothing to their first operand and whose derivative is the user's function. */
 #define RG_NO_SITES
+#include "gradient.h"
 #include "ops.h"
 #include "transform.h"
 
@@ -86,6 +87,8 @@ typedef struct {
     void *context;
 } rule_attributes;
 
+enum { MOST_VARIABLES = 62 }; /* a bit for each operand */
+
 static rg_tensor custom_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
 {
     const rule_attributes attributes = *(const rule_attributes *)rg_attributes_of(y);
@@ -93,69 +96,60 @@ static rg_tensor custom_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g
     return checked("custom_vjp", attributes.rule(attributes.context, k - 1, in + 1, y, g), in[k], false);
 }
 
-/* ---- For a batch: operands are Y, X[0], ..., and the member's own y, x[0], ... --------------------------- */
+/* ---- For a batch: operands are Y, X[0], ..., and the node of the member ------------------------------------ */
 
-/* The rule is recorded for the member, and that over the batch. An x that is the same for all members was broadcast: it
- * gets the sum of what they give it. */
-typedef struct {
-    rg_custom_rule *rule;
-    void *context;
-    int64_t size;
-    uint64_t batched;          /* bit k: X[k] is */
-} batch_attributes;
-
-enum { MOST_VARIABLES = 63 };
-
-static rg_tensor custom_batch_vjp(int k, const rg_tensor *in, rg_tensor Y, rg_tensor G)
+/* The derivative is recorded for the member, and that over the batch; so a batch may be the member of another. An x that
+ * is the same for all members was broadcast: it gets the sum of what they give it. */
+static rg_tensor batch_vjp(int k, const rg_tensor *in, rg_tensor Y, rg_tensor G)
 {
-    const batch_attributes attributes = *(const batch_attributes *)rg_attributes_of(Y);
-    const int n = (int)(Y.tape->nodes[Y.node].operands / 2) - 1;
-    const rg_tensor *X = in + 1, y = in[n + 1], *x = in + n + 2;
+    const uint64_t batched = *(const uint64_t *)rg_attributes_of(Y);
+    const int n = (int)Y.tape->nodes[Y.node].operands - 2;
+    const rg_tensor *X = in, y = in[n + 1];
     if (k == 0 || k > n) return (rg_tensor){ 0 };
+    rg_tensor x[MOST_VARIABLES + 2], from[MOST_VARIABLES + 2], to[MOST_VARIABLES + 2], all;
+    for (uint32_t i = 0; i < y.tape->nodes[y.node].operands; i++) x[i] = rg_operand(y, (int)i);
     const rg_tensor g = rg_full(y.tape, rg_dtype_of(y), rg_shape_of(y), 0);
-    const rg_tensor own = checked("custom_vjp", attributes.rule(attributes.context, k - 1, x, y, g), x[k - 1], false);
+    const rg_tensor own = rg_unbroadcast(rg_op_of(y)->vjp(k, x, y, g), rg_shape_of(x[k]));
     if (rg_is_null(own)) return own;
-    rg_tensor from[MOST_VARIABLES + 2] = { y, g }, to[MOST_VARIABLES + 2] = { Y, G }, all;
-    int count = 2;
-    for (int i = 0; i < n; i++)
-        if (attributes.batched >> i & 1u) {
-            from[count] = x[i];
-            to[count++] = X[i];
-        }
-    return rg_vmap(&own, 1, from, to, count, &all) == RG_OK ? all : (rg_tensor){ 0 };
+    int count = 0;
+    from[count] = y, to[count++] = Y;
+    from[count] = g, to[count++] = G;
+    for (int i = 1; i <= n; i++)
+        if (batched >> i & 1u) from[count] = x[i], to[count++] = X[i];
+    return rg_vmap(&own, 1, from, to, count, &all) ? (rg_tensor){ 0 } : rg_unbroadcast(all, rg_shape_of(X[k]));
 }
 
-static const rg_op batch_op = { .name = "custom_vjp_batch", .doc = "y of each member, with a derivative of its own",
-                                 .arity = RG_VARIADIC, .kind = RG_VIEW, .attribute_size = sizeof(batch_attributes),
-                                 .shape = same_as_first, .view = same_elements, .vjp = custom_batch_vjp,
-                                 .no_gradient = 1 };
+static rg_batch_rule custom_batch;
+
+static const rg_op batch_op = { .name = "custom_vjp", .doc = "y of each member, with a derivative of its own",
+                                .arity = RG_VARIADIC, .kind = RG_VIEW, .attribute_size = sizeof(uint64_t),
+                                .shape = same_as_first, .view = same_elements, .vjp = batch_vjp, .batch = custom_batch,
+                                .no_gradient = 1 };
+
+static const rg_op rule_op = { .name = "custom_vjp", .doc = "y, with a derivative of its own", .arity = RG_VARIADIC,
+                               .kind = RG_VIEW, .attribute_size = sizeof(rule_attributes), .shape = same_as_first,
+                               .view = same_elements, .vjp = custom_vjp, .batch = custom_batch, .no_gradient = 1 };
 
 static rg_tensor custom_batch(const rg_batch_call *call)
 {
-    const int n = call->operands - 1;
-    rg_tape *tape = call->in[0].tape;
-    const rule_attributes *rule = call->attributes;
-    batch_attributes attributes = { rule->rule, rule->context, call->size, 0 };
-    rg_tensor in[2 * (MOST_VARIABLES + 1)];
+    const int n = call->operands - (call->op == &batch_op ? 2 : 1);
+    uint64_t batched = 0;
+    rg_tensor in[MOST_VARIABLES + 2];
     for (int k = 0; k <= n; k++) {
         in[k] = call->in[k];
-        in[n + 1 + k] = call->member[k];
-        if (k > 0 && call->batched[k]) attributes.batched |= UINT64_C(1) << (k - 1);
+        if (call->batched[k]) batched |= UINT64_C(1) << k;
     }
     if (!call->batched[0]) {
         const rg_shape from = rg_shape_of(in[0]);
         rg_shape to = { .rank = 1, .size = { call->size } };
         if (from.rank == RG_MAX_RANK)
-            return rg_fail_op(tape, call->site, RG_E_SHAPE, "custom_vjp", "too many dimensions", 1, in);
+            return rg_fail_op(in[0].tape, call->site, RG_E_SHAPE, "custom_vjp", "too many dimensions", 1, in);
         for (int i = 0; i < from.rank; i++) to.size[to.rank++] = from.size[i];
         in[0] = rg_expand_at(call->site, in[0], to);
     }
-    return rg_apply_at(call->site, &batch_op, &attributes, 2 * (n + 1), in);
+    in[n + 1] = call->y;
+    return rg_apply_at(call->site, &batch_op, &batched, n + 2, in);
 }
-
-static const rg_op rule_op = { .name = "custom_vjp", .doc = "y, with a derivative of its own", .arity = RG_VARIADIC,
-                                .kind = RG_VIEW, .attribute_size = sizeof(rule_attributes), .shape = same_as_first,
-                                .view = same_elements, .vjp = custom_vjp, .batch = custom_batch, .no_gradient = 1 };
 
 rg_tensor rg_custom_vjp_at(const char *site, rg_tensor y, const rg_tensor *x, int n, rg_custom_rule *rule, void *context)
 {

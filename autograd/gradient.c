@@ -16,7 +16,7 @@
 #include "shape.h"
 
 /* A cotangent as it fits its operand: summed over the dimensions along which the operand was repeated. */
-static rg_tensor unbroadcast(rg_tensor c, rg_shape to)
+rg_tensor rg_unbroadcast(rg_tensor c, rg_shape to)
 {
     rg_shape from = rg_shape_of(c), both;
     if (rg_is_null(c) || rg_shape_equal(from, to)) return c;
@@ -52,7 +52,7 @@ static bool propagate(rg_sweep *s, uint32_t j)
         bool declared_zero = k < 32 && op->no_gradient >> k & 1u;
         if (i < s->first || !s->active[i - s->first] || declared_zero) continue;
         if (!op->vjp) return rg_fail_op(tape, NULL, RG_E_GRADIENT, op->name, "has no derivative rule", 1, &y), false;
-        rg_tensor c = unbroadcast(op->vjp((int)k, in, y, s->adjoint[j - s->first]), *tape->nodes[i].shape);
+        rg_tensor c = rg_unbroadcast(op->vjp((int)k, in, y, s->adjoint[j - s->first]), *tape->nodes[i].shape);
         if (tape->error.status) return false;
         if (!rg_is_null(c)) add_into(&s->adjoint[i - s->first], c);
     }

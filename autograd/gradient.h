@@ -27,6 +27,9 @@ bool rg_checkpoint_enter(rg_sweep *sweep, uint32_t j);
 /* What a rule for the derivative of a node sees of it or of its operand i. */
 rg_tensor rg_checkpoint_seen(const rg_sweep *sweep, uint32_t i);
 
+/* What a derivative rule gives for an operand of that shape, summed over what broadcasting repeated. (gradient.c) */
+rg_tensor rg_unbroadcast(rg_tensor cotangent, rg_shape to);
+
 /* Solves for the adjoint of every active node, recording them on the tape. False once the tape has failed.
  * (gradient.c) */
 bool rg_solve_adjoints(rg_sweep *sweep);

@@ -101,18 +101,17 @@ static bool batch_node(batching *b, uint32_t j)
     const rg_arena before = tape->scratch;
     const int n = (int)tape->nodes[j].operands;
     const int rank = tape->nodes[j].shape->rank;
-    rg_tensor *in = rg_arena_take(&tape->scratch, 2 * (size_t)n * sizeof *in), *result = &b->batch[j - b->first];
+    rg_tensor *in = rg_arena_take(&tape->scratch, (size_t)n * sizeof *in), *result = &b->batch[j - b->first];
     bool *batched = rg_arena_take(&tape->scratch, (size_t)n * sizeof *batched);
     if (!in || !batched) return rg_fail(tape, b->site, RG_E_MEMORY, "vmap: out of memory"), false;
     for (int k = 0; k < n; k++) {
         const uint32_t i = rg_edges(tape, &tape->nodes[j])[k];
         batched[k] = i >= b->first && b->depends[i - b->first];
-        in[n + k] = rg_handle(tape, i);
-        in[k] = batched[k] ? b->batch[i - b->first] : in[n + k];
+        in[k] = batched[k] ? b->batch[i - b->first] : rg_handle(tape, i);
     }
     const rg_node *node = &tape->nodes[j];
-    const rg_batch_call call = { node->site, node->op, node->attributes, n, in, batched, b->size, in + n };
     const rg_tensor self = rg_handle(tape, j);
+    const rg_batch_call call = { node->site, node->op, node->attributes, n, in, batched, b->size, self };
     if (!has_rule(&call)) {
         char reason[RG_REASON_SIZE];
         snprintf(reason, sizeof reason, "%s, recorded at %s, has no rule for a batch", node->op->name,

@@ -389,6 +389,51 @@ static void a_rule_in_a_batch_is_that_of_each_member(void **state)
     rg_tape_free(tape);
 }
 
+/* A rule may leave it to the library to sum over what was broadcast, of each member by itself. */
+static void a_rule_in_a_batch_may_give_what_was_broadcast(void **state)
+{
+    (void)state;
+    rg_tape *tape = rg_tape_new();
+    rg_tensor factors = VECTOR(tape, 1, 2, 3), t = rg_batch_member(factors), c = VECTOR(tape, 10, 20), all, slope;
+    rg_tensor y = rg_sum(rg_custom_vjp(rg_mul(rg_stop_gradient(t), c), &t, 1, straight_through, NULL));
+    assert_int_equal(rg_vmap(&y, 1, &t, &factors, 1, &all), RG_OK);
+    assert_int_equal(rg_grad(rg_sum(rg_mul(all, VECTOR(tape, 1, 2, 4))), &factors, 1, &slope), RG_OK);
+    assert_values(all, 30, 60, 90);
+    assert_values(slope, 2, 4, 8);
+    assert_fine(tape);
+    rg_tape_free(tape);
+}
+
+/* All pairs of two batches, and the derivative of the derivative through them. */
+static void a_rule_holds_in_batches_of_batches(void **state)
+{
+    (void)state;
+    rg_tape *tape = rg_tape_new();
+    rg_tensor A = MATRIX(tape, 3, 2, 1, 2, 3, 4, 5, 6), B = MATRIX(tape, 4, 2, 1, -1, 0.5, 2, 3, 0, 1, 1);
+    rg_tensor a = rg_batch_member(A), b = rg_batch_member(B), x[] = { a, b }, inner, all, wrt[] = { A, B }, slope[2], one[2];
+    rg_tensor y = rg_sum(rg_custom_vjp(rg_mul(a, b), x, 2, by_norm, NULL));
+    assert_int_equal(rg_vmap(&y, 1, &b, &B, 1, &inner), RG_OK);
+    assert_int_equal(rg_vmap(&inner, 1, &a, &A, 1, &all), RG_OK);
+    assert_shape(all, RG_SHAPE(3, 4));
+    assert_int_equal(rg_grad(rg_sum(all), wrt, 2, slope), RG_OK);
+    double sums[2][8] = { { 0 } };
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 4; j++) {
+            rg_tensor own[] = { rg_reshape(rg_slice(A, 0, i, i + 1), RG_SHAPE(2)), rg_reshape(rg_slice(B, 0, j, j + 1), RG_SHAPE(2)) };
+            rg_grad(rg_sum(rg_custom_vjp(rg_mul(own[0], own[1]), own, 2, by_norm, NULL)), own, 2, one);
+            for (int e = 0; e < 2; e++) {
+                sums[0][2 * i + e] += element(one[0], e);
+                sums[1][2 * j + e] += element(one[1], e);
+            }
+        }
+    assert_numbers(slope[0], sums[0], 6, 1e-13);
+    assert_numbers(slope[1], sums[1], 8, 1e-13);
+    rg_tensor bend = gradient(rg_sum(rg_square(slope[0])), B);
+    assert_true(element(bend, 0) != 0);
+    assert_fine(tape);
+    rg_tape_free(tape);
+}
+
 static rg_tensor no_fit(void *context, int k, const rg_tensor *x, rg_tensor y, rg_tensor g)
 {
     (void)context, (void)k, (void)x, (void)y;
@@ -423,6 +468,8 @@ int main(void)
         cmocka_unit_test(a_rule_is_used_at_any_order_and_in_any_transform),
         cmocka_unit_test(a_rule_decides_for_all_variables),
         cmocka_unit_test(a_rule_in_a_batch_is_that_of_each_member),
+        cmocka_unit_test(a_rule_in_a_batch_may_give_what_was_broadcast),
+        cmocka_unit_test(a_rule_holds_in_batches_of_batches),
         cmocka_unit_test(what_does_not_fit_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
