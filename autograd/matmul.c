@@ -190,12 +190,31 @@ static const rg_sample matmul_samples[] = {
     { .operands = 0 },
 };
 
+/* Behind the batch come the dimensions that one operand lacks. */
+static rg_tensor matmul_batch(const rg_batch_call *call)
+{
+    rg_tensor in[2];
+    int rank[2], most;
+    for (int k = 0; k < 2; k++) rank[k] = rg_shape_of(call->in[k]).rank - call->batched[k];
+    most = rank[0] > rank[1] ? rank[0] : rank[1];
+    for (int k = 0; k < 2; k++) {
+        in[k] = call->in[k];
+        if (!call->batched[k] || rank[k] == most) continue;
+        const rg_shape from = rg_shape_of(in[k]);
+        rg_shape to = { .rank = 1, .size = { call->size } };
+        while (to.rank < 1 + most - rank[k]) to.size[to.rank++] = 1;
+        for (int i = 1; i < from.rank; i++) to.size[to.rank++] = from.size[i];
+        in[k] = rg_reshape_at(call->site, in[k], to);
+    }
+    return rg_matmul_at(call->site, in[0], in[1]);
+}
+
 const rg_op rg_op_matmul = { .name = "matmul", .doc = "matrix product; leading dimensions broadcast", .arity = 2,
                              .kind = RG_ITEMS, .shape = matmul_shape, RG_KERNELS(matmul),
                              .prepared_size = sizeof(sizes), .prepare = matmul_prepare,
                              .small = &(const rg_op_small){ matmul_step },
                              .items = matmul_items, .item_work = matmul_work, .item_elements = matmul_elements,
-                             .operations = matmul_operations, .accepts = matmul_accepts, .vjp = matmul_vjp,
+                             .operations = matmul_operations, .accepts = matmul_accepts, .batch = matmul_batch, .vjp = matmul_vjp,
                              .samples = matmul_samples };
 
 /* ---- Recording: vectors become matrices, and a batch times one matrix is one product --------------------- */

@@ -230,6 +230,14 @@ static rg_tensor max_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
     return rg_where(largest, share, rg_full(g.tape, rg_dtype_of(g), RG_SCALAR, 0));
 }
 
+/* Behind the batch everything is as it was. */
+static rg_tensor reduce_batch(const rg_batch_call *call)
+{
+    const reduce_attributes *attributes = call->attributes;
+    const reduce_attributes behind = { attributes->first + 1, attributes->last + 1, attributes->keepdims };
+    return rg_apply_at(call->site, call->op, &behind, 1, call->in);
+}
+
 /* ---- Samples and the table's entries ------------------------------------------------------------------- */
 
 static void describe_axes(const void *attributes, char *text, size_t size)
@@ -265,7 +273,7 @@ static const rg_sample max_samples[] = {
                                   .attribute_size = sizeof(reduce_attributes), .shape = shape_,                    \
                                   RG_KERNELS(name_), .prepared_size = sizeof(extent), .prepare = reduce_prepare,   \
                                   .items = output_items, .item_work = reduced_work, .operations = operand_elements, \
-                                  .item_elements = one_element, .fold = fold_, .vjp = name_##_vjp,                 \
+                                  .item_elements = one_element, .fold = fold_, .vjp = name_##_vjp, .batch = reduce_batch, \
                                   .samples = name_##_samples, .describe = describe_axes };
 REDUCTION(sum, reduce_shape, &sum_fold, "sum over axes")
 REDUCTION(max, max_shape, NULL, "largest over axes; ties share the cotangent")

@@ -61,13 +61,29 @@ static rg_tensor permute_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor 
     return rg_permute(g, inverse);
 }
 
+/* The shape of a member behind the size of a batch. */
+static rg_shape batch_shape(const rg_batch_call *call, rg_shape member)
+{
+    rg_shape shape = { .rank = 1, .size = { call->size } };
+    for (int i = 0; i < member.rank && shape.rank < RG_MAX_RANK; i++) shape.size[shape.rank++] = member.size[i];
+    return shape;
+}
+
+static rg_tensor permute_batch(const rg_batch_call *call)
+{
+    const rg_shape_attributes *order = call->attributes;
+    rg_axes axes = { .count = 1 };
+    for (int i = 0; i < order->rank && axes.count < RG_MAX_RANK; i++) axes.axis[axes.count++] = 1 + (int)order->size[i];
+    return rg_permute_at(call->site, call->in[0], axes);
+}
+
 static const rg_shape_attributes swap = { 2, { 1, 0 } }, rotate = { 3, { 2, 0, 1 } }, twice = { 2, { 1, 1 } };
 static const rg_sample permute_samples[] = { X(&swap, 3, 4), X(&rotate, 2, 3, 4), X(&swap, 1, 1), X(&swap, 0, 3),
                                              REFUSED(&swap, RG_E_ARGUMENT, 2, 3, 4),
                                              REFUSED(&twice, RG_E_ARGUMENT, 3, 4), { .operands = 0 } };
 const rg_op rg_op_permute = { .name = "permute", .doc = "axes in another order", .arity = 1, .kind = RG_VIEW,
                               .attribute_size = sizeof(rg_shape_attributes), .shape = permute_shape,
-                              .view = permute_view, .vjp = permute_vjp, .samples = permute_samples,
+                              .view = permute_view, .batch = permute_batch, .vjp = permute_vjp, .samples = permute_samples,
                               .describe = describe_shape };
 
 rg_tensor rg_permute_at(const char *site, rg_tensor x, rg_axes order)
@@ -127,13 +143,18 @@ static rg_tensor reshape_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor 
     return rg_reshape(g, rg_shape_of(in[0]));
 }
 
+static rg_tensor reshape_batch(const rg_batch_call *call)
+{
+    return rg_reshape_at(call->site, call->in[0], batch_shape(call, rg_shape_unpack(call->attributes)));
+}
+
 static const rg_shape_attributes two_by_six = { 2, { 2, 6 } }, flat_zero = { 1, { 0 } }, scalar = { 0, { 0 } };
 static const rg_sample reshape_samples[] = { X(&two_by_six, 3, 4), X(&two_by_six, 12), X(&scalar, 1, 1),
                                              X(&flat_zero, 0, 3), REFUSED(&two_by_six, RG_E_SHAPE, 3, 3),
                                              { .operands = 0 } };
 const rg_op rg_op_reshape = { .name = "reshape", .doc = "the same elements in another shape", .arity = 1,
                               .kind = RG_VIEW, .attribute_size = sizeof(rg_shape_attributes), .shape = reshape_shape,
-                              .view = reshape_view, .vjp = reshape_vjp, .samples = reshape_samples,
+                              .view = reshape_view, .batch = reshape_batch, .vjp = reshape_vjp, .samples = reshape_samples,
                               .describe = describe_shape };
 
 /* One size of -1 stands for what is left. */
@@ -191,6 +212,17 @@ static rg_tensor pass_through(int k, const rg_tensor *in, rg_tensor y, rg_tensor
     return g;
 }
 
+static rg_tensor expand_batch(const rg_batch_call *call)
+{
+    const rg_shape to = rg_shape_unpack(call->attributes), from = rg_shape_of(call->in[0]);
+    rg_shape behind = { .rank = 0 };
+    for (int i = 0; i < to.rank; i++) {
+        const int k = i - (to.rank - (from.rank - 1));
+        behind.size[behind.rank++] = k < 0 ? 1 : from.size[1 + k];
+    }
+    return rg_expand_at(call->site, rg_reshape_at(call->site, call->in[0], batch_shape(call, behind)), batch_shape(call, to));
+}
+
 static const rg_shape_attributes three_by_four = { 2, { 3, 4 } }, cube = { 3, { 2, 3, 4 } }, empty = { 2, { 0, 4 } };
 static const rg_sample expand_samples[] = { X(&three_by_four, 1, 4), X(&cube, 3, 1), X(&three_by_four, 3, 4),
                                             { .operands = 1, .attributes = &cube }, X(&empty, 1, 4), X(&empty, 0, 4),
@@ -198,7 +230,7 @@ static const rg_sample expand_samples[] = { X(&three_by_four, 1, 4), X(&cube, 3,
                                             REFUSED(&three_by_four, RG_E_SHAPE, 1, 3, 4), { .operands = 0 } };
 const rg_op rg_op_expand = { .name = "expand", .doc = "repeats along dimensions of size 1", .arity = 1,
                              .kind = RG_VIEW, .attribute_size = sizeof(rg_shape_attributes), .shape = expand_shape,
-                             .view = expand_view, .vjp = pass_through, .samples = expand_samples,
+                             .view = expand_view, .batch = expand_batch, .vjp = pass_through, .samples = expand_samples,
                              .describe = describe_shape };
 
 rg_tensor rg_expand_at(const char *site, rg_tensor x, rg_shape shape)
@@ -245,6 +277,13 @@ static rg_tensor slice_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
     return rg_pad(g, (int)slice->axis, slice->start, size - slice->start - slice->count);
 }
 
+static rg_tensor slice_batch(const rg_batch_call *call)
+{
+    const slice_attributes *slice = call->attributes;
+    const slice_attributes behind = { slice->axis + 1, slice->start, slice->count };
+    return rg_apply_at(call->site, call->op, &behind, 1, call->in);
+}
+
 static void describe_slice(const void *attributes, char *text, size_t size)
 {
     const slice_attributes *slice = attributes;
@@ -259,7 +298,7 @@ static const rg_sample slice_samples[] = { X(&some_rows, 3, 4), X(&one_column, 3
                                            REFUSED(&one_column, RG_E_ARGUMENT, 7), { .operands = 0 } };
 const rg_op rg_op_slice = { .name = "slice", .doc = "a range along one axis", .arity = 1, .kind = RG_VIEW,
                             .attribute_size = sizeof(slice_attributes), .shape = slice_shape, .view = slice_view,
-                            .vjp = slice_vjp, .samples = slice_samples, .describe = describe_slice };
+                            .batch = slice_batch, .vjp = slice_vjp, .samples = slice_samples, .describe = describe_slice };
 
 rg_tensor rg_slice_at(const char *site, rg_tensor x, int axis, int64_t start, int64_t stop)
 {
@@ -292,10 +331,15 @@ static bool identity_view(const void *attributes, const rg_layout *in, rg_layout
     return true;
 }
 
+static rg_tensor same_batch(const rg_batch_call *call)
+{
+    return rg_apply_at(call->site, call->op, NULL, 1, call->in);
+}
+
 static const rg_sample wall_samples[] = { X(NULL, 3, 4), { .operands = 1 }, X(NULL, 0), { .operands = 0 } };
 const rg_op rg_op_stop_gradient = { .name = "stop_gradient", .doc = "x, and a wall to every gradient", .arity = 1,
                                     .kind = RG_VIEW, .shape = same_shape, .view = identity_view,
-                                    .vjp = pass_through, .no_gradient = 1, .samples = wall_samples };
+                                    .batch = same_batch, .vjp = pass_through, .no_gradient = 1, .samples = wall_samples };
 
 rg_tensor rg_stop_gradient_at(const char *site, rg_tensor x)
 {
@@ -329,5 +373,5 @@ static void contiguous_any(const rg_call *call, int64_t begin, int64_t end)
 
 const rg_op rg_op_contiguous = { .name = "contiguous", .doc = "a copy of x with its elements side by side", .arity = 1,
                                  .kind = RG_ITEMS, .shape = same_shape, .any = contiguous_any, .items = copied_items,
-                                 .item_elements = one_element, .accepts = any_layout, .vjp = pass_through,
+                                 .item_elements = one_element, .accepts = any_layout, .batch = same_batch, .vjp = pass_through,
                                  .samples = wall_samples };
