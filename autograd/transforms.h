@@ -113,7 +113,8 @@ typedef rg_tensor rg_custom_rule(void *context, int k, const rg_tensor *x, rg_te
  *     rg_tensor bit = rg_custom_vjp(rg_greater(x, threshold), &x, 1, straight_through, NULL);
  *
  * In a batch, the rule is that of each member.
- * errors  RG_E_NULL no rule; those of the rule, and RG_E_GRADIENT if what it gives does not fit x[k]. */
+ * errors  RG_E_NULL no rule; RG_E_ARGUMENT more than 62 variables; those of the rule, and RG_E_GRADIENT if what it gives
+ *         does not fit x[k]. */
 RG_API rg_tensor rg_custom_vjp(rg_tensor y, const rg_tensor *x, int n, rg_custom_rule *rule, void *context);
 
 /* Is given the adjoint of x, and gives what it shall be instead, in ordinary ops; the null tensor: as it is. It has x's
