@@ -72,6 +72,12 @@ void rg_arena_rewind(rg_arena *arena)
     arena->used = 0;
 }
 
+void rg_arena_return(rg_arena *arena, const rg_arena *before)
+{
+    arena->current = before->current;
+    arena->used = before->used;
+}
+
 void rg_arena_free(rg_arena *arena)
 {
     for (rg_chunk *chunk = arena->first, *next; chunk; chunk = next) {

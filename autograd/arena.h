@@ -19,6 +19,8 @@ typedef struct {
 void *rg_arena_take(rg_arena *arena, size_t bytes);
 void *rg_arena_take_zeroed(rg_arena *arena, size_t bytes);
 void rg_arena_rewind(rg_arena *arena);
+/* Takes back what has been taken since the arena was as `before` says. */
+void rg_arena_return(rg_arena *arena, const rg_arena *before);
 void rg_arena_free(rg_arena *arena);
 
 #endif

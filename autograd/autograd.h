@@ -136,7 +136,7 @@ typedef struct rg_tape rg_tape;
 typedef struct rg_op rg_op;
 
 /* A handle on one node of a tape, passed by value. All zeros is the null tensor. A handle from
- * before rg_tape_reset is detected and reported, never followed. */
+ * before rg_tape_reset or rg_tape_rewind is detected and reported, never followed. */
 typedef struct {
     rg_tape *tape;
     uint32_t node;
@@ -160,6 +160,9 @@ typedef struct {
     int plans;            /* plans kept before the least recently used goes; 0: 64 */
     bool eager;           /* node by node, unfused, never planned; also by RG_EAGER=1 in the environment */
     bool profiles;        /* programs compiled from it remember what rg_program_profile tells */
+    bool verify;          /* numbers that are read where they are, of borrowed inputs and parameters, are compared with what
+                             they were when they were recorded: RG_E_STALE if they were changed in place, with the tensor and
+                             both lines. Takes reading them twice more; also by RG_VERIFY=1 in the environment */
 } rg_tape_options;
 
 /* A tape with default options; NULL when out of memory. Free it with rg_tape_free. */
@@ -170,6 +173,31 @@ RG_API void rg_tape_free(rg_tape *tape);
 /* Forgets every node and value; keeps memory, plans, and a sticky error. Older handles become
  * invalid, and using one is reported as RG_E_TAPE. */
 RG_API void rg_tape_reset(rg_tape *tape);
+
+/* A place on a tape. */
+typedef struct {
+    rg_tape *tape;
+    uint32_t number, serial;
+} rg_mark;
+
+/* rg_tape_mark(tape), rg_tape_rewind(mark): forgets every node and value recorded since the mark, as rg_tape_reset does,
+ * and keeps what is older: so an inner loop of any length runs in constant memory, and each round of it finds its plan.
+ *
+ *     rg_mark start = rg_tape_mark(tape);
+ *     for (int i = 0; i < 10000; i++) {
+ *         rg_tensor x = rg_input(tape, RG_F64, RG_SHAPE(n), state);
+ *         rg_read(step(model, x), state, sizeof state);
+ *         rg_tape_rewind(start);
+ *     }
+ *
+ * A mark can be rewound to again and again, until the tape is reset or rewound to an earlier one; marks nest. Handles on
+ * what has been forgotten become invalid, and using one is reported as RG_E_TAPE. Pointers from rg_data live until the
+ * rewind, if they were asked for after the mark.
+ * What was not computed before the mark and is needed after it is computed node by node and once: ask for it before.
+ * errors  of rg_tape_rewind: RG_E_NULL no mark, RG_E_STATE a mark that is no more, or within a derivative rule. They stick
+ *         to the tape. Of rg_tape_mark: RG_E_MEMORY; the mark is then all zeros. */
+RG_API rg_mark rg_tape_mark(rg_tape *tape);
+RG_API rg_status rg_tape_rewind(rg_mark mark);
 
 /* Whether an error sticks to the tape (true for NULL). */
 RG_API bool rg_failed(const rg_tape *tape);
@@ -297,7 +325,7 @@ RG_API double rg_random_normal(uint64_t seed, uint64_t stream, uint64_t index);
 RG_API rg_tensor rg_input(rg_tape *tape, rg_dtype dtype, rg_shape shape, const void *data);
 
 /* As rg_input, but the numbers stay where they are: they are read when a value is asked for and must
- * stay unchanged until rg_tape_reset. For large batches. */
+ * stay unchanged until rg_tape_reset: see rg_tape_options.verify. For large batches. */
 RG_API rg_tensor rg_input_borrowed(rg_tape *tape, rg_dtype dtype, rg_shape shape, const void *data);
 
 /* As rg_input, but a constant to every gradient. */
@@ -393,7 +421,15 @@ RG_API rg_status rg_grad(rg_tensor y, const rg_tensor *wrt, int n, rg_tensor *ou
 RG_API rg_status rg_vjp(rg_tensor y, rg_tensor seed, const rg_tensor *wrt, int n, rg_tensor *out);
 
 /* Adds dloss/dtheta into the gradient of every parameter store used on the tape, and keeps the value of
- * the loss. Does nothing once the tape has failed. errors as rg_grad. */
+ * the loss. So the gradient of a large batch is accumulated over small ones, before the optimiser's step:
+ *
+ *     for (int i = 0; i < parts; i++) {
+ *         rg_backward(rg_scale(loss_of(part[i]), 1.0 / parts));
+ *         rg_tape_reset(tape);
+ *     }
+ *     rg_opt_step(opt);              // reads the sum and marks it consumed: the next pass starts from zero
+ *
+ * Does nothing once the tape has failed. errors as rg_grad. */
 RG_API rg_status rg_backward(rg_tensor loss);
 /* As rg_backward for y of any shape, with its cotangent. */
 RG_API rg_status rg_backward_seeded(rg_tensor y, rg_tensor seed);
@@ -468,6 +504,7 @@ RG_API rg_status rg_program_profile(rg_program *program, int repeats, rg_profile
 #include "op.h"
 #include "elementwise.h"
 #include "linear_algebra.h"
+#include "transforms.h"
 #include "gradcheck.h"
 #include "dot.h"
 #include "sites.h"

@@ -2,11 +2,12 @@
  * parameter. */
 #include "gradient.h"
 #include "shape.h"
+#include "transform.h"
 
 static bool sweep_begin(rg_sweep *sweep, rg_tape *tape, uint32_t first, uint32_t last)
 {
     size_t count = last >= first ? (size_t)last - first + 1 : 0;
-    *sweep = (rg_sweep){ .tape = tape, .first = first, .last = last };
+    *sweep = (rg_sweep){ .tape = tape, .first = first, .last = last, .checkpoint = { .ahead = tape->checkpoint_count } };
     sweep->adjoint = rg_arena_take_zeroed(&tape->scratch, count * sizeof *sweep->adjoint);
     sweep->active = rg_arena_take_zeroed(&tape->scratch, count * sizeof *sweep->active);
     if (!sweep->adjoint || !sweep->active) rg_fail(tape, NULL, RG_E_MEMORY, "gradient: out of memory");
@@ -52,63 +53,119 @@ rg_tensor rg_seed_for(const char *site, const char *what, rg_tensor y, rg_tensor
 /* ---- With respect to chosen tensors ----------------------------------------------------------------------- */
 
 /* The first of them on the tape; the tape fails if one is not a tensor that a gradient can be taken for. */
-static uint32_t first_of(const char *site, const char *what, rg_tensor y, const rg_tensor *wrt, int n)
+static uint32_t first_of(const char *site, const char *what, rg_tape *tape, const rg_tensor *wrt, int n)
 {
-    uint32_t first = y.node;
-    for (int i = 0; i < n && !y.tape->error.status; i++) {
+    uint32_t first = UINT32_MAX;
+    for (int i = 0; i < n && !tape->error.status; i++) {
         rg_status reason;
         const rg_node *node = rg_node_of(wrt[i], &reason);
-        if (wrt[i].tape && wrt[i].tape != y.tape)
-            rg_fail(y.tape, site, RG_E_TAPE, "%s: variable %d is on another tape", what, i + 1);
-        else if (!node)
-            rg_fail(y.tape, site, reason, "%s: variable %d is %s", what, i + 1,
-                    reason == RG_E_NULL ? "the null tensor" : "a tensor from before rg_tape_reset");
-        else if (!rg_dtype_is_float((rg_dtype)node->dtype))
-            rg_fail_op(y.tape, site, RG_E_GRADIENT, what, "only f32 and f64 have derivatives", 1, &wrt[i]);
+        if (wrt[i].tape && wrt[i].tape != tape)
+            rg_fail(tape, site, RG_E_TAPE, "%s: variable %d is on another tape", what, i + 1);
+        else if (!node) {
+            char which[RG_REASON_SIZE];
+            rg_describe_gone(wrt[i], which, sizeof which);
+            rg_fail(tape, site, reason, "%s: variable %d is %s%s", what, i + 1,
+                    reason == RG_E_NULL ? "the null tensor" : "a tensor from before rg_tape_reset or rg_tape_rewind", which);
+        } else if (!rg_dtype_is_float((rg_dtype)node->dtype))
+            rg_fail_op(tape, site, RG_E_GRADIENT, what, "only f32 and f64 have derivatives", 1, &wrt[i]);
         else if (wrt[i].node < first)
             first = wrt[i].node;
     }
     return first;
 }
 
-static rg_status gradient_of(const char *site, const char *what, rg_tensor y, rg_tensor seed, const rg_tensor *wrt,
-                             int n, rg_tensor *out)
+/* What a gradient is taken of, and where it starts. */
+typedef struct {
+    const char *site, *what;
+    rg_tape *tape;
+    const rg_tensor *y, *seeds;  /* no seeds: each y is a single number, and its adjoint a one */
+    int outputs;
+} origin;
+
+/* The base case. What comes after the last of the outputs is of no concern. */
+static bool start(const origin *o, rg_tensor *seeds, uint32_t *last)
+{
+    *last = 0;
+    for (int i = 0; i < o->outputs && !o->tape->error.status; i++) {
+        if (o->seeds && rg_is_null(o->seeds[i])) {
+            rg_fail(o->tape, o->site, RG_E_NULL, "%s: the cotangent is the null tensor", o->what);
+            return false;
+        }
+        if (o->y[i].tape != o->tape) {
+            rg_fail(o->tape, o->site, o->y[i].tape ? RG_E_TAPE : RG_E_NULL, "%s: output %d is %s", o->what, i + 1,
+                    o->y[i].tape ? "on another tape" : "the null tensor");
+            return false;
+        }
+        seeds[i] = rg_seed_for(o->site, o->what, o->y[i], o->seeds ? o->seeds[i] : (rg_tensor){ 0 });
+        if (o->y[i].node > *last) *last = o->y[i].node;
+    }
+    return !o->tape->error.status;
+}
+
+static bool solve(const origin *o, const rg_tensor *wrt, int n, rg_tensor *out)
+{
+    rg_tape *tape = o->tape;
+    uint32_t last;
+    rg_sweep sweep;
+    rg_tensor *seeds = rg_arena_take(&tape->scratch, (size_t)o->outputs * sizeof *seeds);
+    if (!seeds) return rg_fail(tape, NULL, RG_E_MEMORY, "gradient: out of memory"), false;
+    if (!start(o, seeds, &last)) return false;
+    uint32_t first = first_of(o->site, o->what, tape, wrt, n);
+    if (first > last) first = last;
+    if (tape->error.status || !sweep_begin(&sweep, tape, first, last)) return false;
+    for (int i = 0; i < n; i++)
+        if (wrt[i].node <= last) sweep.active[wrt[i].node - first] = true;
+    mark_dependents(&sweep);
+    for (int i = 0; i < o->outputs; i++) {
+        if (o->y[i].node < first) continue;
+        rg_tensor *entry = &sweep.adjoint[o->y[i].node - first];
+        *entry = rg_is_null(*entry) ? seeds[i] : rg_add(*entry, seeds[i]);
+    }
+    if (!rg_solve_adjoints(&sweep)) return false;
+    for (int i = 0; i < n; i++) {
+        const bool reached = wrt[i].node <= last && sweep.active[wrt[i].node - first] &&
+                             !rg_is_null(sweep.adjoint[wrt[i].node - first]);
+        out[i] = reached ? sweep.adjoint[wrt[i].node - first]
+                         : rg_full(tape, rg_dtype_of(wrt[i]), rg_shape_of(wrt[i]), 0);
+    }
+    return !tape->error.status;
+}
+
+static rg_status gradient_of(const origin *o, const rg_tensor *wrt, int n, rg_tensor *out)
 {
     for (int i = 0; out && i < n; i++) out[i] = (rg_tensor){ 0 };
-    rg_tape *tape = y.tape;
+    rg_tape *tape = o->tape;
     if (!tape) return RG_E_NULL;
-    if (!tape->error.status && (n < 0 || (n > 0 && (!wrt || !out))))
-        rg_fail(tape, site, RG_E_NULL, "%s: no place for variables or results", what);
-    const char *previous = rg_set_site(tape, site ? site : tape->site);
-    rg_tensor start = rg_seed_for(site, what, y, seed);
-    uint32_t first = rg_is_null(start) ? 0 : first_of(site, what, y, wrt, n);
-    rg_sweep sweep;
-    if (!tape->error.status && sweep_begin(&sweep, tape, first, y.node)) {
-        for (int i = 0; i < n; i++)
-            if (wrt[i].node <= y.node) sweep.active[wrt[i].node - first] = true;
-        mark_dependents(&sweep);
-        bool solved = rg_solve_adjoints(&sweep, start);
-        for (int i = 0; solved && i < n; i++) {
-            bool reached = wrt[i].node <= y.node && sweep.active[wrt[i].node - first] &&
-                           !rg_is_null(sweep.adjoint[wrt[i].node - first]);
-            rg_dtype dtype = rg_dtype_of(wrt[i]);
-            out[i] = reached ? sweep.adjoint[wrt[i].node - first] : rg_full(tape, dtype, rg_shape_of(wrt[i]), 0);
-        }
+    if (tape->error.status) return tape->error.status;
+    if (n < 0 || (n > 0 && (!wrt || !out))) {
+        rg_fail(tape, o->site, RG_E_NULL, "%s: no place for variables or results", o->what);
+        return tape->error.status;
     }
-    rg_arena_rewind(&tape->scratch);
+    const char *previous = rg_set_site(tape, o->site ? o->site : tape->site);
+    const rg_arena before = tape->scratch;
+    if (!solve(o, wrt, n, out))
+        for (int i = 0; i < n; i++) out[i] = (rg_tensor){ 0 };
+    rg_arena_return(&tape->scratch, &before);
     rg_set_site(tape, previous);
     return tape->error.status;
 }
 
 rg_status rg_grad_at(const char *site, rg_tensor y, const rg_tensor *wrt, int n, rg_tensor *out)
 {
-    return gradient_of(site, "grad", y, (rg_tensor){ 0 }, wrt, n, out);
+    return gradient_of(&(origin){ site, "grad", y.tape, &y, NULL, 1 }, wrt, n, out);
 }
 
 rg_status rg_vjp_at(const char *site, rg_tensor y, rg_tensor seed, const rg_tensor *wrt, int n, rg_tensor *out)
 {
-    if (y.tape && rg_is_null(seed)) rg_fail(y.tape, site, RG_E_NULL, "vjp: the cotangent is the null tensor");
-    return gradient_of(site, "vjp", y, seed, wrt, n, out);
+    return gradient_of(&(origin){ site, "vjp", y.tape, &y, &seed, 1 }, wrt, n, out);
+}
+
+rg_status rg_vjp_many_at(const char *site, const rg_tensor *y, const rg_tensor *seeds, int outputs, const rg_tensor *wrt,
+                         int n, rg_tensor *out)
+{
+    rg_tape *tape = rg_tape_among(outputs, y);
+    if (tape && !seeds) rg_fail(tape, site, RG_E_NULL, "vjp: no cotangents");
+    return gradient_of(&(origin){ site, "vjp", tape, y, seeds, outputs }, wrt, n, out);
 }
 
 /* ---- With respect to every parameter ------------------------------------------------------------------------ */
@@ -119,7 +176,8 @@ bool rg_gradient_of_parameters(rg_tape *tape, rg_tensor y, rg_tensor seed, rg_si
     rg_sweep sweep;
     if (!sweep_begin(&sweep, tape, 0, y.node)) return false;
     for (uint32_t j = 0; j <= y.node; j++) sweep.active[j] = tape->nodes[j].flags & RG_NODE_NEEDS_GRADIENT;
-    if (!rg_solve_adjoints(&sweep, seed)) return false;
+    sweep.adjoint[y.node] = seed;
+    if (!rg_solve_adjoints(&sweep)) return false;
     *count = 0;
     *sinks = rg_arena_take(&tape->scratch, ((size_t)y.node + 1) * sizeof **sinks);
     if (!*sinks) return rg_fail(tape, NULL, RG_E_MEMORY, "gradient: out of memory"), false;

@@ -6,6 +6,7 @@
 
 #include "cache.h"
 #include "gradient.h"
+#include "ops.h"
 #include "params.h"
 #include "plan.h"
 
@@ -77,11 +78,11 @@ static bool sign_sinks(rg_tape *tape, const rg_request *request)
 }
 
 /* Whether all that was recorded since follows from what had been recorded before: a derivative rule of the user's
- * may have recorded a leaf, or reached back to a value of an earlier segment. */
+ * may have recorded a leaf, or reached back to a value of an earlier segment; and a hook wants to be called. */
 static bool self_contained(const rg_tape *tape, size_t nodes, size_t externals)
 {
     for (size_t i = nodes; i < tape->node_count; i++)
-        if (tape->nodes[i].op->kind == RG_LEAF) return false;
+        if (tape->nodes[i].op->kind == RG_LEAF || tape->nodes[i].op == &rg_observed_adjoint) return false;
     return tape->external_count == externals;
 }
 
@@ -109,7 +110,8 @@ static bool run_request(rg_tape *tape, rg_request *request, completion *complete
     if (complete && !self_contained(tape, nodes, externals))
         return sign_sinks(tape, request) && run_request(tape, request, NULL, NULL, plan);
     tape->stats.misses++;
-    request->optimise = sight == RG_SIGHT_AGAIN;
+    /* Node by node every value is kept, which is what a checkpoint is there to avoid. */
+    request->optimise = sight == RG_SIGHT_AGAIN || tape->checkpoint_count > 0;
     return request->optimise ? run_new_plan(tape, request, words, plan) : run_once(tape, &tape->transient, request);
 }
 
@@ -152,11 +154,19 @@ static bool evaluate(rg_tape *tape, int n, const rg_tensor *tensors)
     return done;
 }
 
+/* Not in the middle of a sweep, whose nodes are not all recorded yet. */
+static bool may_ask(const char *site, const char *what, rg_tape *tape)
+{
+    if (!(tape->recording_flags & RG_NODE_ADJOINT)) return true;
+    rg_fail(tape, site, RG_E_STATE, "%s: derivatives are being recorded: their values can be asked for after that", what);
+    return false;
+}
+
 rg_status rg_eval_at(const char *site, int n, const rg_tensor *tensors)
 {
     rg_tape *tape = n > 0 && tensors ? tensors[0].tape : NULL;
     if (!tape) return RG_E_NULL;
-    if (!rg_operands_checked(site, "eval", n, tensors)) return tape->error.status;
+    if (!rg_operands_checked(site, "eval", n, tensors) || !may_ask(site, "eval", tape)) return tape->error.status;
     const char *previous = rg_set_site(tape, site ? site : tape->site);
     evaluate(tape, n, tensors);
     rg_arena_rewind(&tape->scratch);
@@ -294,7 +304,8 @@ static void backward_checked(const char *site, rg_tensor y, rg_tensor seed, bool
     rg_tape *tape = y.tape;
     const bool single = rg_shape_count(rg_shape_of(y)) == 1;
     const bool within = y.node >= tape->segment_first && (!seeded || (seed.tape == tape && seed.node >= tape->segment_first));
-    const bool known = within && !tape->segment_open_gradient && (single || seeded), accumulate = begin_backward(tape);
+    const bool closed = !tape->segment_open_gradient && tape->checkpoint_depth == 0;
+    const bool known = within && closed && (single || seeded), accumulate = begin_backward(tape);
     rg_plan *plan = NULL;
     if (known) {
         *updated = can_update(tape, update, accumulate);
@@ -317,7 +328,7 @@ static rg_status backward(const char *site, rg_tensor y, rg_tensor seed, bool se
     const char *previous = rg_set_site(tape, site ? site : tape->site);
     const rg_node *node = rg_node_checked(site, "backward", y);
     if (node && seeded && rg_is_null(seed)) rg_fail(tape, site, RG_E_NULL, "backward: the cotangent is the null tensor");
-    if (node && !tape->error.status) backward_checked(site, y, seed, seeded, update, updated);
+    if (node && !tape->error.status && may_ask(site, "backward", tape)) backward_checked(site, y, seed, seeded, update, updated);
     rg_set_site(tape, previous);
     return tape->error.status;
 }

@@ -35,8 +35,7 @@ static void mark_active(rg_sweep *sweep, bool parameters)
     }
 }
 
-/* Solves for the adjoints of all that t depends on. */
-static rg_status solve(rg_sweep *sweep, rg_tensor t)
+rg_status rg_solve_for_leaves(rg_sweep *sweep, const char *what, rg_tensor t)
 {
     rg_tape *tape = t.tape;
     const size_t count = (size_t)t.node + 1;
@@ -46,8 +45,9 @@ static rg_status solve(rg_sweep *sweep, rg_tensor t)
     if (!sweep->adjoint || !sweep->active) return RG_E_MEMORY;
     mark_active(sweep, tape->nodes[t.node].flags & RG_NODE_NEEDS_GRADIENT);
     if (!sweep->active[t.node]) return RG_OK;
-    rg_tensor seed = rg_seed_for(NULL, "dot", t, (rg_tensor){ 0 });
-    return !rg_is_null(seed) && rg_solve_adjoints(sweep, seed) ? RG_OK : tape->error.status;
+    rg_tensor seed = rg_seed_for(NULL, what, t, (rg_tensor){ 0 });
+    sweep->adjoint[t.node] = seed;
+    return !rg_is_null(seed) && rg_solve_adjoints(sweep) ? RG_OK : tape->error.status;
 }
 
 /* ---- Adjoints that had been recorded already ------------------------------------------------------------------ */
@@ -163,11 +163,11 @@ rg_status rg_excerpt_begin(rg_excerpt *excerpt, rg_tensor t, bool adjoints)
     const rg_node *node = rg_node_of(t, &reason);
     *excerpt = (rg_excerpt){ .tape = t.tape };
     if (!t.tape) return RG_E_NULL;
-    excerpt->before = rg_tape_mark(t.tape);
+    excerpt->before = rg_tape_bookmark(t.tape);
     if (!node) return rg_fail(t.tape, NULL, reason, "dot: the tensor is from before rg_tape_reset"), reason;
     rg_sweep sweep;
     adjoints = adjoints && rg_dtype_is_float((rg_dtype)node->dtype) && rg_shape_count(*node->shape) == 1;
-    rg_status status = adjoints ? solve(&sweep, t) : RG_OK;
+    rg_status status = adjoints ? rg_solve_for_leaves(&sweep, "dot", t) : RG_OK;
     if (status) return status;
     excerpt->entries = rg_arena_take(&t.tape->scratch, t.tape->node_count * sizeof *excerpt->entries);
     if (!excerpt->entries || !take_over(excerpt, t.node)) return RG_E_MEMORY;

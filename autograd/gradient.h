@@ -4,17 +4,35 @@
 
 #include "tape.h"
 
+/* Of a checkpoint that the sweep is in: what derivative rules see of its nodes, computed again. (checkpoint.c) */
+typedef struct {
+    size_t ahead;             /* so many checkpoints of the tape, from its first, have not been entered */
+    uint32_t first, end;      /* of the one that has been entered last; none: first = end */
+    rg_tensor *again;         /* of node first + i */
+    rg_tensor *outside;       /* of node i before it: what the copies read in its place; by the latest that did */
+} rg_recomputation;
+
 /* The dynamic program's state. Entry i of the tables belongs to node first + i. */
 typedef struct {
     rg_tape *tape;
-    uint32_t first, last;     /* the nodes of the sweep: y is the last */
+    uint32_t first, last;     /* the nodes of the sweep: the last is one that the gradient is taken of */
     bool *active;             /* does the node depend on something the gradient is wanted for? */
-    rg_tensor *adjoint;       /* the memo table; null: nothing has been added yet */
+    rg_tensor *adjoint;       /* the memo table, with the base case filled in; null: nothing has been added yet */
+    rg_recomputation checkpoint;
 } rg_sweep;
 
-/* Solves for the adjoint of every active node, recording them on the tape. `seed` is the adjoint of y. False
- * once the tape has failed. (gradient.c) */
-bool rg_solve_adjoints(rg_sweep *sweep, rg_tensor seed);
+/* Before the sweep hands on the adjoint of node j: if that is in a checkpoint which it has not been in, records what
+ * computes the checkpoint again. False once the tape has failed. */
+bool rg_checkpoint_enter(rg_sweep *sweep, uint32_t j);
+/* What a rule for the derivative of a node sees of it or of its operand i. */
+rg_tensor rg_checkpoint_seen(const rg_sweep *sweep, uint32_t i);
+
+/* What a derivative rule gives for an operand of that shape, summed over what broadcasting repeated. (gradient.c) */
+rg_tensor rg_unbroadcast(rg_tensor cotangent, rg_shape to);
+
+/* Solves for the adjoint of every active node, recording them on the tape. False once the tape has failed.
+ * (gradient.c) */
+bool rg_solve_adjoints(rg_sweep *sweep);
 
 /* A parameter leaf and the adjoint recorded for it. */
 typedef struct {
@@ -24,6 +42,10 @@ typedef struct {
 /* Records the adjoints of every parameter leaf that y depends on. *sinks lies in the tape's scratch arena, in
  * the order of the leaves. False once the tape has failed. */
 bool rg_gradient_of_parameters(rg_tape *tape, rg_tensor y, rg_tensor seed, rg_sink **sinks, size_t *count);
+
+/* Records the adjoints of all that the single number t depends on: of parameters, or if there are none, of inputs.
+ * (excerpt.c) */
+rg_status rg_solve_for_leaves(rg_sweep *sweep, const char *what, rg_tensor t);
 
 /* The cotangent of y to start from: `seed` if it fits, a one if seed is null and y is a single number; else
  * the tape fails for `what`. */

@@ -1,5 +1,6 @@
 /* leaves.c: numbers from outside: inputs, constants, scalars, parameters, random keys. */
 #include <string.h>
+#include <xxhash.h>
 
 #include "params.h"
 #include "shape.h"
@@ -51,6 +52,23 @@ rg_tensor rg_constant_at(const char *site, rg_tape *tape, rg_dtype dtype, rg_sha
     return copied_leaf(site, tape, &rg_op_constant, dtype, shape, data, RG_NODE_NO_GRADIENT);
 }
 
+static uint64_t fingerprint_of(const void *numbers, rg_dtype dtype, const rg_shape *shape)
+{
+    return XXH3_64bits(numbers, (size_t)rg_elements(shape) * rg_dtype_size(dtype));
+}
+
+bool rg_leaf_unchanged(const rg_tape *tape, const rg_node *node)
+{
+    if (!tape->verify || !node->attributes) return true;
+    if (node->op == &rg_op_parameter) {
+        const rg_parameter_leaf *leaf = node->attributes;
+        return fingerprint_of(rg_param_pointer(leaf->param), (rg_dtype)node->dtype, node->shape) == leaf->fingerprint;
+    }
+    if (node->op != &rg_op_input) return true;
+    const rg_borrowed_leaf *leaf = node->attributes;
+    return fingerprint_of(node->data, (rg_dtype)node->dtype, node->shape) == leaf->fingerprint;
+}
+
 rg_tensor rg_input_borrowed_at(const char *site, rg_tape *tape, rg_dtype dtype, rg_shape shape, const void *data)
 {
     size_t bytes;
@@ -58,7 +76,9 @@ rg_tensor rg_input_borrowed_at(const char *site, rg_tape *tape, rg_dtype dtype, 
     if (!leaf_bytes(tape, site, &rg_op_input, dtype, &shape, data, &bytes)) return (rg_tensor){ 0 };
     /* Nothing writes through a leaf's pointer: only values computed on the tape are results of a step. */
     void *numbers = (void *)(uintptr_t)(bytes ? data : nothing);
-    return rg_record_leaf(tape, site, &rg_op_input, dtype, &shape, NULL, 0, numbers, 0);
+    const rg_borrowed_leaf leaf = { tape->verify ? fingerprint_of(numbers, dtype, &shape) : 0 };
+    return rg_record_leaf(tape, site, &rg_op_input, dtype, &shape, tape->verify ? &leaf : NULL,
+                          tape->verify ? sizeof leaf : 0, numbers, 0);
 }
 
 rg_tensor rg_scalar_at(const char *site, rg_tape *tape, rg_dtype dtype, double value)
@@ -131,7 +151,9 @@ rg_tensor rg_parameter_at(const char *site, rg_tape *tape, rg_param param)
         const rg_parameter_leaf *leaf = tape->nodes[known].attributes;
         if (leaf->version == store->version) return rg_handle(tape, known);
     }
-    const rg_parameter_leaf leaf = { .param = param, .version = store->version };
+    const void *numbers = rg_param_pointer(param);
+    const rg_parameter_leaf leaf = { .param = param, .version = store->version,
+                                     .fingerprint = tape->verify ? fingerprint_of(numbers, store->dtype, &entry->shape) : 0 };
     rg_tensor t = rg_record_leaf(tape, site, &rg_op_parameter, store->dtype, &entry->shape, &leaf, sizeof leaf, NULL,
                                  RG_NODE_NEEDS_GRADIENT);
     if (rg_is_null(t)) return t;

@@ -39,6 +39,7 @@ rg_tape *rg_tape_new_with(rg_tape_options options)
     tape->training = true;
     tape->eager = options.eager || environment_true("RG_EAGER");
     tape->profiles = options.profiles;
+    tape->verify = options.verify || environment_true("RG_VERIFY");
     tape->engine.threads = thread_count(options.threads);
     tape->simd = rg_simd_level();
     rg_gemm_prepare();
@@ -66,6 +67,8 @@ void rg_tape_free(rg_tape *tape)
     free(tape->signature);
     free(tape->externals);
     free(tape->answers);
+    free(tape->marks);
+    free(tape->checkpoints);
     rg_arena_free(&tape->records);
     rg_arena_free(&tape->names);
     rg_arena_free(&tape->values);
@@ -79,6 +82,10 @@ void rg_tape_free(rg_tape *tape)
 void rg_tape_reset(rg_tape *tape)
 {
     if (!tape) return;
+    if (tape->recording_flags & RG_NODE_ADJOINT) {
+        rg_fail(tape, NULL, RG_E_STATE, "reset: derivatives are being recorded");
+        return;
+    }
     tape->epoch++;
     if (tape->epoch == 0) tape->epoch = 1;
     tape->binding_count = 0;
@@ -196,6 +203,8 @@ rg_tape_stats rg_tape_get_stats(const rg_tape *tape)
     stats.workspace_bytes = tape->engine.workspace_bytes;
     stats.tape_bytes = tape->node_capacity * sizeof *tape->nodes + tape->edge_capacity * sizeof *tape->edges +
                        tape->signature_capacity * sizeof *tape->signature + tape->answer_capacity * sizeof *tape->answers +
+                       tape->mark_capacity * sizeof *tape->marks +
+                       tape->checkpoint_capacity * sizeof *tape->checkpoints +
                        tape->records.bytes + tape->names.bytes + tape->values.bytes +
                        tape->scratch.bytes + tape->transient.bytes + tape->inner_transient.bytes;
     uint64_t now = stats.plan_bytes + stats.workspace_bytes + stats.tape_bytes;

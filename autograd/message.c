@@ -66,6 +66,17 @@ const char *rg_site_short(const char *site)
     return slash ? slash + 1 : site;
 }
 
+void rg_describe_gone(rg_tensor t, char *text, size_t size)
+{
+    size_t used = 0;
+    *text = '\0';
+    if (!t.tape || (t.node >= t.tape->node_count && t.node >= t.tape->most_nodes)) return;
+    const rg_node *node = &t.tape->nodes[t.node];
+    const bool same = node->epoch == t.epoch;
+    rg_append(text, size, &used, same ? ": %%%u %s" : ": %%%u, whose place %s has taken", (unsigned)t.node, node->op->name);
+    if (node->site) rg_append(text, size, &used, ", recorded at %s", rg_site_short(node->site));
+}
+
 /* A failure also takes back what the tape has added to gradients since the last step: an optimiser must not
  * step along half a gradient. */
 static size_t start_message(rg_tape *tape, const char *site, rg_status status)

@@ -82,6 +82,7 @@ typedef struct {
     const rg_tensor *in;      /* operand k begins with a dimension of `size` where batched[k], and else is as it was */
     const bool *batched;      /* at least one */
     int64_t size;
+    rg_tensor y;              /* the result that has been recorded for one member */
 } rg_batch_call;
 /* In ordinary ops: the result for each member of the batch, along a leading dimension of `size`. */
 typedef rg_tensor rg_batch_rule(const rg_batch_call *call);

@@ -28,7 +28,7 @@
     X(triangle) X(cholesky) X(cholesky_adjoint) X(triangular_solve) X(solve) X(inverse)                            \
     X(determinant) X(logdet) X(log_abs_determinant) X(sign_determinant)                                            \
     /* shape */                                                                                                    \
-    X(permute) X(reshape) X(expand) X(slice) X(pad) X(concat) X(stop_gradient) X(contiguous)                       \
+    X(permute) X(reshape) X(expand) X(slice) X(pad) X(concat) X(stop_gradient) X(recompute) X(contiguous)          \
     X(tril) X(triu) X(unfold) X(overlap_add)                                                                       \
     /* indexing */                                                                                                 \
     X(gather_rows) X(scatter_rows) X(one_hot)                                                                      \
@@ -36,6 +36,10 @@
 
 #define RG_OP_DECLARE(name) extern const rg_op rg_op_##name;
 RG_OPS(RG_OP_DECLARE)
+
+/* What a hook is shown: a view of an adjoint. Not in the table, as hooks and rules of the user's are not: it is the user
+ * who says what their derivatives are. (custom.c) */
+extern const rg_op rg_observed_adjoint;
 
 /* Adjoints that are ops of their own. Those of relu and maximum select, and never multiply by a mask. */
 rg_tensor rg_gate_at(const char *site, rg_tensor g, rg_tensor x);

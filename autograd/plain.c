@@ -180,8 +180,31 @@ PLAIN(const void *, rg_data, (rg_tensor t), (NULL, t))
 PLAIN(rg_status, rg_read, (rg_tensor t, void *out, size_t bytes), (NULL, t, out, bytes))
 PLAIN(rg_status, rg_grad, (rg_tensor y, const rg_tensor *wrt, int n, rg_tensor *out), (NULL, y, wrt, n, out))
 PLAIN(rg_status, rg_vjp, (rg_tensor y, rg_tensor seed, const rg_tensor *wrt, int n, rg_tensor *out), (NULL, y, seed, wrt, n, out))
+PLAIN(rg_status, rg_vjp_many, (const rg_tensor *y, const rg_tensor *seeds, int outputs, const rg_tensor *wrt, int n, rg_tensor *out), (NULL, y, seeds, outputs, wrt, n, out))
+PLAIN(rg_status, rg_jvp, (rg_tensor y, const rg_tensor *wrt, const rg_tensor *tangents, int n, rg_tensor *out), (NULL, y, wrt, tangents, n, out))
+PLAIN(rg_status, rg_jvp_many, (const rg_tensor *y, int outputs, const rg_tensor *wrt, const rg_tensor *tangents, int n, rg_tensor *out), (NULL, y, outputs, wrt, tangents, n, out))
+PLAIN(rg_status, rg_hvp, (rg_tensor y, const rg_tensor *wrt, const rg_tensor *v, int n, rg_tensor *out), (NULL, y, wrt, v, n, out))
+PLAIN(rg_status, rg_jacobian, (rg_tensor y, const rg_tensor *wrt, int n, rg_tensor *out), (NULL, y, wrt, n, out))
+PLAIN(rg_status, rg_hessian, (rg_tensor y, const rg_tensor *wrt, int n, rg_tensor *out), (NULL, y, wrt, n, out))
+PLAIN(rg_status, rg_vmap, (const rg_tensor *y, int outputs, const rg_tensor *x, const rg_tensor *batches, int n, rg_tensor *out), (NULL, y, outputs, x, batches, n, out))
+PLAIN(rg_tensor, rg_batch_member, (rg_tensor batch), (NULL, batch))
+PLAIN(rg_mark, rg_tape_mark, (rg_tape *tape), (NULL, tape))
+PLAIN(rg_status, rg_tape_rewind, (rg_mark mark), (NULL, mark))
+PLAIN(rg_tensor, rg_custom_vjp, (rg_tensor y, const rg_tensor *x, int n, rg_custom_rule *rule, void *context), (NULL, y, x, n, rule, context))
+PLAIN(rg_tensor, rg_hook, (rg_tensor x, rg_adjoint_hook *hook, void *context), (NULL, x, hook, context))
+PLAIN(rg_status, rg_tape_check_finite, (rg_tape *tape, rg_tensor loss, rg_finite_report *report), (NULL, tape, loss, report))
 PLAIN(rg_status, rg_backward, (rg_tensor loss), (NULL, loss))
 PLAIN(rg_status, rg_backward_seeded, (rg_tensor y, rg_tensor seed), (NULL, y, seed))
 PLAIN(rg_tensor, rg_apply, (const rg_op *op, const void *attributes, int n, const rg_tensor *in), (NULL, op, attributes, n, in))
 PLAIN(rg_program *, rg_compile, (int inputs, const rg_tensor *in, int outputs, const rg_tensor *out), (NULL, inputs, in, outputs, out))
 PLAIN(rg_program *, rg_compile_backward, (rg_tensor loss, int inputs, const rg_tensor *in), (NULL, loss, inputs, in))
+
+void rg_checkpoint_begin(rg_tape *tape)
+{
+    rg_checkpoint_begin_at(NULL, tape);
+}
+
+void rg_checkpoint_end(rg_tape *tape)
+{
+    rg_checkpoint_end_at(NULL, tape);
+}

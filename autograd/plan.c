@@ -99,7 +99,8 @@ static void mark_needed(rg_builder *b)
     for (uint32_t i = b->count; i-- > 0;) {
         const rg_node *node = &b->tape->nodes[request->first + i];
         b->needed[i] = b->needed[i] || keeps(b, node);
-        for (uint32_t k = 0; b->needed[i] && !is_source(b, node) && k < node->operands; k++)
+        const uint32_t read = node->op->kind == RG_VIEW && node->operands > 1 ? 1 : node->operands;
+        for (uint32_t k = 0; b->needed[i] && !is_source(b, node) && k < read; k++)
             mark(b, rg_edges(b->tape, node)[k]);
     }
 }

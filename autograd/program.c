@@ -261,7 +261,7 @@ static rg_program *compile_at(compilation *c, const rg_program_step *step)
     c->program->engine.threads = tape->engine.threads;
     if (step) c->program->step = *step;
     const char *previous = rg_set_site(tape, c->site ? c->site : tape->site);
-    const rg_bookmark before = rg_tape_mark(tape);
+    const rg_bookmark before = rg_tape_bookmark(tape);
     const bool done = compile(c);
     rg_tape_forget(tape, &before);
     rg_arena_rewind(&tape->scratch);

@@ -155,18 +155,27 @@ void rg_segment_end(rg_tape *tape, rg_plan *plan)
 }
 
 /* A trace that is only the beginning of the last one leaves the rest of it where it is. */
-void rg_trace_begin(rg_tape *tape)
+void rg_trace_leave(rg_tape *tape, const rg_arena *records)
 {
+    if (tape->node_count > tape->most_nodes) tape->most_nodes = tape->node_count;
     if (tape->leftovers) {
         tape->last_nodes = tape->last_words = tape->last_answers = 0;
-        rg_arena_rewind(&tape->records);
+        rg_arena_return(&tape->records, records);
     } else if (tape->last_words == 0) {
         tape->last_nodes = tape->node_count;
         tape->last_words = tape->signature_count;
         tape->last_answers = tape->answer_count;
     }
     tape->leftovers = false;
+}
+
+void rg_trace_begin(rg_tape *tape)
+{
+    const rg_arena nothing = { .first = tape->records.first, .current = tape->records.first };
+    while (tape->mark_count > 0) tape->leftovers |= tape->marks[--tape->mark_count].leftovers;
+    rg_trace_leave(tape, &nothing);
     tape->answer_count = 0;
+    tape->checkpoint_count = tape->checkpoint_depth = 0;
     tape->node_count = tape->edge_count = 0;
     tape->signature_count = tape->external_count = 0;
     tape->segment_first = tape->segment_word = 0;
@@ -174,7 +183,7 @@ void rg_trace_begin(rg_tape *tape)
     tape->segment_open_gradient = false;
 }
 
-rg_bookmark rg_tape_mark(const rg_tape *tape)
+rg_bookmark rg_tape_bookmark(const rg_tape *tape)
 {
     return (rg_bookmark){ .nodes = tape->node_count, .edges = tape->edge_count, .signature = tape->signature_count,
                           .externals = tape->external_count, .open_gradient = tape->segment_open_gradient,
@@ -183,12 +192,14 @@ rg_bookmark rg_tape_mark(const rg_tape *tape)
 
 void rg_tape_forget(rg_tape *tape, const rg_bookmark *since)
 {
+    if (tape->node_count > tape->most_nodes) tape->most_nodes = tape->node_count;
     for (size_t i = since->externals; i < tape->external_count; i++)
         tape->nodes[tape->externals[i]].slot_segment = 0;
     for (size_t i = 0; i < tape->binding_count; i++)
         for (size_t k = 0; k < tape->bindings[i].capacity; k++)
             if (tape->bindings[i].leaf[k] >= since->nodes) tape->bindings[i].leaf[k] = UINT32_MAX;
     tape->node_count = since->nodes;
+    if (++tape->epoch == 0) tape->epoch = 1; /* handles on what is forgotten are no more */
     tape->edge_count = since->edges;
     tape->signature_count = since->signature;
     tape->external_count = since->externals;

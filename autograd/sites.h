@@ -184,6 +184,24 @@ RG_API const void *rg_data_at(const char *site, rg_tensor t);
 RG_API rg_status rg_read_at(const char *site, rg_tensor t, void *out, size_t bytes);
 RG_API rg_status rg_grad_at(const char *site, rg_tensor y, const rg_tensor *wrt, int n, rg_tensor *out);
 RG_API rg_status rg_vjp_at(const char *site, rg_tensor y, rg_tensor seed, const rg_tensor *wrt, int n, rg_tensor *out);
+RG_API rg_status rg_vjp_many_at(const char *site, const rg_tensor *y, const rg_tensor *seeds, int outputs,
+                                const rg_tensor *wrt, int n, rg_tensor *out);
+RG_API rg_status rg_jvp_at(const char *site, rg_tensor y, const rg_tensor *wrt, const rg_tensor *tangents, int n, rg_tensor *out);
+RG_API rg_status rg_jvp_many_at(const char *site, const rg_tensor *y, int outputs, const rg_tensor *wrt,
+                                const rg_tensor *tangents, int n, rg_tensor *out);
+RG_API rg_status rg_hvp_at(const char *site, rg_tensor y, const rg_tensor *wrt, const rg_tensor *v, int n, rg_tensor *out);
+RG_API rg_status rg_jacobian_at(const char *site, rg_tensor y, const rg_tensor *wrt, int n, rg_tensor *out);
+RG_API rg_status rg_hessian_at(const char *site, rg_tensor y, const rg_tensor *wrt, int n, rg_tensor *out);
+RG_API rg_status rg_vmap_at(const char *site, const rg_tensor *y, int outputs, const rg_tensor *x, const rg_tensor *batches,
+                            int n, rg_tensor *out);
+RG_API rg_tensor rg_batch_member_at(const char *site, rg_tensor batch);
+RG_API void rg_checkpoint_begin_at(const char *site, rg_tape *tape);
+RG_API void rg_checkpoint_end_at(const char *site, rg_tape *tape);
+RG_API rg_mark rg_tape_mark_at(const char *site, rg_tape *tape);
+RG_API rg_status rg_tape_rewind_at(const char *site, rg_mark mark);
+RG_API rg_tensor rg_custom_vjp_at(const char *site, rg_tensor y, const rg_tensor *x, int n, rg_custom_rule *rule, void *context);
+RG_API rg_tensor rg_hook_at(const char *site, rg_tensor x, rg_adjoint_hook *hook, void *context);
+RG_API rg_status rg_tape_check_finite_at(const char *site, rg_tape *tape, rg_tensor loss, rg_finite_report *report);
 RG_API rg_status rg_backward_at(const char *site, rg_tensor loss);
 RG_API rg_status rg_backward_seeded_at(const char *site, rg_tensor y, rg_tensor seed);
 RG_API rg_program *rg_compile_at(const char *site, int inputs, const rg_tensor *in, int outputs, const rg_tensor *out);
@@ -362,6 +380,21 @@ RG_API rg_tensor rg_apply_at(const char *site, const rg_op *op, const void *attr
 #define rg_read(...) rg_read_at(RG_SITE, __VA_ARGS__)
 #define rg_grad(...) rg_grad_at(RG_SITE, __VA_ARGS__)
 #define rg_vjp(...) rg_vjp_at(RG_SITE, __VA_ARGS__)
+#define rg_vjp_many(...) rg_vjp_many_at(RG_SITE, __VA_ARGS__)
+#define rg_jvp(...) rg_jvp_at(RG_SITE, __VA_ARGS__)
+#define rg_jvp_many(...) rg_jvp_many_at(RG_SITE, __VA_ARGS__)
+#define rg_hvp(...) rg_hvp_at(RG_SITE, __VA_ARGS__)
+#define rg_jacobian(...) rg_jacobian_at(RG_SITE, __VA_ARGS__)
+#define rg_hessian(...) rg_hessian_at(RG_SITE, __VA_ARGS__)
+#define rg_vmap(...) rg_vmap_at(RG_SITE, __VA_ARGS__)
+#define rg_batch_member(...) rg_batch_member_at(RG_SITE, __VA_ARGS__)
+#define rg_checkpoint_begin(...) rg_checkpoint_begin_at(RG_SITE, __VA_ARGS__)
+#define rg_checkpoint_end(...) rg_checkpoint_end_at(RG_SITE, __VA_ARGS__)
+#define rg_tape_mark(...) rg_tape_mark_at(RG_SITE, __VA_ARGS__)
+#define rg_tape_rewind(...) rg_tape_rewind_at(RG_SITE, __VA_ARGS__)
+#define rg_custom_vjp(...) rg_custom_vjp_at(RG_SITE, __VA_ARGS__)
+#define rg_hook(...) rg_hook_at(RG_SITE, __VA_ARGS__)
+#define rg_tape_check_finite(...) rg_tape_check_finite_at(RG_SITE, __VA_ARGS__)
 #define rg_backward(...) rg_backward_at(RG_SITE, __VA_ARGS__)
 #define rg_backward_seeded(...) rg_backward_seeded_at(RG_SITE, __VA_ARGS__)
 #define rg_compile(...) rg_compile_at(RG_SITE, __VA_ARGS__)

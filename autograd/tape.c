@@ -12,7 +12,7 @@ rg_node *rg_node_of(rg_tensor t, rg_status *reason)
     *reason = RG_E_NULL;
     if (!t.tape) return NULL;
     *reason = RG_E_TAPE;
-    if (t.epoch != t.tape->epoch || t.node >= t.tape->node_count) return NULL;
+    if (t.node >= t.tape->node_count || t.tape->nodes[t.node].epoch != t.epoch) return NULL;
     *reason = RG_OK;
     return &t.tape->nodes[t.node];
 }
@@ -22,8 +22,11 @@ rg_node *rg_node_checked(const char *site, const char *what, rg_tensor t)
     rg_status reason;
     rg_node *node = rg_node_of(t, &reason);
     if (t.tape && t.tape->error.status) return NULL;
-    if (!node && t.tape)
-        rg_fail(t.tape, site, reason, "%s: the tensor is from before rg_tape_reset", what);
+    if (!node && t.tape) {
+        char which[RG_REASON_SIZE];
+        rg_describe_gone(t, which, sizeof which);
+        rg_fail(t.tape, site, reason, "%s: the tensor is from before rg_tape_reset or rg_tape_rewind%s", what, which);
+    }
     return node;
 }
 
@@ -78,6 +81,7 @@ rg_tensor rg_name(rg_tensor t, const char *name)
     if (!copy) return rg_fail(t.tape, NULL, RG_E_MEMORY, "name: out of memory");
     memcpy(copy, name, bytes);
     node->name = copy;
+    rg_note_late(t.tape, t.node);
     return t;
 }
 
@@ -109,7 +113,9 @@ static inline bool repeats_op(const rg_tape *tape, const rg_op *op, const void *
         return false;
     const uint32_t *edges = rg_edges(tape, node);
     for (int k = 0; k < n; k++)
-        if (in[k].node != edges[k] || in[k].tape != tape || in[k].epoch != tape->epoch) return false;
+        if (in[k].node != edges[k] || in[k].tape != tape ||
+            (in[k].epoch != tape->epoch && in[k].epoch != tape->nodes[edges[k]].epoch))
+            return false;
     return op->attribute_size == 0 || (attributes && memcmp(attributes, node->attributes, op->attribute_size) == 0);
 }
 
@@ -134,6 +140,7 @@ static inline rg_tensor repeat(rg_tape *tape, const char *site, void *data)
     node->site = site ? site : tape->site;
     node->data = data;
     node->name = NULL;
+    node->epoch = tape->epoch;
     node->scope = tape->scope;
     node->slot_segment = 0;
     node->forward = tape->recording_forward;
@@ -160,7 +167,7 @@ static rg_node *append(rg_tape *tape, const rg_op *op, const char *site, uint8_t
     rg_node *node = &tape->nodes[tape->node_count];
     *node = (rg_node){ .op = op, .site = site ? site : tape->site, .scope = tape->scope,
                        .first_edge = (uint32_t)tape->edge_count, .flags = flags,
-                       .forward = tape->recording_forward };
+                       .forward = tape->recording_forward, .epoch = tape->epoch };
     return node;
 }
 
@@ -290,9 +297,12 @@ rg_tape *rg_operands_checked(const char *site, const char *what, int n, const rg
         rg_status reason;
         if (in[k].tape && in[k].tape != tape)
             rg_fail(tape, site, RG_E_TAPE, "%s: operand %d is on another tape", what, k + 1);
-        else if (!rg_node_of(in[k], &reason))
-            rg_fail(tape, site, reason, "%s: operand %d is %s", what, k + 1,
-                    reason == RG_E_NULL ? "the null tensor" : "a tensor from before rg_tape_reset");
+        else if (!rg_node_of(in[k], &reason)) {
+            char which[RG_REASON_SIZE];
+            rg_describe_gone(in[k], which, sizeof which);
+            rg_fail(tape, site, reason, "%s: operand %d is %s%s", what, k + 1,
+                    reason == RG_E_NULL ? "the null tensor" : "a tensor from before rg_tape_reset or rg_tape_rewind", which);
+        }
         if (tape->error.status) return NULL;
     }
     return tape;
@@ -302,7 +312,8 @@ rg_tape *rg_operands_checked(const char *site, const char *what, int n, const rg
 static const char *mistake_of(const rg_op *op)
 {
     if (op->kind == RG_LEAF) return "a leaf cannot be applied";
-    if (op->kind == RG_VIEW && (op->arity != 1 || !op->view)) return "a view needs one operand and a rule for its strides";
+    const bool one = op->arity == 1 || op->arity == RG_VARIADIC; /* a view is of its first operand */
+    if (op->kind == RG_VIEW && (!one || !op->view)) return "a view needs one operand and a rule for its strides";
     bool few = op->arity >= 0 && op->arity <= RG_MAX_OPERANDS;
     if (op->kind == RG_ELEMENTWISE && !few) return "too many operands for an elementwise op";
     return op->shape ? NULL : "the op has no shape rule";

@@ -40,6 +40,7 @@ typedef struct {
     uint32_t slot_segment;
     uint32_t forward;           /* of an adjoint node: the node whose vjp recorded it */
     uint32_t first_word, words; /* of the signature */
+    uint32_t epoch;             /* of the tape when it was recorded, and of every handle on it */
     uint8_t dtype;
     uint8_t flags;
 } rg_node;
@@ -48,7 +49,13 @@ typedef struct {
 typedef struct {
     rg_param param;
     uint64_t version;           /* of the store when the leaf was recorded */
+    uint64_t fingerprint;       /* of its numbers then, where the tape verifies them */
 } rg_parameter_leaf;
+
+/* Of a borrowed input's numbers when it was recorded, in its attributes, where the tape verifies them. */
+typedef struct {
+    uint64_t fingerprint;
+} rg_borrowed_leaf;
 
 /* Whose next draw a random key is, in its attributes; a key given by the caller has none. */
 typedef struct {
@@ -69,6 +76,21 @@ typedef struct {
     uint32_t *leaf;
     size_t capacity;
 } rg_binding;
+
+/* The tape as rg_tape_mark found it. A segment begins there. */
+typedef struct {
+    uint32_t serial;            /* whose it is */
+    bool late;                  /* an earlier node has got a value or a name since */
+    bool leftovers;             /* of the tape */
+    size_t nodes, edges, words, answers, bindings, checkpoints;
+    uint32_t checkpoint_depth;
+    rg_arena records, names, values;
+} rg_marked;
+
+/* Nodes that are computed again where their adjoints need them. */
+typedef struct {
+    uint32_t first, end;        /* UINT32_MAX while it goes on */
+} rg_checkpointed;
 
 typedef struct rg_cache rg_cache;
 typedef struct rg_pool rg_pool;
@@ -92,7 +114,7 @@ typedef struct {
 struct rg_tape {
     rg_error error;
     uint32_t epoch;
-    bool no_grad, training, eager, profiles;
+    bool no_grad, training, eager, profiles, verify;
     uint8_t recording_flags;    /* RG_NODE_ADJOINT while the gradient transform records */
     uint32_t recording_forward;
     const char *site;           /* what plain functions stamp */
@@ -118,6 +140,13 @@ struct rg_tape {
     bool leftovers;             /* behind this trace lie records of one that it does not repeat */
     rg_answer *answers;         /* of this trace's segments, then of the last one's */
     size_t answer_count, last_answers, answer_capacity;
+    rg_checkpointed *checkpoints; /* in the order of recording */
+    size_t checkpoint_count, checkpoint_capacity;
+    uint32_t checkpoint_depth;  /* so many have been begun and not ended; the outermost counts */
+    rg_marked *marks;           /* one behind the other */
+    size_t mark_count, mark_capacity;
+    uint32_t mark_serial;
+    size_t most_nodes;          /* that there have been before a reset or a rewind: so far, nodes are readable */
     uint32_t *externals;        /* nodes of earlier segments that this one refers to */
     size_t external_count, external_capacity;
 
@@ -137,11 +166,12 @@ struct rg_tape {
 /* Words that mark an event in the signature; no op's address has the top bit. */
 #define RG_SIGNATURE_KEEP (UINT64_C(1) << 63)
 #define RG_SIGNATURE_ASK (UINT64_C(3) << 62)
+#define RG_SIGNATURE_CHECKPOINT (UINT64_C(5) << 61) /* or 1: begins; else ends */
 #define RG_EDGE_EXTERNAL (UINT64_C(1) << 62)
 
 static inline rg_tensor rg_handle(rg_tape *tape, size_t node)
 {
-    return (rg_tensor){ tape, (uint32_t)node, tape->epoch };
+    return (rg_tensor){ tape, (uint32_t)node, tape->nodes[node].epoch };
 }
 
 static inline const uint32_t *rg_edges(const rg_tape *tape, const rg_node *node)
@@ -164,6 +194,9 @@ rg_tensor rg_record(rg_tape *tape, const char *site, const rg_op *op, const void
 rg_tensor rg_record_leaf(rg_tape *tape, const char *site, const rg_op *op, rg_dtype dtype, const rg_shape *shape,
                          const void *attributes, size_t attribute_bytes, void *data, uint8_t flags);
 
+/* Whether a leaf's numbers are those that were recorded, as far as the tape verifies them. (leaves.c) */
+bool rg_leaf_unchanged(const rg_tape *tape, const rg_node *node);
+
 /* rg_scope_push of the first `length` bytes of `name`. (lifetime.c) */
 void rg_scope_push_part(rg_tape *tape, const char *name, size_t length);
 
@@ -184,6 +217,14 @@ rg_plan *rg_known_answer(const rg_tape *tape);
 void rg_trace_part(rg_tape *tape);
 /* Begins a trace. */
 void rg_trace_begin(rg_tape *tape);
+/* Leaves the trace from here on where it is, to be compared with what comes; or if it is none of one piece, has its
+ * records written over, from where they were. */
+void rg_trace_leave(rg_tape *tape, const rg_arena *records);
+
+/* A node has got something that lies in memory which rewinding takes back. (rewind.c) */
+void rg_note_late(rg_tape *tape, size_t node);
+/* Which tensor an invalid handle was, as far as it is known: ": %5 tanh, recorded at model.c:12". (message.c) */
+void rg_describe_gone(rg_tensor t, char *text, size_t size);
 
 /* What is recorded only to be looked at, and then forgotten: the tape is then as it was. */
 typedef struct {
@@ -191,7 +232,7 @@ typedef struct {
     bool open_gradient;
     rg_arena records;
 } rg_bookmark;
-rg_bookmark rg_tape_mark(const rg_tape *tape);
+rg_bookmark rg_tape_bookmark(const rg_tape *tape);
 void rg_tape_forget(rg_tape *tape, const rg_bookmark *since);
 
 /* The tape fails with: site: op: reason: operands with their shapes. */
