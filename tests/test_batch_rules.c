@@ -76,7 +76,12 @@ static rg_tensor operand(rg_tape *tape, const batch_case *c, int k, int64_t memb
     const int64_t first = is_batched(c, k) && member > 0 ? member * count : 0;
     rg_shape shape = in->shape;
     assert_true(count * members <= ROOM);
-    for (int64_t i = 0; i < count * members; i++) store(room, dtype, i, number_for(in, dtype, k, first + i));
+    const int rank = in->shape.rank;
+    const int64_t columns = rank >= 2 ? in->shape.size[rank - 1] : 1, rows = rank >= 2 ? in->shape.size[rank - 2] : 1;
+    for (int64_t i = 0; i < count * members; i++) {
+        const bool shifted = rank >= 2 && is_float(dtype) && (in->low != in->high || in->low == 0) && i / columns % rows == i % columns;
+        store(room, dtype, i, number_for(in, dtype, k, first + i) + (shifted ? in->diagonal : 0));
+    }
     if (is_batched(c, k) && member < 0) {
         shape.size[0] = members;
         for (int i = 0; i < in->shape.rank; i++) shape.size[1 + i] = in->shape.size[i];

@@ -5,17 +5,8 @@
 #include <stddef.h>
 
 #include <cmocka.h>
-#include <string.h>
 
 #include "cost.h"
-
-/* Of these it is more. A solution's derivative multiplies full matrices where half would do, which is much for matrices of
- * three rows; and the adjoint of a Cholesky factorisation, made block by block, has a derivative made of full products. */
-static double bound_of(const rg_op *op)
-{
-    if (strcmp(op->name, "triangular_solve") == 0) return 7;
-    return strcmp(op->name, "cholesky_adjoint") == 0 ? 20 : 5;
-}
 
 static void no_op_takes_more_than_five_times_its_value(void **state)
 {
@@ -26,7 +17,7 @@ static void no_op_takes_more_than_five_times_its_value(void **state)
     for (size_t i = 0; i < count; i++) {
         int sample = -1;
         const tool_cost cost = tool_cost_of_op(table[i], &sample);
-        if (!(cost.ratio <= bound_of(table[i]))) fail_msg("%s: %g times, in sample %d", table[i]->name, cost.ratio, sample);
+        if (!(cost.ratio <= tool_cost_bound(table[i]))) fail_msg("%s: %g times, in sample %d", table[i]->name, cost.ratio, sample);
         if (cost.ratio == 0) continue;
         assert_true(cost.ratio >= 1 && cost.both >= cost.value);
         audited++;

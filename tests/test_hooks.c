@@ -285,7 +285,7 @@ static void a_rule_stands_for_what_has_no_derivative(void **state)
     rg_params_free(theta);
 }
 
-/* log(1 + e^x), whose composed derivative is NaN for large x, with the derivative written down. */
+/* log(1 + e^x), whose composed derivative is lost for large x, where it is 0 times infinity, with the derivative written down. */
 static rg_tensor logistic(void *context, int k, const rg_tensor *x, rg_tensor y, rg_tensor g)
 {
     (void)context, (void)y;
@@ -303,7 +303,7 @@ static void a_rule_is_used_at_any_order_and_in_any_transform(void **state)
     (void)state;
     rg_tape *tape = rg_tape_new();
     rg_tensor x = VECTOR(tape, 0, 1000), v = VECTOR(tape, 2, 3), along, J, composed = rg_log(rg_shift(rg_exp(x), 1));
-    assert_true(isnan(element(gradient(rg_sum(composed), x), 1)));
+    assert_true(element(gradient(rg_sum(composed), x), 1) != 1);
     assert_values(gradient(rg_sum(log1pexp(x)), x), 0.5, 1);
     rg_tensor z = VECTOR(tape, 0.3, -0.7), y = log1pexp(z), slope = gradient(rg_sum(y), z);
     double s[2], bend[2];
