@@ -92,6 +92,12 @@ static inline portable_f64 portable_fma_f64(portable_f64 a, portable_f64 b, port
     return (portable_f64){ fma(a[0], b[0], c[0]), fma(a[1], b[1], c[1]) };
 }
 
+/* Where there are better levels, this one is for old processors: it gets by with the general paths. */
+#if defined(__x86_64__)
+#define LEAN 1
+#else
+#define LEAN 0
+#endif
 #define LEVEL portable
 #define TARGET RG_TARGET_PORTABLE
 #define BYTES 16
@@ -102,6 +108,9 @@ static inline portable_f64 portable_fma_f64(portable_f64 a, portable_f64 b, port
 #include "gemm_level.h"
 
 #if defined(__x86_64__)
+
+#undef LEAN
+#define LEAN 0
 
 /* Sixteen registers, twelve of them accumulators. */
 #define LEVEL avx2

@@ -82,6 +82,7 @@ static TARGET inline __attribute__((always_inline)) void NAME(tile)(const int ro
     }
 }
 
+#if !LEAN
 /* A row of tiles, side by side, over a depth of one block or less: what comes before and after a tile would take longer
  * than the tile, and the result is written as it lies in memory. `count` vectors, a multiple of those of a tile. */
 static TARGET inline __attribute__((always_inline)) void NAME(sweep)(const int rows, int64_t count, int64_t depth,
@@ -126,8 +127,11 @@ static NAME(sweep_kernel) *const NAME(sweeps)[ROWS] = {
 #endif
 };
 
+#endif
+
 /* ---- Few columns: all rows one after another, without a call between their tiles ------------------------------------- */
 
+#if !LEAN
 /* Columns that fill so many vectors, over one block or less; eight sums side by side. `add`: a row to be added, or NULL. */
 #define SET(v, i) sum[i][v] = (NAME(vector)){ 0 }
 #define SET_ROW(i, vectors) REPEAT_VECTORS(vectors, SET, i)
@@ -165,6 +169,8 @@ static TARGET inline __attribute__((always_inline)) void NAME(strip_rows)(const 
             NAME(strip_rows)(1, vectors, k, multiplier, panel, add, c, stride);                                    \
     }
 STRIP(1) STRIP(2) STRIP(4)
+
+#endif
 
 #undef SET
 #undef SET_ROW
@@ -204,7 +210,9 @@ TILE(1, 3) TILE(2, 3) TILE(3, 3) TILE(4, 3) TILE(5, 3) TILE(6, 3) TILE(7, 3) TIL
 #define ROW_OF_TILES(rows) { NAME(tile_##rows##_1), NAME(tile_##rows##_2) }
 #endif
 /* For a single row: up to as many chains side by side as it takes to keep the multipliers busy. */
+#if !LEAN
 TILE(1, 4) TILE(1, 8)
+#endif
 static NAME(tile_kernel) *const NAME(tiles)[ROWS][VECTORS] = {
     ROW_OF_TILES(1), ROW_OF_TILES(2), ROW_OF_TILES(3), ROW_OF_TILES(4),
 #if ROWS > 4
@@ -356,6 +364,7 @@ static TARGET void NAME(product)(int64_t rows, int64_t width, int64_t k, NAME(ta
         }
 }
 
+#if !LEAN
 /* The same, row of tiles by row of tiles, where all panels can be read as they lie, or are few enough to be turned. */
 static TARGET void NAME(shallow_product)(int64_t rows, int64_t width, int64_t k, NAME(table) multiplier, NAME(table) panels,
                                          NAME(result) c)
@@ -374,6 +383,8 @@ static TARGET void NAME(shallow_product)(int64_t rows, int64_t width, int64_t k,
         NAME(product)(rows, width - whole, k, multiplier, NAME(part)(panels, whole, 0),
                       (NAME(result)){ c.data + whole, c.across, 1 });
 }
+
+#endif
 
 /* ---- k = 1 --------------------------------------------------------------------------------------------------------- */
 
@@ -408,12 +419,14 @@ static TARGET void NAME(narrow_row)(int64_t width, int64_t k, NAME(table) multip
 {
     int64_t j = 0;
     while (width - j >= LANES) {
-        const int64_t left = (width - j) / LANES, vectors = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+        const int64_t left = (width - j) / LANES, vectors = !LEAN && left >= 8 ? 8 : !LEAN && left >= 4 ? 4 : left >= 2 ? 2 : 1;
         const NAME(table) part = NAME(part)(panel, j, 0);
+#if !LEAN
         if (vectors == 8) NAME(tile_1_8)(k, multiplier, part, c + j, 0, false);
-        else if (vectors == 4) NAME(tile_1_4)(k, multiplier, part, c + j, 0, false);
-        else if (vectors == 2) NAME(tile_1_2)(k, multiplier, part, c + j, 0, false);
-        else NAME(tile_1_1)(k, multiplier, part, c + j, 0, false);
+        if (vectors == 4) NAME(tile_1_4)(k, multiplier, part, c + j, 0, false);
+#endif
+        if (vectors == 2) NAME(tile_1_2)(k, multiplier, part, c + j, 0, false);
+        if (vectors == 1) NAME(tile_1_1)(k, multiplier, part, c + j, 0, false);
         j += vectors * LANES;
     }
     if (j < width) NAME(tile_1_1)(k, multiplier, NAME(part)(panel, width - LANES, 0), c + width - LANES, 0, false);
@@ -448,6 +461,7 @@ static TARGET void NAME(broad_row)(int64_t width, int64_t k, NAME(table) multipl
 
 /* ---- Few columns ---------------------------------------------------------------------------------------------------- */
 
+#if !LEAN
 static bool NAME(is_strip)(int64_t m, int64_t n, int64_t k, int64_t across)
 {
     return m > 1 && (n == LANES || n == 2 * LANES || n == 4 * LANES) && k > 1 &&
@@ -481,6 +495,8 @@ static TARGET void NAME(turned_strip_product)(int64_t m, int64_t n, int64_t k, N
     NAME(copy_turned)(turned, m, n, m, c, stride);
 }
 
+#endif
+
 /* ---- All together --------------------------------------------------------------------------------------------------- */
 
 static TARGET void NAME(multiply)(int64_t m, int64_t n, int64_t k, rg_matrix a, rg_matrix b, void *c, int64_t c_stride)
@@ -494,6 +510,7 @@ static TARGET void NAME(multiply)(int64_t m, int64_t n, int64_t k, rg_matrix a, 
         (n > 64 * LANES ? NAME(broad_row) : NAME(narrow_row))(n, k, left, right, c);
         return;
     }
+#if !LEAN
     if (NAME(is_strip)(m, n, k, right.across)) {
         NAME(strip_product)(m, n, k, left, right, NULL, c, c_stride);
         return;
@@ -502,12 +519,15 @@ static TARGET void NAME(multiply)(int64_t m, int64_t n, int64_t k, rg_matrix a, 
         NAME(turned_strip_product)(m, n, k, left, right, c, c_stride);
         return;
     }
+#endif
     if (k == 0)
         for (int64_t i = 0; i < m; i++) memset((REAL *)c + i * c_stride, 0, (size_t)n * sizeof(REAL));
     else if (k == 1) NAME(outer_product)(m, n, left, right, c, c_stride);
     else if (swap) NAME(product)(n, m, k, right, left, (NAME(result)){ c, 1, c_stride });
+#if !LEAN
     else if (k <= SHALLOW && n >= WIDTH && (right.across == 1 || n <= SHALLOW_WIDTH))
         NAME(shallow_product)(m, n, k, left, right, (NAME(result)){ c, c_stride, 1 });
+#endif
     else NAME(product)(m, n, k, left, right, (NAME(result)){ c, c_stride, 1 });
 }
 
@@ -670,6 +690,7 @@ static inline __attribute__((always_inline)) const rg_step *NAME(next)(const rg_
     return RG_NEXT_STEP(step);
 }
 
+#if !LEAN
 /* k = 1, b of whole vectors. */
 static TARGET const rg_step *NAME(outer_step)(const rg_step *step)
 {
@@ -729,6 +750,8 @@ static TARGET const rg_step *NAME(row_step)(const rg_step *step)
     }
 SHORT_ROW_STEP(1) SHORT_ROW_STEP(2) SHORT_ROW_STEP(4)
 
+#endif
+
 /* A matrix times a vector, or turned, a vector times a matrix. */
 typedef struct {
     int64_t m, stride;
@@ -749,6 +772,7 @@ static TARGET const rg_step *NAME(vector_step)(const rg_step *step)
     return NAME(next)(step);
 }
 
+#if !LEAN
 static TARGET const rg_step *NAME(line_dots_step)(const rg_step *step)
 {
     const NAME(gemv) of = NAME(gemv_of)(step);
@@ -789,6 +813,8 @@ static TARGET const rg_step *NAME(strip_step)(const rg_step *step)
     return RG_NEXT_STEP(step);
 }
 
+#endif
+
 static TARGET const rg_step *NAME(any_step)(const rg_step *step)
 {
     const rg_gemm_shape *s = step->attributes;
@@ -799,6 +825,9 @@ static TARGET const rg_step *NAME(any_step)(const rg_step *step)
 
 static rg_step_kernel *NAME(step_for)(const rg_gemm_shape *s)
 {
+#if LEAN
+    return rg_gemm_is_gemv(s->m, s->n, s->a, s->b) ? NAME(vector_step) : NAME(any_step);
+#else
     if (rg_gemm_is_gemv(s->m, s->n, s->a, s->b)) return NAME(vector_step_for)(s);
     if (s->k == 1 && s->n == 2) return NAME(outer_pair_step);
     if (s->k == 1 && s->b.column_stride == 1 && s->n % LANES == 0) return NAME(outer_step);
@@ -810,6 +839,7 @@ static rg_step_kernel *NAME(step_for)(const rg_gemm_shape *s)
     }
     if (row && s->n >= LANES && s->n <= 64 * LANES) return NAME(row_step);
     return NAME(is_strip)(s->m, s->n, s->k, s->b.column_stride) ? NAME(strip_step) : NAME(any_step);
+#endif
 }
 
 #undef LANES

@@ -78,6 +78,10 @@ static void record_operands(rg_tape *tape, const rg_sample *sample, rg_dtype dty
             const double points = grid ? floor((in->high - in->low) / (in->step != 0 ? in->step : 1)) + 1 : 0;
             integers[i] = (int64_t)(in->low + floor(u * (in->high - in->low + 1)));
             narrow[i] = (float)(grid ? in->low + floor(u * points) * in->step : low + u * (high - low));
+            const int rank = in->shape.rank;
+            const bool matrix = rank >= 2 && low != high;
+            if (matrix && i / in->shape.size[rank - 1] % in->shape.size[rank - 2] == i % in->shape.size[rank - 1])
+                narrow[i] += (float)in->diagonal;
             o->at[o->floats][i] = (double)narrow[i];
             o->along[o->floats][i] = step * (rg_random_uniform(4, (uint64_t)k, (uint64_t)i) - 0.5);
         }
