@@ -32,11 +32,11 @@ static rg_tensor part(rg_tensor p, int64_t start, int64_t size)
     return rg_slice(p, 0, start, start + size);
 }
 
-/* sin(a) / a for a^2 = s. Near 0 the first terms of its series are it; neither side of the guard ever divides by 0. */
+/* sin(a) / a for a^2 = s; near 0, the first terms of its series. Of the two, the gradient sees only the one that is
+ * chosen: that the other is 0 / 0 at 0 does no harm. */
 static rg_tensor sinc(rg_tensor s)
 {
-    rg_tensor one = rg_full(s.tape, RG_F64, RG_SCALAR, 1), far = rg_greater(s, rg_scale(one, 1e-4));
-    rg_tensor a = rg_sqrt(rg_where(far, s, one));
+    rg_tensor a = rg_sqrt(s), far = rg_greater(s, rg_full(s.tape, RG_F64, RG_SCALAR, 1e-4));
     rg_tensor series = rg_shift(rg_mul(s, rg_shift(rg_scale(s, 1.0 / 120), -1.0 / 6)), 1);
     return rg_where(far, rg_div(rg_sin(a), a), series);
 }
@@ -85,11 +85,11 @@ static void evaluate(rg_tape *tape, rg_mark start, const scene *s, linear *out)
     rg_tape_rewind(start);
 }
 
-/* The largest relative difference of observation i's block from central differences. */
+/* How much in all observation i's block is off central differences, relatively. */
 static double check(rg_tape *tape, rg_mark start, const scene *s, const linear *at, int i)
 {
     static linear up, down;
-    double worst = 0;
+    double off = 0;
     for (int k = 0; k < BLOCK; k++) {
         scene moved = *s;
         double *number = &moved.x[place(i, k)], h = 1e-5 * fmax(1, fabs(*number));
@@ -99,10 +99,10 @@ static double check(rg_tape *tape, rg_mark start, const scene *s, const linear *
         evaluate(tape, start, &moved, &down);
         for (int j = 0; j < 2; j++) {
             const double slope = (up.r[i][j] - down.r[i][j]) / (2 * h);
-            worst = fmax(worst, fabs(at->J[i][j][k] - slope) / fmax(1, fabs(slope)));
+            off += fabs(at->J[i][j][k] - slope) / fmax(1, fabs(slope));
         }
     }
-    return worst;
+    return off;
 }
 
 /* The d with (J'J + damping (1 + diag J'J)) d = -J'r, of cameras and points; the weights stay. */
@@ -131,22 +131,25 @@ static double error_of(const linear *at)
     return sqrt(sum / SEEN);
 }
 
-/* Cameras in a row, that look at a cloud of points; the first one is not turned. What they see is exact; then all of it
- * but that rotation is moved a little. */
+/* Cameras that look at a cloud of points; the first one is not turned at all, the second one hardly. What they see is
+ * exact; then all but the rotations is moved a little. */
 static scene set_up(rg_tape *tape, rg_mark start)
 {
     static linear exact;
     scene s = { .x = { 0 } };
     for (int c = 0; c < CAMERAS; c++) {
-        const double camera[CAMERA] = { 0.02 * c, -0.1 * c, 0.05 * c, c, 0.2 * c * c, -6 - 0.3 * c, 500, 320, 240,
-                                        -0.1, 0.02 };
+        const double turn = 0.005 * c * c * c;
+        const double camera[CAMERA] = { 0.2 * turn, -turn, 0.5 * turn, c, 0.2 * c * c, -6, 500, 320, 240, -0.1, 0.02 };
         memcpy(s.x + c * CAMERA, camera, sizeof camera);
     }
     for (uint64_t i = CAMERAS * CAMERA; i < UNKNOWN; i++) s.x[i] = rg_random_normal(1, 1, i);
     for (int i = 0; i < SEEN; i++) s.x[UNKNOWN + i] = 1;
     evaluate(tape, start, &s, &exact);
     memcpy(s.seen, exact.r, sizeof s.seen); /* as what was seen is 0 so far */
-    for (uint64_t i = 3; i < UNKNOWN; i++) s.x[i] += 0.01 * fmax(1, fabs(s.x[i])) * rg_random_normal(1, 2, i);
+    for (uint64_t i = 0; i < UNKNOWN; i++) {
+        const double little = 0.01 * fmax(1, fabs(s.x[i]));
+        if (i >= CAMERAS * CAMERA || i % CAMERA >= 3) s.x[i] += little * rg_random_normal(1, 2, i);
+    }
     return s;
 }
 
@@ -158,10 +161,10 @@ int main(void)
     scene    s = set_up(tape, start);
     evaluate(tape, start, &s, &at);
 
-    double worst = 0, damping = 1e-3, error = error_of(&at);
-    for (int i = 0; i < SEEN; i += 7) worst = fmax(worst, check(tape, start, &s, &at, i));
-    printf("%d blocks of 2 x %d, off by %.1e; error %.3e\n", SEEN, BLOCK, worst, error);
-    bool right = !rg_failed(tape) && worst < 1e-7;
+    double off = 0, damping = 1e-3, error = error_of(&at);
+    for (int i = 0; i < SEEN; i += 7) off += check(tape, start, &s, &at, i);
+    printf("%d blocks of 2 x %d, some of them checked and in all off by %.1e; error %.3e\n", SEEN, BLOCK, off, error);
+    bool right = !rg_failed(tape) && off < 1e-6;
     if (!right) fprintf(stderr, "the Jacobian is wrong: %s\n", rg_message(tape));
 
     for (int step = 1; step <= STEPS && error > 1e-9 && rg_has_lapack() && !rg_failed(tape); step++) {

@@ -55,12 +55,12 @@ int main(void)
         for (int k = 0; k < WEIGHTS; k++)
             for (int j = 0; j < sizes[k]; j++) want[k][j] += factor * one[k][j];
     }
-    double worst = 0;
+    double apart = 0; /* a sum, as the largest one would hide NaN */
     for (int k = 0; k < WEIGHTS; k++)
-        for (int j = 0; j < sizes[k]; j++) worst = fmax(worst, fabs(got[k][j] - want[k][j]));
+        for (int j = 0; j < sizes[k]; j++) apart += fabs(got[k][j] - want[k][j]);
     if (rg_failed(tape)) fprintf(stderr, "%s\n", rg_message(tape));
-    printf("%d of %d gradients were clipped to norm %g; the largest difference from a loop is %.1e\n", cut, BATCH, bound, worst);
-    bool right = !rg_failed(tape) && worst < 1e-12 && cut > 0 && cut < BATCH;
+    printf("%d of %d gradients were clipped to norm %g; in all they differ from a loop by %.1e\n", cut, BATCH, bound, apart);
+    bool right = !rg_failed(tape) && apart < 1e-12 && cut > 0 && cut < BATCH;
     rg_tape_free(tape);
     return right ? 0 : 1;
 }
