@@ -168,7 +168,7 @@ int main(void)
     if (!right) fprintf(stderr, "the Jacobian is wrong: %s\n", rg_message(tape));
 
     for (int step = 1; step <= STEPS && error > 1e-9 && rg_has_lapack() && !rg_failed(tape); step++) {
-        double d[UNKNOWN];
+        double d[UNKNOWN] = { 0 };
         scene  next = s;
         solve(tape, start, &at, damping, d);
         for (int i = 0; i < UNKNOWN; i++) next.x[i] += d[i];
