@@ -397,9 +397,10 @@ static void no_derivative_of_the_op_table_is_left_out(void **state)
     (void)state;
     size_t count;
     int bad = 0;
+    if (!rg_has_lapack()) skip(); /* some are in its ops' derivatives alone */
     const rg_op *const *table = rg_op_table(&count);
     for (size_t k = 0; k < count; k++) {
-        bool excused = !has_a_derivative(table[k]) || (table[k]->missing && table[k]->missing());
+        bool excused = !has_a_derivative(table[k]);
         for (size_t i = 0; i < COUNT(left_out); i++) {
             if (strcmp(left_out[i].name, table[k]->name) != 0) continue;
             print_message("left out: %s: %s\n", table[k]->name, left_out[i].why);
