@@ -431,10 +431,13 @@ rg_tensor rg_cholesky_at(const char *site, rg_tensor a)
     return rg_apply_at(site, &rg_op_cholesky, NULL, 1, &symmetric);
 }
 
+/* One vector for a batch of matrices is solved for as a column: half of the way there is one for each matrix. */
 rg_tensor rg_cholesky_solve_at(const char *site, rg_tensor l, rg_tensor b)
 {
-    rg_tensor half = rg_triangular_solve_at(site, l, b, RG_LOWER);
-    return rg_triangular_solve_at(site, l, half, RG_LOWER | RG_TRANSPOSED);
+    const bool vector = rg_shape_of(b).rank == 1 && rg_shape_of(l).rank > 2;
+    rg_tensor half = rg_triangular_solve_at(site, l, vector ? rg_unsqueeze_at(site, b, 1) : b, RG_LOWER);
+    rg_tensor x = rg_triangular_solve_at(site, l, half, RG_LOWER | RG_TRANSPOSED);
+    return vector ? rg_squeeze_at(site, x, -1) : x;
 }
 
 rg_tensor rg_slogdet_at(const char *site, rg_tensor a, rg_tensor *sign)

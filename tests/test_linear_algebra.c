@@ -135,6 +135,11 @@ static void triangular_systems_are_solved_in_all_ways(void **state)
     }
     rg_tensor a = positive(random_tensor(RG_SHAPE(2, 6, 6), 1)), b = random_tensor(RG_SHAPE(2, 6, 3), 2);
     assert_close(rg_matmul(a, rg_cholesky_solve(rg_cholesky(a), b)), b, 1e-11);
+    /* One vector for all: as many matrices as it has elements, so that half of the way it could be taken for a matrix. */
+    rg_tensor each = positive(random_tensor(RG_SHAPE(3, 3, 3), 3)), one = random_tensor(RG_SHAPE(3), 4);
+    rg_tensor x = rg_cholesky_solve(rg_cholesky(each), one);
+    assert_shape(x, RG_SHAPE(3, 3));
+    assert_close(rg_einsum("...ij,...j->...i", 2, (rg_tensor[]){ each, x }), rg_expand(one, RG_SHAPE(3, 3)), 1e-11);
 }
 
 /* What stands on the diagonal first would be no pivot. */
