@@ -13,7 +13,7 @@
  * differentiated again. */
 #include "gradient.h"
 
-#include "shape.h"
+#include "ops.h"
 
 /* A cotangent as it fits its operand: summed over the dimensions along which the operand was repeated. */
 rg_tensor rg_unbroadcast(rg_tensor c, rg_shape to)
@@ -34,7 +34,7 @@ rg_tensor rg_unbroadcast(rg_tensor c, rg_shape to)
 
 static void add_into(rg_tensor *entry, rg_tensor c)
 {
-    *entry = rg_is_null(*entry) ? c : rg_add(*entry, c);
+    *entry = rg_is_null(*entry) ? c : rg_sum_of_cotangents(*entry, c);
 }
 
 /* Node j hands its operands what it owes them: v̄_i += v̄_j · ∂v_j/∂v_i. */

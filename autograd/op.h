@@ -157,6 +157,7 @@ struct rg_op {
                                  and adds to the offset; false: the operand must be made contiguous first */
     const char *(*missing)(void); /* optional: what the op needs and is not there, in words; NULL: it can be recorded, which
                                  else is RG_E_UNSUPPORTED */
+    bool in_place;            /* the kernel may find its result where operand 0 is, if nothing reads that any more */
     rg_vjp_rule *vjp;         /* NULL: no derivative; asking for one is RG_E_GRADIENT */
     rg_batch_rule *batch;     /* NULL: cannot be batched, or is elementwise, where broadcasting is the rule */
     rg_kernel *complex_f64;   /* optional: the same for numbers that are `double complex`, for the complex step: without

@@ -28,7 +28,7 @@
     X(triangle) X(cholesky) X(cholesky_adjoint) X(triangular_solve) X(solve) X(inverse)                            \
     X(determinant) X(logdet) X(log_abs_determinant) X(sign_determinant)                                            \
     /* shape */                                                                                                    \
-    X(permute) X(reshape) X(expand) X(slice) X(pad) X(concat) X(stop_gradient) X(recompute) X(contiguous)          \
+    X(permute) X(reshape) X(expand) X(slice) X(pad) X(add_part) X(concat) X(stop_gradient) X(recompute) X(contiguous)          \
     X(tril) X(triu) X(unfold) X(overlap_add)                                                                       \
     /* indexing */                                                                                                 \
     X(gather_rows) X(scatter_rows) X(one_hot)                                                                      \
@@ -46,6 +46,10 @@ rg_tensor rg_gate_at(const char *site, rg_tensor g, rg_tensor x);
 rg_tensor rg_share_at(const char *site, rg_tensor g, rg_tensor a, rg_tensor b);
 rg_tensor rg_tanh_adjoint_at(const char *site, rg_tensor g, rg_tensor y);
 rg_tensor rg_sigmoid_adjoint_at(const char *site, rg_tensor g, rg_tensor y);
+
+/* a + b. Where one is zero outside of a slice, as the adjoint of that is, the rest is left alone: so the adjoint of what is
+ * read slice by slice takes no more than the slices. (pieces.c) */
+rg_tensor rg_sum_of_cotangents(rg_tensor a, rg_tensor b);
 
 /* The product of two cotangents, as it comes in derivatives of derivatives: exactly 0 where either is. */
 rg_tensor rg_adjoint_both_at(const char *site, rg_tensor g, rg_tensor h);

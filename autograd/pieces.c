@@ -102,6 +102,118 @@ rg_tensor rg_pad_at(const char *site, rg_tensor x, int axis, int64_t before, int
     return rg_pad_value_at(site, x, axis, before, after, 0);
 }
 
+/* ---- A part added ---------------------------------------------------------------------------------------------- */
+
+/* Where on the axis the part begins. */
+typedef struct {
+    int64_t axis, start;
+} part_attributes;
+
+static rg_status add_part_shape(rg_shape_call *call)
+{
+    const part_attributes *part = call->attributes;
+    const rg_shape *x = call->in[0], *added = call->in[1];
+    call->dtype = call->in_dtype[0];
+    call->like = 1;
+    if (!rg_dtype_is_float(call->dtype)) return rg_refuse(call, RG_E_DTYPE, "takes f32 or f64");
+    if (call->in_dtype[1] != call->dtype) return rg_refuse(call, RG_E_DTYPE, "dtypes differ");
+    if (part->axis < 0 || part->axis >= x->rank) return rg_refuse(call, RG_E_ARGUMENT, "the axis is out of range");
+    rg_shape as_long = *added;
+    as_long.size[part->axis] = x->size[part->axis];
+    if (!rg_shape_equal(as_long, *x)) return rg_refuse(call, RG_E_SHAPE, "sizes differ off the axis");
+    if (part->start < 0 || part->start > x->size[part->axis] - added->size[part->axis])
+        return rg_refuse(call, RG_E_ARGUMENT, "the part does not lie within");
+    return RG_OK;
+}
+
+static int64_t add_part_items(const rg_call *call)
+{
+    return rg_shape_about(&call->layout[1].shape, (int)((const part_attributes *)call->attributes)->axis).size[0];
+}
+
+static double added_elements(const rg_call *call)
+{
+    return (double)rg_shape_count(call->layout[2].shape);
+}
+
+/* Items are what is outside of the axis. The result may lie where x does: then only the part is touched. */
+#define ADD_PART(type, suffix)                                                                                     \
+    static void add_part_##suffix(const rg_call *call, int64_t begin, int64_t end)                                 \
+    {                                                                                                              \
+        const part_attributes *part = call->attributes;                                                            \
+        const rg_shape whole = rg_shape_about(&call->layout[1].shape, (int)part->axis);                            \
+        const int64_t inner = whole.size[2], row = whole.size[1] * inner;                                          \
+        const int64_t count = call->layout[2].shape.size[part->axis] * inner;                                      \
+        for (int64_t i = begin; i < end; i++) {                                                                    \
+            const type *x = (const type *)call->in[0] + i * row, *added = (const type *)call->in[1] + i * count;   \
+            type *y = (type *)call->out + i * row;                                                                 \
+            if (y != x && row > 0) memcpy(y, x, (size_t)row * sizeof *y);                                          \
+            y += part->start * inner;                                                                              \
+            for (int64_t j = 0; j < count; j++) y[j] += added[j];                                                  \
+        }                                                                                                          \
+    }
+ADD_PART(float, f32)
+ADD_PART(double, f64)
+
+static rg_tensor add_part_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    const part_attributes *part = rg_attributes_of(y);
+    const int64_t size = rg_shape_of(in[1]).size[part->axis];
+    if (k == 0 || size == rg_shape_of(g).size[part->axis]) return g;
+    return size == 0 ? (rg_tensor){ 0 } : rg_slice(g, (int)part->axis, part->start, part->start + size);
+}
+
+static rg_tensor add_part_batch(const rg_batch_call *call)
+{
+    const part_attributes *part = call->attributes, behind = { part->axis + 1, part->start };
+    const rg_tensor in[] = { rg_batch_operand(call, 0), rg_batch_operand(call, 1) };
+    return rg_apply_at(call->site, &rg_op_add_part, &behind, 2, in);
+}
+
+static void describe_part(const void *attributes, char *text, size_t size)
+{
+    const part_attributes *part = attributes;
+    snprintf(text, size, "axis %d, at %lld", (int)part->axis, (long long)part->start);
+}
+
+static const part_attributes first_rows = { 0, 0 }, later_columns = { 1, 2 }, beyond = { 1, 3 }, no_axis = { 2, 0 };
+#define WITH_PART(attributes_, whole, part)                                                                        \
+    { .operands = 2, .in = { { .shape = whole }, { .shape = part } }, .attributes = &attributes_ }
+static const rg_sample add_part_samples[] = {
+    WITH_PART(first_rows, S(3, 4), S(2, 4)), WITH_PART(later_columns, S(3, 4), S(3, 2)),
+    WITH_PART(later_columns, S(2, 4, 3), S(2, 1, 3)), WITH_PART(first_rows, S(5), S(1)),
+    WITH_PART(first_rows, S(3, 2), S(0, 2)), WITH_PART(later_columns, S(0, 4), S(0, 2)),
+    { .operands = 2, .in = { { .shape = S(3, 4) }, { .same_as = 1 } }, .attributes = &first_rows },
+    { .operands = 2, .in = { { .shape = S(3, 4) }, { .shape = S(3, 2) } }, .attributes = &beyond, .refuse = RG_E_ARGUMENT },
+    { .operands = 2, .in = { { .shape = S(3, 4) }, { .shape = S(3, 2) } }, .attributes = &no_axis, .refuse = RG_E_ARGUMENT },
+    { .operands = 2, .in = { { .shape = S(3, 4) }, { .shape = S(2, 2) } }, .attributes = &later_columns,
+      .refuse = RG_E_SHAPE },
+    { .operands = 2, .in = { { .dtype = RG_F32, .shape = S(3) }, { .dtype = RG_F64, .shape = S(3) } },
+      .attributes = &first_rows, .refuse = RG_E_DTYPE },
+    { .operands = 0 },
+};
+const rg_op rg_op_add_part = { .name = "add_part", .doc = "x, with a part added to a slice of it", .arity = 2,
+                               .kind = RG_ITEMS, .attribute_size = sizeof(part_attributes), .shape = add_part_shape,
+                               .f32 = add_part_f32, .f64 = add_part_f64, .items = add_part_items, .in_place = true,
+                               .operations = added_elements, .linearity = RG_LINEAR, .vjp = add_part_vjp,
+                               .batch = add_part_batch, .samples = add_part_samples, .describe = describe_part };
+
+/* A cotangent that is zero outside of a slice, or not one. */
+static bool is_of_slice(rg_tensor c)
+{
+    const pad_attributes *pad = rg_op_of(c) == &rg_op_pad ? rg_attributes_of(c) : NULL;
+    return pad && pad->value == 0;
+}
+
+rg_tensor rg_sum_of_cotangents(rg_tensor a, rg_tensor b)
+{
+    if (is_of_slice(a) && !is_of_slice(b)) return rg_sum_of_cotangents(b, a);
+    if (!is_of_slice(b)) return rg_add(a, b);
+    const pad_attributes *pad = rg_attributes_of(b);
+    const part_attributes part = { pad->axis, pad->before };
+    return rg_apply(&rg_op_add_part, &part, 2, (rg_tensor[]){ a, rg_operand(b, 0) });
+}
+
 /* A step is made by padding each element for itself; the last one's padding may be too much. */
 rg_tensor rg_spread(const char *site, rg_tensor x, int axis, int64_t start, int64_t step, int64_t size)
 {

@@ -1,5 +1,6 @@
 /* softmax.c: ops along the last axis, a row at a time: softmax and its logarithm, logsumexp, cross-entropy.
  * Every one subtracts the row's largest element first, so that nothing overflows. */
+#include <float.h>
 #include <math.h>
 
 #include "complex_functions.h"
@@ -243,9 +244,8 @@ static rg_tensor as_column(rg_tensor t)
 
 static rg_tensor logsumexp_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
 {
-    (void)k, (void)y;
-    rg_tensor probabilities = rg_softmax(in[0], -1);
-    return rg_mul(as_column(g), probabilities);
+    (void)k;
+    return rg_adjoint_mul(as_column(g), rg_exp(rg_sub(in[0], as_column(y))));
 }
 
 static rg_tensor softmax_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
@@ -318,12 +318,25 @@ rg_tensor rg_log_softmax_at(const char *site, rg_tensor x, int axis)
     return rg_along_axis(site, &rg_op_log_softmax, NULL, x, axis);
 }
 
+/* Of so many elements the exponentials are worth keeping: the derivative is made of them. */
+enum { WORTH_KEEPING = 1 << 14 };
+
+/* The logarithm of the sum of all e^(x - m), plus m: the largest, or what comes closest to it if that is infinite. */
+static rg_tensor logsumexp_of_all(const char *site, rg_tensor x)
+{
+    const double most = rg_dtype_of(x) == RG_F32 ? (double)FLT_MAX : DBL_MAX;
+    rg_tensor m = rg_clamp_at(site, rg_stop_gradient_at(site, rg_max_at(site, x)), -most, most);
+    rg_tensor sum = rg_sum_at(site, rg_exp_at(site, rg_sub_at(site, x, m)));
+    return rg_add_at(site, rg_log_at(site, sum), m);
+}
+
 rg_tensor rg_logsumexp_axes_at(const char *site, rg_tensor x, rg_axes axes, bool keepdims)
 {
     rg_shape left;
     rg_tensor rows = rg_axes_as_last(site, "logsumexp", x, axes, keepdims, &left);
     if (rg_is_null(rows)) return rows;
-    rg_tensor y = rg_apply_at(site, &rg_op_logsumexp, NULL, 1, &rows);
+    const bool all = rg_shape_count(left) == 1 && rg_shape_count(rg_shape_of(rows)) >= WORTH_KEEPING;
+    rg_tensor y = all ? logsumexp_of_all(site, rows) : rg_apply_at(site, &rg_op_logsumexp, NULL, 1, &rows);
     return rg_is_null(y) || rg_shape_equal(rg_shape_of(y), left) ? y : rg_reshape_at(site, y, left);
 }
 

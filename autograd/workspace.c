@@ -116,18 +116,19 @@ static bool list_deaths(rg_builder *b, uint32_t **head, uint32_t **next)
     return true;
 }
 
-/* Likewise for the kernel of an elementwise op. */
+/* Likewise for the kernel of an elementwise op, or of one that can work in place. */
 static uint32_t dying_input(const rg_builder *b, const rg_draft *draft, int64_t step, const bool *gone)
 {
-    if (!b->request->optimise || draft->op->kind != RG_ELEMENTWISE || draft->group) return RG_NONE;
-    for (int k = 0; k < draft->operands; k++) {
+    const int operands = draft->op->kind == RG_ELEMENTWISE ? draft->operands : draft->op->in_place ? 1 : 0;
+    if (!b->request->optimise || draft->group) return RG_NONE;
+    for (int k = 0; k < operands; k++) {
         const rg_placement *in = &draft->in[k];
         const rg_value *value = &b->values[in->value];
         bool dying = value->place == RG_IN_WORKSPACE && value->last_use == step && !gone[in->value];
         bool alike = in->offset == 0 && value->bytes == b->values[draft->value].bytes && !(draft->op->uniform >> k & 1u);
         for (int other = 0; other < draft->operands; other++)
-            alike = alike && (draft->in[other].value != in->value ||
-                              (draft->in[other].offset == 0 && !(draft->op->uniform >> other & 1u)));
+            alike = alike && (other == k || draft->in[other].value != in->value ||
+                              (operands == draft->operands && draft->in[other].offset == 0 && !(draft->op->uniform >> other & 1u)));
         if (dying && alike) return in->value;
     }
     return RG_NONE;
