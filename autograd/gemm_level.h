@@ -9,6 +9,7 @@
 #define NAME(name) NAME_AT(name, f32, LEVEL)
 #define FMA(a, b, c) ((NAME(vector))FMA_f32(a, b, c))
 #include "gemm_template.h"
+#include "gemm_steps_template.h"
 #undef REAL
 #undef SQUARE
 #undef NAME
@@ -19,6 +20,7 @@
 #define NAME(name) NAME_AT(name, f64, LEVEL)
 #define FMA(a, b, c) ((NAME(vector))FMA_f64(a, b, c))
 #include "gemm_template.h"
+#include "gemm_steps_template.h"
 #undef REAL
 #undef SQUARE
 #undef NAME
