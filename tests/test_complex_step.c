@@ -167,9 +167,19 @@ static void an_f32_program_is_followed_in_f64(void **state)
     rg_tape_free(tape);
 }
 
+/* Of three factors that are 0 the complex step makes h^3, and of none of them a slope. */
+static void products_of_zeros_have_no_slope(void **state)
+{
+    (void)state;
+    rg_gradcheck_result result;
+    if (!rg_gradcheck_op(rg_op_find("prod"), &(rg_gradcheck_options){ .seeds = 1, .seed = 55 }, &result))
+        fail_msg("%s", result.message);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(products_of_zeros_have_no_slope),
         cmocka_unit_test(the_classic_example),
         cmocka_unit_test(every_op_has_the_same_value_over_complex_numbers),
         cmocka_unit_test(an_f32_program_is_followed_in_f64),
