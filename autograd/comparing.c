@@ -104,13 +104,16 @@ static rg_tensor where_inside(rg_tensor g, rg_tensor x, limits of)
     return where_within(g, x, (double)nextafterf((float)of.low, INFINITY), (double)nextafterf((float)of.high, -INFINITY));
 }
 
-static const double around_limits[] = { -2, -1, 0, 1, 2 }, on_limits[] = { 0, 1, 1, 1, 0 }, off_limits[] = { 0, 0, 1, 0, 0 };
-static const rg_kink clamp_kinks[] = {
-    { .operands = 1, .in = { { S(5), around_limits, on_limits } }, .attributes = &thirds }, { .operands = 0 }
-};
-static const rg_kink hard_tanh_kinks[] = {
-    { .operands = 1, .in = { { S(5), around_limits, off_limits } }, .attributes = &thirds }, { .operands = 0 }
-};
+/* One limit at a time: along a direction through both, no convention lies between the slopes of both sides. */
+static const double around_low[] = { -2, -1, 0 }, around_high[] = { 0, 1, 2 };
+static const double from_low[] = { 0, 1, 1 }, to_high[] = { 1, 1, 0 }, above_low[] = { 0, 0, 1 }, below_high[] = { 1, 0, 0 };
+#define LIMIT_KINKS(name, low, high)                                                                               \
+    static const rg_kink name##_kinks[] = {                                                                        \
+        { .operands = 1, .in = { { S(3), around_low, low } }, .attributes = &thirds },                             \
+        { .operands = 1, .in = { { S(3), around_high, high } }, .attributes = &thirds }, { .operands = 0 },        \
+    };
+LIMIT_KINKS(clamp, from_low, to_high)
+LIMIT_KINKS(hard_tanh, above_low, below_high)
 
 VECTOR_KERNELS(clamp, 1, TWO_NUMBERS, RE(a) < RE(p) ? p : RE(a) > RE(q) ? q : a)
 HOLOMORPHIC_KERNEL(clamp, 1, TWO_NUMBERS, RE(a) < RE(p) ? p : RE(a) > RE(q) ? q : a)
