@@ -1,21 +1,6 @@
 /* test_guarded.c: what `where` has not taken leaves no trace in a gradient, even where its slope is infinite or NaN; nor
  * in the gradient's gradient. And a cotangent that is NaN stays NaN. */
-#include "tensors.h"
-
-static rg_tape *tape;
-
-static int set_up(void **state)
-{
-    (void)state;
-    return (tape = rg_tape_new()) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    rg_tape_free(tape);
-    return 0;
-}
+#include "one_tape.h"
 
 static rg_tensor zero_of(rg_tensor x)
 {
@@ -237,7 +222,6 @@ static void nan_is_not_swallowed_by_a_choice(void **state)
     assert_true(isnan(element(gradient(rg_sum(rg_silu(x)), x), 0)));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {

@@ -1,6 +1,6 @@
 /* test_misuse_shapes.c: every kind of misuse of reductions, running sums, order, shapes, pieces and indexing gives its status and a
  * message that names the caller's line, the function and the operands; and after each a correct call works. */
-#include "tensors.h"
+#include "refused.h"
 
 #include <limits.h>
 
@@ -38,15 +38,7 @@ static int tear_down(void **state)
 
 static void refused(int line, rg_status status, const char *begins, const char *holds)
 {
-    char expected[160];
-    snprintf(expected, sizeof expected, "test_misuse_shapes.c:%d: %s", line, begins);
-    if (rg_tape_status(tape) != status)
-        fail_msg("line %d: %s instead of %s: %s", line, rg_status_name(rg_tape_status(tape)), rg_status_name(status),
-                 rg_message(tape));
-    if (strncmp(rg_message(tape), expected, strlen(expected)) != 0)
-        fail_msg("line %d: not \"%s...\": %s", line, expected, rg_message(tape));
-    if (!strstr(rg_message(tape), holds)) fail_msg("line %d: no \"%s\" in: %s", line, holds, rg_message(tape));
-    rg_tape_clear_error(tape);
+    assert_refused(tape, __FILE__, line, status, begins, holds);
     if (rg_item(rg_sum(rg_mul(x, s))) != 42 || rg_failed(tape)) fail_msg("after line %d: %s", line, rg_message(tape));
     assert_false(rg_failed(elsewhere));
     kinds++;

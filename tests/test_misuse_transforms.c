@@ -1,6 +1,6 @@
 /* test_misuse_transforms.c: every kind of misuse of the transforms gives its status and a message that names the caller's
  * line, and results that are null tensors; and after each, the error can be cleared and a correct call works. */
-#include "tensors.h"
+#include "refused.h"
 
 static rg_tape *tape, *elsewhere;
 static rg_tensor x, d, m, s, i, old, foreign, null, batch; /* f64[2], f32[2], f64[2,2], f64[], i32[2], ..., f64[3,2] */
@@ -40,15 +40,8 @@ static void spoil(void)
  * many results are null. Then a correct call works. */
 static void refused(int line, rg_status status, int results, const char *begins, const char *holds)
 {
-    char expected[160];
-    snprintf(expected, sizeof expected, "test_misuse_transforms.c:%d: %s", line, begins);
-    if (rg_tape_status(tape) != status)
-        fail_msg("line %d: %s instead of %s: %s", line, rg_status_name(rg_tape_status(tape)), rg_status_name(status), rg_message(tape));
-    if (strncmp(rg_message(tape), expected, strlen(expected)) != 0)
-        fail_msg("line %d: not \"%s...\": %s", line, expected, rg_message(tape));
-    if (!strstr(rg_message(tape), holds)) fail_msg("line %d: no \"%s\" in: %s", line, holds, rg_message(tape));
+    assert_refused(tape, __FILE__, line, status, begins, holds);
     for (int k = 0; k < results; k++) assert_true(rg_is_null(out[k]));
-    rg_tape_clear_error(tape);
     rg_tensor H;
     rg_hessian(s, &x, 1, &H);
     assert_exactly(H, 2, 0, 0, 2);

@@ -1,23 +1,6 @@
 /* test_pieces.c: tensors that are padded, joined, stacked, cut, turned, repeated, or put on a diagonal hold the elements that
  * NumPy would put there, and their gradients go back to where each came from; many parts cost no more each than a few. */
-#include "tensors.h"
-
-static rg_tape *tape;
-
-static int set_up(void **state)
-{
-    (void)state;
-    tape = rg_tape_new();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    assert_fine(tape);
-    rg_tape_free(tape);
-    return 0;
-}
+#include "one_tape.h"
 
 /* The gradient of the elements weighted with 1, 2, 3, ... */
 static rg_tensor weighted(rg_tensor y, rg_tensor x)
@@ -205,7 +188,6 @@ static void thousands_of_parts_are_joined_in_a_tree(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(padding_takes_any_number),
         TEST(slices_take_steps_both_ways),

@@ -1,21 +1,7 @@
 /* test_random_tensors.c: random tensors hold the numbers of their key's stream, place by place, however they are computed;
  * they are distributed as they should be; and gradients go through mean and deviation. Casts keep or round numbers. */
-#include "tensors.h"
-
-static rg_tape *tape;
-
-static int set_up(void **state)
-{
-    (void)state;
-    return (tape = rg_tape_new()) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    rg_tape_free(tape);
-    return 0;
-}
+#include "one_tape.h"
+#include "refused.h"
 
 enum { SEED = 42, STREAM = 7, ROWS = 301, COLUMNS = 401, N = ROWS * COLUMNS };
 #define ALL RG_SHAPE(ROWS, COLUMNS)
@@ -202,11 +188,8 @@ static void what_does_not_fit_becomes_the_nearest_that_does(void **state)
 
 static void refused(int line, rg_tensor t, rg_status status, const char *begins)
 {
-    char expected[160];
-    snprintf(expected, sizeof expected, "test_random_tensors.c:%d: %s", line, begins);
-    if (!rg_is_null(t) || rg_tape_status(tape) != status || !strstr(rg_message(tape), expected))
-        fail_msg("line %d: %s, %s", line, rg_status_name(rg_tape_status(tape)), rg_message(tape));
-    rg_tape_clear_error(tape);
+    assert_true(rg_is_null(t));
+    assert_refused(tape, __FILE__, line, status, begins, "");
     assert_true(rg_item(rg_sum(VECTOR(tape, 1, 2))) == 3);
 }
 #define REFUSED(call, status, begins) refused(__LINE__, call, status, begins)
@@ -241,7 +224,6 @@ static void what_cannot_be_drawn_is_refused(void **state)
     rg_tape_free(elsewhere);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {

@@ -1,7 +1,7 @@
 /* test_special_functions.c: the functions of special.h are as accurate as it says, also in their tails; what is made of
  * them has its limits at infinity, and derivatives that are finite where they should be. Build with the flags that
  * elementary.h asks for. */
-#include "tensors.h"
+#include "one_tape.h"
 
 #include "elementary_functions.h"
 #include "special.h"
@@ -145,21 +145,6 @@ static void gamma_functions_have_their_known_values(void **state)
 
 /* ---- Tails and limits ------------------------------------------------------------------------------------------------ */
 
-static rg_tape *tape;
-
-static int set_up(void **state)
-{
-    (void)state;
-    return (tape = rg_tape_new()) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    rg_tape_free(tape);
-    return 0;
-}
-
 static rg_tensor elu_of_1(rg_tensor x)
 {
     return rg_elu(x, 1);
@@ -257,7 +242,6 @@ static void rounding_and_masks(void **state)
     assert_exactly(rg_is_nan(a), 0, 0, 0, 1, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {

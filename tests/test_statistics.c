@@ -1,23 +1,6 @@
 /* test_statistics.c: products, extremes, their places, variances, norms and truth over axes are those of plain loops; at the
  * corners (zeros, ties, NaN, nothing at all) they and their derivatives are what the header says. */
-#include "tensors.h"
-
-static rg_tape *tape;
-
-static int set_up(void **state)
-{
-    (void)state;
-    tape = rg_tape_new();
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    assert_fine(tape);
-    rg_tape_free(tape);
-    return 0;
-}
+#include "one_tape.h"
 
 static rg_tensor second(rg_tensor y, rg_tensor x)
 {
@@ -257,7 +240,6 @@ static void composed_reductions_pass_the_gradient_check(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(the_slope_of_a_product_is_the_product_of_the_others),
         TEST(its_second_derivative_survives_two_zeros),

@@ -1,21 +1,6 @@
 /* test_subgradients.c: where there is no derivative, the subgradient that elementwise.h names is taken, which is the one
  * that PyTorch takes. */
-#include "tensors.h"
-
-static rg_tape *tape;
-
-static int set_up(void **state)
-{
-    (void)state;
-    return (tape = rg_tape_new()) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    rg_tape_free(tape);
-    return 0;
-}
+#include "one_tape.h"
 
 static bool same(double a, double b)
 {
@@ -182,7 +167,6 @@ static void no_gradient_flows_through_what_is_level(void **state)
     assert_exactly(gradient(rg_sum(rg_floor(rg_exp(x))), x), 0, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
