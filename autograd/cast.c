@@ -73,17 +73,6 @@ static rg_tensor cast_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
     return from == rg_dtype_of(g) ? g : rg_cast(g, from);
 }
 
-static int64_t cast_items(const rg_call *call)
-{
-    return rg_elements(&call->layout[0].shape);
-}
-
-static int64_t one_element(const rg_call *call)
-{
-    (void)call;
-    return 1;
-}
-
 static void describe_dtype(const void *attributes, char *text, size_t size)
 {
     snprintf(text, size, "%s", rg_dtype_name(dtype_of(attributes)));
@@ -103,8 +92,8 @@ static const rg_sample cast_samples[] = {
 };
 
 const rg_op rg_op_cast = { .name = "cast", .doc = "the same numbers in another dtype", .arity = 1, .kind = RG_ITEMS,
-                           .attribute_size = sizeof(int64_t), .shape = cast_shape, .any = cast_any, .items = cast_items,
-                           .item_elements = one_element, .linearity = RG_LINEAR, .vjp = cast_vjp, .batch = rg_batch_same,
+                           .attribute_size = sizeof(int64_t), .shape = cast_shape, .any = cast_any, .items = rg_items_elements,
+                           .item_elements = rg_one_element, .linearity = RG_LINEAR, .vjp = cast_vjp, .batch = rg_batch_same,
                            .samples = cast_samples, .describe = describe_dtype };
 
 rg_tensor rg_cast_at(const char *site, rg_tensor x, rg_dtype dtype)

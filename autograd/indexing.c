@@ -492,16 +492,10 @@ static const rg_sample one_hot_samples[] = {
     { .operands = 0 },
 };
 
-static double nothing_computed(const rg_call *call)
-{
-    (void)call;
-    return 0;
-}
-
 const rg_op rg_op_one_hot = { .name = "one_hot", .doc = "a 1 at the label, else 0", .arity = 1, .kind = RG_ITEMS,
                               .attribute_size = sizeof(one_hot_attributes), .shape = one_hot_shape,
                               .f32 = one_hot_f32, .f64 = one_hot_f64, .items = label_items, .item_work = class_count,
-                              .item_elements = class_count, .operations = nothing_computed, .batch = rg_batch_same,
+                              .item_elements = class_count, .operations = rg_no_operations, .batch = rg_batch_same,
                               .no_gradient = 1, .samples = one_hot_samples, .describe = describe_integer };
 
 rg_tensor rg_one_hot_at(const char *site, rg_tensor labels, int64_t classes, rg_dtype dtype)

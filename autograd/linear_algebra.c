@@ -22,12 +22,6 @@ static int64_t matrix_size(const rg_call *call)
     return a->size[a->rank - 1];
 }
 
-static int64_t last_size(const rg_call *call)
-{
-    const rg_shape *y = &call->layout[0].shape;
-    return y->size[y->rank - 1];
-}
-
 /* The result has a matrix, or one number, for each of these. */
 static int64_t matrices(const rg_call *call)
 {
@@ -36,12 +30,6 @@ static int64_t matrices(const rg_call *call)
     int64_t count = 1;
     for (int i = 0; i < leading; i++) count *= y->size[i];
     return count;
-}
-
-static int64_t one_element(const rg_call *call)
-{
-    (void)call;
-    return 1;
 }
 
 static int64_t matrix_elements(const rg_call *call)
@@ -78,7 +66,7 @@ static void prepare(const rg_call *call, void *prepared)
     *j = (job){ .n = (int)matrix_size(call), .room = factor_room(matrix_size(call), y->dtype) };
     j->found = rg_lapack_find(y->dtype == RG_F64, &j->lapack);
     const bool one_number = call->operands == 1 && y->shape.rank != call->layout[1].shape.rank;
-    j->m = one_number ? 0 : (int)last_size(call);
+    j->m = one_number ? 0 : (int)rg_row_elements(call);
     j->elements = one_number ? 1 : matrix_elements(call);
 }
 
@@ -140,7 +128,7 @@ static void multiply_in(determinant *d, double u, bool turned)
 /* Operations on floating-point numbers: n^3 / 3 for a triangle of products, n^2 for each right-hand side of one. */
 static double cost(const rg_call *call, double of_factors, double of_sides)
 {
-    const double n = (double)matrix_size(call), m = of_sides != 0 ? (double)last_size(call) : 0;
+    const double n = (double)matrix_size(call), m = of_sides != 0 ? (double)rg_row_elements(call) : 0;
     return of_factors * n * n * n / 3 + of_sides * n * n * m;
 }
 
@@ -245,18 +233,24 @@ static rg_tensor solved_twice(rg_tensor l, rg_tensor half)
     return rg_triangular_solve(l, rg_transpose(half), RG_LOWER);
 }
 
+/* The lower triangle of each matrix, its diagonal halved. */
+static rg_tensor lower_half(rg_tensor x)
+{
+    return rg_add(rg_scale(rg_tril(x, 0), 0.5), rg_scale(rg_tril(x, -1), 0.5));
+}
+
 /* y is the lower triangle of S + S', its diagonal halved, where S = L'^-1 P L^-1 and P is that of L' g. With w for the
  * cotangent, made symmetric alike, h = L^-1 w and m the lower triangle of h L'^-1, its diagonal halved: that of g is L m,
  * which is the derivative of the factorisation forwards, and that of L is g m' - (y + y') h'. */
 static rg_tensor cholesky_adjoint_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
 {
-    rg_tensor l = rg_triangle_at(NULL, in[0], false, 1), half = rg_triangle_at(NULL, g, false, 0.5);
-    rg_tensor w = rg_add(half, rg_transpose(half)), h = rg_triangular_solve(l, w, RG_LOWER);
-    rg_tensor m = rg_triangle_at(NULL, solved_twice(l, h), false, 0.5);
+    rg_tensor l = rg_tril(in[0], 0), w = rg_add(rg_tril(g, 0), rg_transpose(rg_tril(g, -1)));
+    rg_tensor h = rg_triangular_solve(l, w, RG_LOWER);
+    rg_tensor m = lower_half(solved_twice(l, h));
     if (k == 1) return rg_matmul(l, m);
-    rg_tensor lower_g = rg_triangle_at(NULL, in[1], false, 1), left = rg_matmul(lower_g, rg_transpose(m));
+    rg_tensor lower_g = rg_tril(in[1], 0), left = rg_matmul(lower_g, rg_transpose(m));
     rg_tensor right = rg_matmul(rg_add(y, rg_transpose(y)), rg_transpose(h));
-    return rg_triangle_at(NULL, rg_sub(left, right), false, 1);
+    return rg_tril(rg_sub(left, right), 0);
 }
 
 /* The cotangent of b, and for k == 0 what it owes to all of a. */
@@ -279,7 +273,9 @@ static rg_tensor triangular_solve_vjp(int k, const rg_tensor *in, rg_tensor y, r
 {
     const int64_t how = *(const int64_t *)rg_attributes_of(y);
     rg_tensor c = equations_vjp(k, in, y, g, how);
-    return k == 1 ? c : rg_triangle_at(NULL, c, how & RG_UPPER, how & RG_UNIT_DIAGONAL ? 0 : 1);
+    const bool unit = how & RG_UNIT_DIAGONAL;
+    if (k == 1) return c;
+    return how & RG_UPPER ? rg_triu(c, unit ? 1 : 0) : rg_tril(c, unit ? -1 : 0);
 }
 
 static rg_tensor inverse_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
@@ -383,7 +379,7 @@ MATRIX_OP(solve, 2, equations_shape, solve, matrix_elements, .attribute_size = s
 MATRIX_OP(inverse, 1, square_shape, inverse, matrix_elements, .scratch = factor_scratch, .vjp = inverse_vjp,
           .samples = square_samples, .doc = "the inverse matrix")
 #define DETERMINANT_OP(name, ...)                                                                                  \
-    MATRIX_OP(name, 1, determinant_shape, determinant, one_element, .scratch = factor_scratch,                     \
+    MATRIX_OP(name, 1, determinant_shape, determinant, rg_one_element, .scratch = factor_scratch,                     \
               .samples = square_samples, __VA_ARGS__)
 DETERMINANT_OP(determinant, .vjp = determinant_vjp, .doc = "the determinant")
 DETERMINANT_OP(logdet, .vjp = log_determinant_vjp, .doc = "ln of the determinant")

@@ -25,7 +25,7 @@
     /* products */                                                                                                 \
     X(matmul)                                                                                                      \
     /* linear algebra */                                                                                           \
-    X(triangle) X(cholesky) X(cholesky_adjoint) X(triangular_solve) X(solve) X(inverse)                            \
+    X(cholesky) X(cholesky_adjoint) X(triangular_solve) X(solve) X(inverse)                            \
     X(determinant) X(logdet) X(log_abs_determinant) X(sign_determinant)                                            \
     /* shape */                                                                                                    \
     X(permute) X(reshape) X(expand) X(slice) X(pad) X(add_part) X(concat) X(stop_gradient) X(recompute) X(contiguous)          \
@@ -93,6 +93,20 @@ double rg_operations_4(const rg_call *call);
 double rg_operations_8(const rg_call *call);
 double rg_operations_16(const rg_call *call);
 
+/* ---- Fields of rg_op (items.c) ---- */
+
+/* An item is an element of the result, a row of it along the last axis, or such a row of operand 0; and how many elements
+ * those rows have. */
+int64_t rg_items_elements(const rg_call *call);
+int64_t rg_items_rows(const rg_call *call);
+int64_t rg_row_elements(const rg_call *call);
+int64_t rg_items_operand_rows(const rg_call *call);
+int64_t rg_operand_row_elements(const rg_call *call);
+/* An item writes one element. */
+int64_t rg_one_element(const rg_call *call);
+/* Nothing is computed: numbers are moved, or chosen. */
+double rg_no_operations(const rg_call *call);
+
 /* ---- Axes (axes.c) ---- */
 
 /* A permutation that swaps two axes. (views.c) */
@@ -122,9 +136,6 @@ rg_tensor rg_batch_operand(const rg_batch_call *call, int k);
 rg_tensor rg_batch_same(const rg_batch_call *call);
 /* Of ops whose attributes begin with the number of an axis, i64: the op itself along the next axis. */
 rg_tensor rg_batch_axis(const rg_batch_call *call);
-
-/* The lower, or the upper, triangle of each matrix, with its diagonal times a factor, and zeros elsewhere. */
-rg_tensor rg_triangle_at(const char *site, rg_tensor x, bool upper, double diagonal);
 
 /* The rule for ops on matrices whose leading dimensions broadcast: the batch is one more of them. */
 rg_batch_rule rg_batch_matrices;

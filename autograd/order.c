@@ -4,18 +4,6 @@
 
 #define S(...) { RG_COUNT_INT64(__VA_ARGS__), { __VA_ARGS__ } }
 
-static int64_t last_size(const rg_call *call)
-{
-    const rg_shape *shape = &call->layout[1].shape;
-    return shape->size[shape->rank - 1];
-}
-
-static int64_t row_items(const rg_call *call)
-{
-    const int64_t n = last_size(call);
-    return n > 0 ? rg_shape_count(call->layout[1].shape) / n : 0;
-}
-
 static double operand_elements(const rg_call *call)
 {
     return (double)rg_shape_count(call->layout[1].shape);
@@ -46,7 +34,7 @@ static rg_status place_shape(rg_shape_call *call)
 #define PLACE(name, type, suffix, FURTHER)                                                                         \
     static void name##_##suffix(const rg_call *call, int64_t begin, int64_t end)                                   \
     {                                                                                                              \
-        const int64_t n = last_size(call);                                                                         \
+        const int64_t n = rg_operand_row_elements(call);                                                                         \
         for (int64_t row = begin; row < end; row++) {                                                              \
             const type *x = (const type *)call->in[0] + row * n;                                                   \
             int64_t at = 0;                                                                                        \
@@ -61,12 +49,6 @@ static rg_status place_shape(rg_shape_call *call)
         (call->layout[1].dtype == RG_F32 ? name##_f32 : name##_f64)(call, begin, end);                             \
     }
 
-static int64_t one_element(const rg_call *call)
-{
-    (void)call;
-    return 1;
-}
-
 #define X(...) { .operands = 1, .in = { { .shape = S(__VA_ARGS__) } } }
 static const rg_sample place_samples[] = {
     X(3, 4), X(5), X(2, 3, 17), X(2, 1), X(0, 3),
@@ -78,8 +60,8 @@ static const rg_sample place_samples[] = {
     PLACE(name_, double, f64, FURTHER)                                                                             \
     BY_DTYPE(name_)                                                                                                \
     const rg_op rg_op_##name_ = { .name = #name_, .doc = text, .arity = 1, .kind = RG_ITEMS, .shape = place_shape, \
-                                  .any = name_##_any, .items = row_items, .item_work = last_size,                  \
-                                  .item_elements = one_element, .operations = operand_elements,                    \
+                                  .any = name_##_any, .items = rg_items_operand_rows, .item_work = rg_operand_row_elements,                  \
+                                  .item_elements = rg_one_element, .operations = operand_elements,                    \
                                   .batch = rg_batch_same, .no_gradient = 1, .samples = place_samples };            \
     rg_tensor rg_##name_##_axes_at(const char *site, rg_tensor x, rg_axes axes, bool keepdims)                     \
     {                                                                                                              \
@@ -126,7 +108,7 @@ PLACE_OP(argmin, <, "place of the first smallest, along the last axis")
     }                                                                                                              \
     static void argsort_##suffix(const rg_call *call, int64_t begin, int64_t end)                                  \
     {                                                                                                              \
-        const int64_t n = last_size(call), descending = *(const int64_t *)call->attributes;                        \
+        const int64_t n = rg_operand_row_elements(call), descending = *(const int64_t *)call->attributes;                        \
         for (int64_t row = begin; row < end; row++) {                                                              \
             const type *x = (const type *)call->in[0] + row * n;                                                   \
             int64_t *place = (int64_t *)call->out + (row * n - call->origin);                                      \
@@ -147,7 +129,7 @@ BY_DTYPE(argsort)
 /* Some twenty comparisons an element of what may be sorted in a second. */
 static int64_t sort_work(const rg_call *call)
 {
-    return 20 * last_size(call);
+    return 20 * rg_operand_row_elements(call);
 }
 
 static void describe_order(const void *attributes, char *text, size_t size)
@@ -166,8 +148,8 @@ static const rg_sample argsort_samples[] = {
 };
 const rg_op rg_op_argsort = { .name = "argsort", .doc = "places of the elements in order, along the last axis",
                               .arity = 1, .kind = RG_ITEMS, .attribute_size = sizeof(int64_t), .shape = places_shape,
-                              .any = argsort_any, .items = row_items, .item_work = sort_work,
-                              .item_elements = last_size, .operations = operand_elements, .batch = rg_batch_same,
+                              .any = argsort_any, .items = rg_items_operand_rows, .item_work = sort_work,
+                              .item_elements = rg_operand_row_elements, .operations = operand_elements, .batch = rg_batch_same,
                               .no_gradient = 1, .samples = argsort_samples, .describe = describe_order };
 
 static rg_tensor argsort(const char *site, const char *name, rg_tensor x, int axis, bool descending)

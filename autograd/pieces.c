@@ -50,12 +50,6 @@ PAD(float, f32)
 PAD(double, f64)
 PAD(double _Complex, complex_f64)
 
-static double nothing_computed(const rg_call *call)
-{
-    (void)call;
-    return 0;
-}
-
 static rg_tensor pad_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
 {
     const pad_attributes *pad = rg_attributes_of(y);
@@ -87,7 +81,7 @@ static const rg_sample pad_samples[] = {
 const rg_op rg_op_pad = { .name = "pad", .doc = "a fixed number before and after along an axis", .arity = 1,
                           .kind = RG_ITEMS, .attribute_size = sizeof(pad_attributes), .shape = pad_shape,
                           .f32 = pad_f32, .f64 = pad_f64, .complex_f64 = pad_complex_f64,
-                          .operations = nothing_computed, .vjp = pad_vjp, .batch = rg_batch_axis,
+                          .operations = rg_no_operations, .vjp = pad_vjp, .batch = rg_batch_axis,
                           .samples = pad_samples, .describe = describe_pad };
 
 rg_tensor rg_pad_value_at(const char *site, rg_tensor x, int axis, int64_t before, int64_t after, double value)

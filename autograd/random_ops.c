@@ -78,17 +78,6 @@ static void uniform_f32(const rg_call *call, int64_t begin, int64_t end)
 NORMAL(float, f32)
 NORMAL(double, f64)
 
-static int64_t drawn_items(const rg_call *call)
-{
-    return rg_elements(&call->layout[0].shape);
-}
-
-static int64_t one_element(const rg_call *call)
-{
-    (void)call;
-    return 1;
-}
-
 enum { DRAW_WORK = 32 }; /* in additions or so */
 static int64_t drawn_work(const rg_call *call)
 {
@@ -119,7 +108,7 @@ static const rg_sample drawn_samples[] = {
 #define DRAWN(id, text)                                                                                            \
     const rg_op rg_op_##id = { .name = #id, .doc = text, .arity = 1, .kind = RG_ITEMS, .no_gradient = 1,           \
                                .attribute_size = sizeof(drawn), .shape = drawn_shape, .f32 = id##_f32,             \
-                               .f64 = id##_f64, .items = drawn_items, .item_elements = one_element,                \
+                               .f64 = id##_f64, .items = rg_items_elements, .item_elements = rg_one_element,                \
                                .item_work = drawn_work, .samples = drawn_samples, .describe = describe_drawn };    \
     rg_tensor rg_##id##_at(const char *site, rg_tensor key, rg_dtype dtype, rg_shape shape)                        \
     {                                                                                                              \

@@ -71,20 +71,9 @@ static void reduce_prepare(const rg_call *call, void *prepared)
     *(extent *)prepared = extent_of(&call->layout[1].shape, call->attributes);
 }
 
-static int64_t output_items(const rg_call *call)
-{
-    return rg_shape_count(call->layout[0].shape);
-}
-
 static int64_t reduced_work(const rg_call *call)
 {
     return extent_of(&call->layout[1].shape, call->attributes).reduced;
-}
-
-static int64_t one_element(const rg_call *call)
-{
-    (void)call;
-    return 1;
 }
 
 /* One for each element that goes in. */
@@ -427,8 +416,8 @@ EXTREME_KINKS(min, one_of_three)
     const rg_op rg_op_##name_ = { .name = #name_, .doc = text, .arity = 1, .kind = RG_ITEMS,                       \
                                   .attribute_size = sizeof(reduce_attributes), .shape = shape_,                    \
                                   KERNELS(name_), .prepared_size = sizeof(extent), .prepare = reduce_prepare,      \
-                                  .items = output_items, .item_work = reduced_work, .operations = operand_elements, \
-                                  .item_elements = one_element, .small = small_, .fold = fold_, .vjp = vjp_,       \
+                                  .items = rg_items_elements, .item_work = reduced_work, .operations = operand_elements, \
+                                  .item_elements = rg_one_element, .small = small_, .fold = fold_, .vjp = vjp_,       \
                                   .batch = reduce_batch, .samples = samples_, .describe = describe_axes, __VA_ARGS__ };
 REDUCTION(sum, reduce_shape, RG_KERNELS, &sum_as_step, &sum_fold, sum_vjp, sum_samples, "sum over axes",
           .linearity = RG_LINEAR)

@@ -10,25 +10,13 @@ static rg_status rows_shape(rg_shape_call *call)
     return rg_shape_same(call);
 }
 
-static int64_t row_elements(const rg_call *call)
-{
-    const rg_shape *shape = &call->layout[0].shape;
-    return shape->size[shape->rank - 1];
-}
-
-static int64_t row_items(const rg_call *call)
-{
-    const int64_t n = row_elements(call);
-    return n > 0 ? rg_shape_count(call->layout[0].shape) / n : 0;
-}
-
 /* ---- Running sums ---------------------------------------------------------------------------------------------- */
 
 /* In double precision, so that a long sum of floats keeps its digits. */
 #define CUMSUM(type, suffix)                                                                                       \
     static void cumsum_##suffix(const rg_call *call, int64_t begin, int64_t end)                                   \
     {                                                                                                              \
-        const int64_t n = row_elements(call), reverse = *(const int64_t *)call->attributes;                        \
+        const int64_t n = rg_row_elements(call), reverse = *(const int64_t *)call->attributes;                        \
         for (int64_t row = begin; row < end; row++) {                                                              \
             const type *x = (const type *)call->in[0] + row * n;                                                   \
             type *y = (type *)call->out + (row * n - call->origin);                                                \
@@ -65,8 +53,8 @@ static const rg_sample cumsum_samples[] = {
 };
 const rg_op rg_op_cumsum = { .name = "cumsum", .doc = "sums of the elements so far, along the last axis", .arity = 1,
                              .kind = RG_ITEMS, .attribute_size = sizeof(int64_t), .shape = rows_shape,
-                             .f32 = cumsum_f32, .f64 = cumsum_f64, .items = row_items, .item_work = row_elements,
-                             .item_elements = row_elements, .linearity = RG_LINEAR, .vjp = cumsum_vjp, .batch = rg_batch_same,
+                             .f32 = cumsum_f32, .f64 = cumsum_f64, .items = rg_items_rows, .item_work = rg_row_elements,
+                             .item_elements = rg_row_elements, .linearity = RG_LINEAR, .vjp = cumsum_vjp, .batch = rg_batch_same,
                              .samples = cumsum_samples, .describe = describe_direction };
 
 rg_tensor rg_cumsum_at(const char *site, rg_tensor x, int axis)
@@ -87,7 +75,7 @@ typedef struct {
     static void recurrence_##suffix(const rg_call *call, int64_t begin, int64_t end)                               \
     {                                                                                                              \
         const recurrence_attributes *attributes = call->attributes;                                                \
-        const int64_t n = row_elements(call);                                                                      \
+        const int64_t n = rg_row_elements(call);                                                                      \
         const bool alone = call->operands == 1;                                                                    \
         for (int64_t row = begin; row < end; row++) {                                                              \
             const type *a = (const type *)call->in[0] + row * n, *b = alone ? NULL : (const type *)call->in[1] + row * n; \
@@ -166,7 +154,7 @@ static rg_status recurrence_shape(rg_shape_call *call)
 const rg_op rg_op_linear_recurrence = {
     .name = "linear_recurrence", .doc = "r[i] = b[i] + a[i] r[i-1], along the last axis", .arity = RG_VARIADIC, .kind = RG_ITEMS,
     .attribute_size = sizeof(recurrence_attributes), .shape = recurrence_shape, .f32 = recurrence_f32, .f64 = recurrence_f64,
-    .complex_f64 = recurrence_complex_f64, .items = row_items, .item_work = row_elements, .item_elements = row_elements, 
+    .complex_f64 = recurrence_complex_f64, .items = rg_items_rows, .item_work = rg_row_elements, .item_elements = rg_row_elements, 
     .operations = one_an_operand,
     .vjp = linear_recurrence_vjp, .batch = rg_batch_same, .samples = recurrence_samples, .describe = describe_recurrence,
 };

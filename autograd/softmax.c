@@ -18,12 +18,6 @@ static int64_t last_size(const rg_shape *shape)
     return shape->rank > 0 ? shape->size[shape->rank - 1] : 1;
 }
 
-static int64_t row_items(const rg_call *call)
-{
-    int64_t n = last_size(&call->layout[1].shape);
-    return n > 0 ? rg_shape_count(call->layout[1].shape) / n : 0;
-}
-
 static int64_t row_work(const rg_call *call)
 {
     return 8 * last_size(&call->layout[1].shape);
@@ -39,17 +33,6 @@ static double four_an_element(const rg_call *call)
 static double five_an_element(const rg_call *call)
 {
     return 5 * (double)rg_shape_count(call->layout[1].shape);
-}
-
-static int64_t row_elements(const rg_call *call)
-{
-    return last_size(&call->layout[1].shape);
-}
-
-static int64_t one_element(const rg_call *call)
-{
-    (void)call;
-    return 1;
 }
 
 /* Short rows go together, so that their exponentials are one loop. */
@@ -292,17 +275,17 @@ static const rg_sample label_samples[] = {
 #define ROW_OP(name_, shape_, elements, counted, text)                                                             \
     const rg_op rg_op_##name_ = { .name = #name_, .doc = text, .arity = 1, .kind = RG_ITEMS, .shape = shape_,      \
                                   RG_KERNELS(name_), .complex_f64 = name_##_complex_f64,                           \
-                                  .items = row_items, .item_work = row_work,                                       \
+                                  .items = rg_items_operand_rows, .item_work = row_work,                                       \
                                   .item_elements = elements, .operations = counted, .vjp = name_##_vjp,            \
                                   .batch = rg_batch_same, .samples = row_samples };
-ROW_OP(softmax, rows_shape, row_elements, five_an_element, "e^x over the sum of e^x, along the last axis")
-ROW_OP(log_softmax, rows_shape, row_elements, five_an_element, "x - logsumexp(x), along the last axis")
-ROW_OP(logsumexp, row_to_one_shape, one_element, four_an_element, "ln of the sum of e^x, along the last axis")
+ROW_OP(softmax, rows_shape, rg_operand_row_elements, five_an_element, "e^x over the sum of e^x, along the last axis")
+ROW_OP(log_softmax, rows_shape, rg_operand_row_elements, five_an_element, "x - logsumexp(x), along the last axis")
+ROW_OP(logsumexp, row_to_one_shape, rg_one_element, four_an_element, "ln of the sum of e^x, along the last axis")
 const rg_op rg_op_cross_entropy_rows = {
     .name = "cross_entropy_rows", .doc = "logsumexp(z) - z[label], along the last axis", .arity = 2, .kind = RG_ITEMS,
     .shape = cross_entropy_shape, RG_KERNELS(cross_entropy_rows),
-    .complex_f64 = cross_entropy_rows_complex_f64, .items = row_items, .item_work = row_work,
-    .item_elements = one_element, .operations = four_an_element, .vjp = cross_entropy_rows_vjp, .batch = rg_batch_same,
+    .complex_f64 = cross_entropy_rows_complex_f64, .items = rg_items_operand_rows, .item_work = row_work,
+    .item_elements = rg_one_element, .operations = four_an_element, .vjp = cross_entropy_rows_vjp, .batch = rg_batch_same,
     .no_gradient = 2, .samples = label_samples,
 };
 

@@ -12,18 +12,6 @@ static rg_status matrix_shape(rg_shape_call *call)
     return call->in[0]->rank < 2 ? rg_refuse(call, RG_E_SHAPE, "takes at least two axes") : RG_OK;
 }
 
-static int64_t row_elements(const rg_call *call)
-{
-    const rg_shape *shape = &call->layout[0].shape;
-    return shape->size[shape->rank - 1];
-}
-
-static int64_t row_items(const rg_call *call)
-{
-    const int64_t n = row_elements(call);
-    return n > 0 ? rg_shape_count(call->layout[0].shape) / n : 0;
-}
-
 /* Row i of a matrix is cut where the diagonal crosses it: in front of element `at`. */
 static int64_t cut(int64_t i, int64_t diagonal, int64_t columns)
 {
@@ -35,7 +23,7 @@ static void triangle(const rg_call *call, int64_t begin, int64_t end, bool upper
 {
     const rg_shape *shape = &call->layout[0].shape;
     const size_t item = rg_dtype_size(call->layout[0].dtype);
-    const int64_t n = row_elements(call), rows = shape->size[shape->rank - 2];
+    const int64_t n = rg_row_elements(call), rows = shape->size[shape->rank - 2];
     const int64_t diagonal = *(const int64_t *)call->attributes;
     for (int64_t row = begin; row < end; row++) {
         const char *x = (const char *)call->in[0] + (size_t)(row * n) * item;
@@ -79,7 +67,7 @@ static const rg_sample triangle_samples[] = {
     }                                                                                                              \
     const rg_op rg_op_##name_ = { .name = #name_, .doc = text, .arity = 1, .kind = RG_ITEMS,                       \
                                   .attribute_size = sizeof(int64_t), .shape = matrix_shape, .any = name_##_any,    \
-                                  .items = row_items, .item_work = row_elements, .item_elements = row_elements,    \
+                                  .items = rg_items_rows, .item_work = rg_row_elements, .item_elements = rg_row_elements,    \
                                   .vjp = name_##_vjp, .batch = rg_batch_same, .samples = triangle_samples,         \
                                   .describe = describe_diagonal };                                                 \
     rg_tensor rg_##name_##_at(const char *site, rg_tensor x, int64_t diagonal)                                     \

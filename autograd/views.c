@@ -422,17 +422,6 @@ rg_tensor rg_stop_gradient_at(const char *site, rg_tensor x)
     return rg_apply_at(site, &rg_op_stop_gradient, NULL, 1, &x);
 }
 
-static int64_t copied_items(const rg_call *call)
-{
-    return rg_shape_count(call->layout[0].shape);
-}
-
-static int64_t one_element(const rg_call *call)
-{
-    (void)call;
-    return 1;
-}
-
 static bool any_layout(const rg_layout *operand)
 {
     (void)operand;
@@ -489,8 +478,8 @@ static rg_step_kernel *contiguous_small(const void *prepared, rg_dtype dtype, in
 }
 
 const rg_op rg_op_contiguous = { .name = "contiguous", .doc = "a copy of x with its elements side by side", .arity = 1,
-                                 .kind = RG_ITEMS, .shape = same_shape, .any = contiguous_any, .items = copied_items,
+                                 .kind = RG_ITEMS, .shape = same_shape, .any = contiguous_any, .items = rg_items_elements,
                                  .prepared_size = sizeof(copied), .prepare = contiguous_prepare,
                                  .small = &(const rg_op_small){ .step = contiguous_small },
-                                 .item_elements = one_element, .accepts = any_layout, .vjp = pass_through,
+                                 .item_elements = rg_one_element, .accepts = any_layout, .vjp = pass_through,
                                  .batch = rg_batch_same, .samples = wall_samples };

@@ -94,17 +94,6 @@ static rg_status overlap_add_shape(rg_shape_call *call)
     return RG_OK;
 }
 
-static int64_t added_items(const rg_call *call)
-{
-    return rg_shape_count(call->layout[0].shape);
-}
-
-static int64_t one_element(const rg_call *call)
-{
-    (void)call;
-    return 1;
-}
-
 /* Windows that an element is in, at most. */
 static int64_t added_work(const rg_call *call)
 {
@@ -158,7 +147,7 @@ static const rg_sample overlap_add_samples[] = {
 const rg_op rg_op_overlap_add = {
     .name = "overlap_add", .doc = "windows added where they came from along an axis", .arity = 1, .kind = RG_ITEMS,
     .attribute_size = sizeof(window_attributes), .shape = overlap_add_shape, .f32 = overlap_add_f32,
-    .f64 = overlap_add_f64, .items = added_items, .item_work = added_work, .item_elements = one_element,
+    .f64 = overlap_add_f64, .items = rg_items_elements, .item_work = added_work, .item_elements = rg_one_element,
     .operations = added_elements, .linearity = RG_LINEAR, .vjp = overlap_add_vjp, .batch = rg_batch_axis, .samples = overlap_add_samples,
     .describe = describe_windows,
 };

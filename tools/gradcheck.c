@@ -13,6 +13,7 @@
 #include "gradcheck_report.h"
 #include "mutations.h"
 #include "output.h"
+#include "print_json.h"
 #include "subcommands.h"
 
 typedef struct {
@@ -46,14 +47,7 @@ static const tool_option options[] = {
 
 static int print_object(const tool_command *command, cJSON *object)
 {
-    char *text = cJSON_PrintUnformatted(object);
-
-    cJSON_Delete(object);
-    if (text == NULL)
-        return tool_fail(command, "out of memory");
-    puts(text);
-    cJSON_free(text);
-    return 0;
+    return tool_print_json(stdout, object) ? 0 : tool_fail(command, "out of memory");
 }
 
 static bool is_chosen(const values *v, const rg_op *op)

@@ -1,5 +1,6 @@
 /* gradcheck_report.c: what `retrograd gradcheck` has found. */
 #include "gradcheck_report.h"
+#include "print_json.h"
 
 #include <cjson/cJSON.h>
 #include <math.h>
@@ -61,18 +62,6 @@ void tool_print_checked(const tool_checked *checked)
 
 /* ---- JSON ----------------------------------------------------------------------------------------------------- */
 
-static bool print_line(FILE *out, cJSON *object)
-{
-    char *text = cJSON_PrintUnformatted(object);
-
-    cJSON_Delete(object);
-    if (text == NULL)
-        return false;
-    fprintf(out, "%s\n", text);
-    cJSON_free(text);
-    return true;
-}
-
 static void add_numbers(cJSON *object, const rg_gradcheck_result *row)
 {
     const struct {
@@ -106,7 +95,7 @@ static bool print_row(FILE *out, const rg_gradcheck_result *row)
     add_numbers(object, row);
     cJSON_AddStringToObject(object, "replay", row->replay);
     cJSON_AddStringToObject(object, "message", row->message);
-    return print_line(out, object);
+    return tool_print_json(out, object);
 }
 
 bool tool_print_checked_json(FILE *out, const tool_checked *checked)
@@ -124,7 +113,7 @@ bool tool_print_checked_json(FILE *out, const tool_checked *checked)
     for (int i = 0; i < RG_ORACLES; i++)
         if ((checked->result.oracles >> i & 1u) != 0)
             cJSON_AddItemToArray(oracles, cJSON_CreateString(rg_oracle_name((rg_oracle)i)));
-    return print_line(out, object) && printed;
+    return tool_print_json(out, object) && printed;
 }
 
 /* ---- JUnit ------------------------------------------------------------------------------------------------------ */

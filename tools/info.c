@@ -3,6 +3,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "print_json.h"
 #include "render.h"
 #include "subcommands.h"
 
@@ -28,13 +29,7 @@ static int print_json(const tool_command *command, int threads, const char *grap
         cJSON_AddStringToObject(object, "graphviz", graphviz);
     else
         cJSON_AddNullToObject(object, "graphviz");
-    char *text = cJSON_PrintUnformatted(object);
-    cJSON_Delete(object);
-    if (text == NULL)
-        return tool_fail(command, "out of memory");
-    puts(text);
-    cJSON_free(text);
-    return 0;
+    return tool_print_json(stdout, object) ? 0 : tool_fail(command, "out of memory");
 }
 
 static int run(const tool_command *command, const void *given_values, const bool *given)

@@ -8,6 +8,7 @@
 
 #include "dataset.h"
 #include "evaluate.h"
+#include "print_json.h"
 #include "subcommands.h"
 
 typedef struct {
@@ -140,13 +141,7 @@ static int print_json(const prediction *p)
     cJSON *rows = cJSON_AddArrayToObject(object, "predictions");
     for (int64_t row = 0; row < p->set.count; row++)
         cJSON_AddItemToArray(rows, row_object(p, row));
-    char *text = cJSON_PrintUnformatted(object);
-    cJSON_Delete(object);
-    if (text == NULL)
-        return tool_fail(p->command, "%s", strerror(ENOMEM));
-    puts(text);
-    cJSON_free(text);
-    return 0;
+    return tool_print_json(stdout, object) ? 0 : tool_fail(p->command, "%s", strerror(ENOMEM));
 }
 
 static rg_status load(prediction *p, rg_nn_state *state, rg_error *error)

@@ -4,6 +4,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "print_json.h"
 #include "profile.h"
 #include "progress.h"
 
@@ -235,18 +236,6 @@ static void add_measured(cJSON *object, const tool_profile *profile, const row *
     cJSON_AddNumberToObject(object, "gbytes_of_peak", part(memory, profile->memory));
 }
 
-static bool print_object(cJSON *object)
-{
-    char *text = cJSON_PrintUnformatted(object);
-
-    cJSON_Delete(object);
-    if (text == NULL)
-        return false;
-    puts(text);
-    cJSON_free(text);
-    return true;
-}
-
 static bool print_row_json(const tool_profile *profile, const row *r, int by, double seconds)
 {
     cJSON *object = cJSON_CreateObject();
@@ -268,7 +257,7 @@ static bool print_row_json(const tool_profile *profile, const row *r, int by, do
     }
     cJSON_AddNumberToObject(object, "share", part(r->seconds, seconds));
     add_measured(object, profile, r);
-    return print_object(object);
+    return tool_print_json(stdout, object);
 }
 
 bool tool_profile_json(const tool_profile *profile, int by)
@@ -297,5 +286,5 @@ bool tool_profile_json(const tool_profile *profile, int by)
     cJSON_AddNumberToObject(object, "peak_gbytes_per_second", profile->memory);
     add_measured(object, profile, &all);
     cJSON_AddNumberToObject(object, "run_seconds", profile->run);
-    return print_object(object) && printed;
+    return tool_print_json(stdout, object) && printed;
 }

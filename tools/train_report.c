@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "print_json.h"
 #include "training.h"
 
 /* 101770 as "101,770". */
@@ -153,13 +154,7 @@ static int print_json(const tool_training *t)
     add_number(object, "peak_bytes", (double)stats.peak_bytes);
     add_number(object, "threads", stats.threads);
     cJSON_AddBoolToObject(object, "interrupted", t->interrupted);
-    char *text = cJSON_PrintUnformatted(object);
-    cJSON_Delete(object);
-    if (text == NULL)
-        return tool_fail(t->command, "out of memory");
-    puts(text);
-    cJSON_free(text);
-    return 0;
+    return tool_print_json(stdout, object) ? 0 : tool_fail(t->command, "out of memory");
 }
 
 int tool_report_end(const tool_training *t)
