@@ -162,7 +162,7 @@ bool rg_builder_add_row(rg_builder *b, const rg_placement *to, const rg_placemen
     const rg_op_small *small = draft->op->small;
     if (!small || !small->takes_row || !small->takes_row(&draft->out) || !rg_builder_is_small_work(draft)) return false;
     if (!rg_shape_equal(to->layout.shape, draft->out.shape) || !rg_layout_is_contiguous(&to->layout)) return false;
-    if (b->values[row->value].defined >= step || !is_row(row, &draft->out)) return false;
+    if (!is_row(row, &draft->out)) return false;
     rg_placement *in = rg_builder_room(b, (size_t)draft->operands + 1, sizeof *in);
     if (!in) return false;
     memcpy(in, draft->in, (size_t)draft->operands * sizeof *in);

@@ -474,45 +474,19 @@ static rg_tensor reduce(const char *site, const char *name, const rg_op *op, rg_
     return keepdims ? rg_reshape_at(site, y, kept) : y;
 }
 
-rg_tensor rg_sum_axes_at(const char *site, rg_tensor x, rg_axes axes, bool keepdims)
-{
-    return reduce(site, "sum", &rg_op_sum, x, axes, keepdims);
-}
-
-rg_tensor rg_sum_at(const char *site, rg_tensor x)
-{
-    return reduce(site, "sum", &rg_op_sum, x, RG_ALL_AXES, false);
-}
-
-rg_tensor rg_max_axes_at(const char *site, rg_tensor x, rg_axes axes, bool keepdims)
-{
-    return reduce(site, "max", &rg_op_max, x, axes, keepdims);
-}
-
-rg_tensor rg_max_at(const char *site, rg_tensor x)
-{
-    return reduce(site, "max", &rg_op_max, x, RG_ALL_AXES, false);
-}
-
-rg_tensor rg_min_axes_at(const char *site, rg_tensor x, rg_axes axes, bool keepdims)
-{
-    return reduce(site, "min", &rg_op_min, x, axes, keepdims);
-}
-
-rg_tensor rg_min_at(const char *site, rg_tensor x)
-{
-    return reduce(site, "min", &rg_op_min, x, RG_ALL_AXES, false);
-}
-
-rg_tensor rg_prod_axes_at(const char *site, rg_tensor x, rg_axes axes, bool keepdims)
-{
-    return reduce(site, "prod", &rg_op_prod, x, axes, keepdims);
-}
-
-rg_tensor rg_prod_at(const char *site, rg_tensor x)
-{
-    return reduce(site, "prod", &rg_op_prod, x, RG_ALL_AXES, false);
-}
+#define REDUCED(name)                                                                                              \
+    rg_tensor rg_##name##_axes_at(const char *site, rg_tensor x, rg_axes axes, bool keepdims)                      \
+    {                                                                                                              \
+        return reduce(site, #name, &rg_op_##name, x, axes, keepdims);                                              \
+    }                                                                                                              \
+    rg_tensor rg_##name##_at(const char *site, rg_tensor x)                                                        \
+    {                                                                                                              \
+        return reduce(site, #name, &rg_op_##name, x, RG_ALL_AXES, false);                                          \
+    }
+REDUCED(sum)
+REDUCED(max)
+REDUCED(min)
+REDUCED(prod)
 
 /* The mean of no elements is 0/0, NaN, as everywhere else. */
 rg_tensor rg_mean_axes_at(const char *site, rg_tensor x, rg_axes axes, bool keepdims)

@@ -76,6 +76,52 @@ static void an_op_finds_its_result_where_its_operand_dies(void **state)
     rg_tape_free(tape);
 }
 
+/* x - z, for which only x may be written over. */
+static void subtract(const rg_call *call, int64_t begin, int64_t end)
+{
+    const double *x = call->in[0], *z = call->in[1];
+    double *y = call->out;
+    (void)begin, (void)end;
+    for (int64_t i = 0; i < rg_shape_count(call->layout[0].shape); i++) y[i] = x[i];
+    for (int64_t i = 0; i < rg_shape_count(call->layout[0].shape); i++) y[i] -= z[i];
+}
+static const rg_op minus = { .name = "minus", .doc = "x - z", .arity = 2, .kind = RG_ITEMS, .shape = rg_shape_same,
+                             .f64 = subtract, .in_place = true };
+
+static void no_other_operand_is_written_over(void **state)
+{
+    (void)state;
+    rg_tape *tape = rg_tape_new_with((rg_tape_options){ .threads = 1 });
+    for (int step = 0; step < 3; step++) {
+        rg_tensor given = VECTOR(tape, 1, 2, 3), in[] = { rg_scale(given, 5), rg_scale(given, 2) };
+        rg_tensor y = rg_apply(&minus, NULL, 2, in);
+        assert_exactly(rg_add(rg_apply(&one_more, NULL, 1, &y), in[0]), 9, 17, 25); /* z dies first */
+        rg_tape_reset(tape);
+    }
+    rg_tape_free(tape);
+}
+
+static bool is_add_part(rg_tensor sum)
+{
+    return rg_op_of(sum) == rg_op_find("add_part");
+}
+
+/* A slice read before the whole, and behind it. */
+static void a_slice_is_added_in_either_order(void **state)
+{
+    (void)state;
+    rg_tape *tape = rg_tape_new();
+    rg_tensor x = VECTOR(tape, 1, 2, 3), part = rg_slice(x, 0, 0, 2), whole = rg_square(x), dx;
+    rg_grad(rg_add(rg_sum(part), rg_sum(whole)), &x, 1, &dx);
+    assert_true(is_add_part(dx));
+    assert_exactly(dx, 3, 5, 6);
+    whole = rg_square(x), part = rg_slice(x, 0, 0, 2);
+    rg_grad(rg_add(rg_sum(part), rg_sum(whole)), &x, 1, &dx);
+    assert_true(is_add_part(dx));
+    assert_exactly(dx, 3, 5, 6);
+    rg_tape_free(tape);
+}
+
 static void its_derivative_is_right(void **state)
 {
     (void)state;
@@ -96,6 +142,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(adjoint_of_slices_is_the_sum_of_theirs),
         cmocka_unit_test(an_op_finds_its_result_where_its_operand_dies),
+        cmocka_unit_test(no_other_operand_is_written_over),
+        cmocka_unit_test(a_slice_is_added_in_either_order),
         cmocka_unit_test(its_derivative_is_right),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -238,9 +238,37 @@ static void composed_reductions_pass_the_gradient_check(void **state)
     for (size_t i = 0; i < COUNT(orders); i++) assert_true(rg_gradcheck(norm_of, &orders[i], 1, in, NULL, NULL));
 }
 
+/* ---- A logarithm of a sum of very many exponentials -------------------------------------------------------------- */
+
+enum { MANY = 20000 };
+
+static void logsumexp_of_many_elements_is_that_of_its_rows(void **state)
+{
+    (void)state;
+    static double numbers[MANY];
+    for (int64_t i = 0; i < MANY; i++) numbers[i] = 700 + 20 * rg_random_normal(6, 0, (uint64_t)i);
+    rg_tensor x = rg_input(tape, RG_F64, RG_SHAPE(MANY), numbers), rows = rg_reshape(x, RG_SHAPE(100, MANY / 100));
+    rg_tensor all = rg_logsumexp(x, 0, false), of_rows = rg_logsumexp(rg_logsumexp(rows, 1, false), 0, false);
+    assert_true(fabs(rg_item(all) - rg_item(of_rows)) < 1e-11);
+    rg_tensor slope = gradient(all, x), other = gradient(of_rows, x), bend = second(all, x), other_bend = second(of_rows, x);
+    for (int64_t i = 0; i < MANY; i++) {
+        assert_true(fabs(element(slope, i) - element(other, i)) <= 1e-11 * element(other, i) + 1e-300);
+        assert_true(fabs(element(bend, i) - element(other_bend, i)) <= 1e-9 * fabs(element(other_bend, i)) + 1e-9);
+    }
+    for (int64_t i = 0; i < MANY; i++) numbers[i] = -INFINITY;
+    assert_true(rg_item(rg_logsumexp(rg_input(tape, RG_F64, RG_SHAPE(MANY), numbers), 0, false)) == -INFINITY);
+    numbers[MANY / 2] = 3;
+    assert_true(rg_item(rg_logsumexp(rg_input(tape, RG_F64, RG_SHAPE(MANY), numbers), 0, false)) == 3);
+    numbers[7] = INFINITY;
+    assert_true(rg_item(rg_logsumexp(rg_input(tape, RG_F64, RG_SHAPE(MANY), numbers), 0, false)) == INFINITY);
+    numbers[8] = NAN;
+    assert_true(isnan(rg_item(rg_logsumexp(rg_input(tape, RG_F64, RG_SHAPE(MANY), numbers), 0, false))));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(logsumexp_of_many_elements_is_that_of_its_rows),
         TEST(the_slope_of_a_product_is_the_product_of_the_others),
         TEST(its_second_derivative_survives_two_zeros),
         TEST(ties_share_the_cotangent),
