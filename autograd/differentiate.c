@@ -4,7 +4,7 @@
 #include "shape.h"
 #include "transform.h"
 
-static bool sweep_begin(rg_sweep *sweep, rg_tape *tape, uint32_t first, uint32_t last)
+bool rg_sweep_begin(rg_sweep *sweep, rg_tape *tape, uint32_t first, uint32_t last)
 {
     size_t count = last >= first ? (size_t)last - first + 1 : 0;
     *sweep = (rg_sweep){ .tape = tape, .first = first, .last = last, .checkpoint = { .ahead = tape->checkpoint_count } };
@@ -14,8 +14,7 @@ static bool sweep_begin(rg_sweep *sweep, rg_tape *tape, uint32_t first, uint32_t
     return !tape->error.status;
 }
 
-/* A node is active if an operand is, unless it was recorded as a constant. */
-static void mark_dependents(rg_sweep *sweep)
+void rg_mark_dependents(rg_sweep *sweep)
 {
     for (uint32_t j = sweep->first; j <= sweep->last; j++) {
         const rg_node *node = &sweep->tape->nodes[j];
@@ -112,10 +111,10 @@ static bool solve(const origin *o, const rg_tensor *wrt, int n, rg_tensor *out)
     if (!start(o, seeds, &last)) return false;
     uint32_t first = first_of(o->site, o->what, tape, wrt, n);
     if (first > last) first = last;
-    if (tape->error.status || !sweep_begin(&sweep, tape, first, last)) return false;
+    if (tape->error.status || !rg_sweep_begin(&sweep, tape, first, last)) return false;
     for (int i = 0; i < n; i++)
         if (wrt[i].node <= last) sweep.active[wrt[i].node - first] = true;
-    mark_dependents(&sweep);
+    rg_mark_dependents(&sweep);
     for (int i = 0; i < o->outputs; i++) {
         if (o->y[i].node < first) continue;
         rg_tensor *entry = &sweep.adjoint[o->y[i].node - first];
@@ -174,7 +173,7 @@ rg_status rg_vjp_many_at(const char *site, const rg_tensor *y, const rg_tensor *
 bool rg_gradient_of_parameters(rg_tape *tape, rg_tensor y, rg_tensor seed, rg_sink **sinks, size_t *count)
 {
     rg_sweep sweep;
-    if (!sweep_begin(&sweep, tape, 0, y.node)) return false;
+    if (!rg_sweep_begin(&sweep, tape, 0, y.node)) return false;
     for (uint32_t j = 0; j <= y.node; j++) sweep.active[j] = tape->nodes[j].flags & RG_NODE_NEEDS_GRADIENT;
     sweep.adjoint[y.node] = seed;
     if (!rg_solve_adjoints(&sweep)) return false;

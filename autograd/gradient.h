@@ -21,6 +21,11 @@ typedef struct {
     rg_recomputation checkpoint;
 } rg_sweep;
 
+/* Empty tables for the nodes first <= i <= last, in the tape's scratch arena. False once the tape has failed. */
+bool rg_sweep_begin(rg_sweep *sweep, rg_tape *tape, uint32_t first, uint32_t last);
+/* A node is active if an operand is, unless it was recorded as a constant. (differentiate.c) */
+void rg_mark_dependents(rg_sweep *sweep);
+
 /* Before the sweep hands on the adjoint of node j: if that is in a checkpoint which it has not been in, records what
  * computes the checkpoint again. False once the tape has failed. */
 bool rg_checkpoint_enter(rg_sweep *sweep, uint32_t j);

@@ -194,6 +194,12 @@ RG_API rg_status rg_jacobian_at(const char *site, rg_tensor y, const rg_tensor *
 RG_API rg_status rg_hessian_at(const char *site, rg_tensor y, const rg_tensor *wrt, int n, rg_tensor *out);
 RG_API rg_status rg_vmap_at(const char *site, const rg_tensor *y, int outputs, const rg_tensor *x, const rg_tensor *batches,
                             int n, rg_tensor *out);
+RG_API rg_status rg_semiring_solve_at(const char *site, const rg_semiring *semiring, const rg_tensor *y, int outputs,
+                                      const rg_tensor *wrt, int n, void *out, rg_sweep_size *size);
+RG_API rg_status rg_strongest_path_at(const char *site, rg_tensor y, rg_tensor x, rg_tensor *path, size_t most, size_t *count);
+RG_API rg_status rg_naive_recursion_at(const char *site, rg_tensor y, const rg_tensor *wrt, int n, uint64_t most, double *out,
+                                       uint64_t *visits);
+RG_API rg_explanation *rg_explain_at(const char *site, rg_tensor y, const rg_explain_options *options);
 RG_API rg_tensor rg_batch_member_at(const char *site, rg_tensor batch);
 RG_API void rg_checkpoint_begin_at(const char *site, rg_tape *tape);
 RG_API void rg_checkpoint_end_at(const char *site, rg_tape *tape);
@@ -387,6 +393,10 @@ RG_API rg_tensor rg_apply_at(const char *site, const rg_op *op, const void *attr
 #define rg_jacobian(...) rg_jacobian_at(RG_SITE, __VA_ARGS__)
 #define rg_hessian(...) rg_hessian_at(RG_SITE, __VA_ARGS__)
 #define rg_vmap(...) rg_vmap_at(RG_SITE, __VA_ARGS__)
+#define rg_semiring_solve(...) rg_semiring_solve_at(RG_SITE, __VA_ARGS__)
+#define rg_strongest_path(...) rg_strongest_path_at(RG_SITE, __VA_ARGS__)
+#define rg_naive_recursion(...) rg_naive_recursion_at(RG_SITE, __VA_ARGS__)
+#define rg_explain(...) rg_explain_at(RG_SITE, __VA_ARGS__)
 #define rg_batch_member(...) rg_batch_member_at(RG_SITE, __VA_ARGS__)
 #define rg_checkpoint_begin(...) rg_checkpoint_begin_at(RG_SITE, __VA_ARGS__)
 #define rg_checkpoint_end(...) rg_checkpoint_end_at(RG_SITE, __VA_ARGS__)

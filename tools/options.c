@@ -313,7 +313,15 @@ tool_verdict tool_parse(const tool_command *command, int count, char *const *arg
     for (int i = 0; i < count; i++) {
         if (strcmp(arguments[i], "-h") == 0 || strcmp(arguments[i], "--help") == 0)
             return TOOL_HELP;
-        if (strncmp(arguments[i], "--", 2) != 0 || arguments[i][2] == '\0') {
+        bool named = strncmp(arguments[i], "--", 2) == 0 && arguments[i][2] != '\0';
+        if (!named && command->bare != NULL && arguments[i][0] != '-' && !tool_given(command, given, command->bare)) {
+            const tool_option *row = find_option(command->options, command->bare, strlen(command->bare));
+            if (!tool_option_read(row, arguments[i], values))
+                return wrong_value(row, arguments[i], message, size);
+            given[row - command->options] = true;
+            continue;
+        }
+        if (!named) {
             snprintf(message, size, "unexpected argument '%s'", arguments[i]);
             return TOOL_WRONG;
         }
@@ -415,7 +423,12 @@ static void help_row(FILE *out, const tool_option *row, int width)
 
 void tool_help(FILE *out, const tool_command *command, int width)
 {
-    fprintf(out, "Usage: retrograd %s [options]\n\n", command->name);
+    fprintf(out, "Usage: retrograd %s [options]", command->name);
+    if (command->bare != NULL) {
+        const tool_option *row = find_option(command->options, command->bare, strlen(command->bare));
+        fprintf(out, " [%s]", row->value);
+    }
+    fputs("\n\n", out);
     wrap(out, command->about, 0, 0, width);
     for (const tool_option *row = command->options; row->kind != TOOL_END; row++) {
         if (row->kind == TOOL_HEADING)

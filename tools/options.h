@@ -61,6 +61,7 @@ typedef struct tool_command {
     const char *about;     /* paragraphs for --help; lines are wrapped */
     const char *examples;  /* lines for --help, printed as they are; or NULL */
     const tool_option *options;
+    const char *bare;      /* the name of the option that an argument without a name gives; NULL: there is none */
     size_t values_size;
     /* Runs with the parsed values; given[i] says whether row i was on the command line. Returns the exit
      * status: 0 well, 1 failed, 2 wrong use. */
@@ -70,7 +71,7 @@ typedef struct tool_command {
 typedef enum { TOOL_RUN, TOOL_HELP, TOOL_WRONG } tool_verdict;
 
 /* Sets every slot to its default, then reads the arguments (the subcommand's name not among them):
- * --name value, --name=value, --flag, and -h or --help, which ends the reading with TOOL_HELP. `given` has
+ * --name value, --name=value, --flag, a value alone for the bare option, and -h or --help, which ends the reading with TOOL_HELP. `given` has
  * TOOL_MOST_OPTIONS places. On TOOL_WRONG the message names the option, the bad value and what is wanted. */
 tool_verdict tool_parse(const tool_command *command, int count, char *const *arguments, void *values, bool *given,
                         char *message, size_t size);
