@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "graph_text.h"
+
 void rg_show_number(char *text, size_t size, double value)
 {
     snprintf(text, size, "%.6g", value == 0 ? 0 : value); /* -0 is 0 */
