@@ -13,8 +13,6 @@
 
 #include <retrograd.h>
 
-#include "plot.h"
-
 /* Prints the sentence as one that holds; if it does not, the program ends there with status 1. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
