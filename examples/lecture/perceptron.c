@@ -144,10 +144,10 @@ int main(int argc, char **argv)
         { .name = "the rule", .colour = 2, .count = EPOCHS, .x = epochs, .y = wrong[MIXED] },
         { .name = "gradient descent", .colour = 3, .count = EPOCHS, .x = epochs, .y = wrong[2] },
     };
-    const rg_plot_axis within = { .low = -1, .high = 1 };
+    const rg_plot_axis first = { .label = "x1", .low = -1, .high = 1 }, second = { .label = "x2", .low = -1, .high = 1 };
     const rg_plot_chart charts[] = {
-        { .title = "Not separable: one label in ten is wrong", .x = within, .y = within, .equal = true, .count = LINES + 3,
-          .series = data },
+        { .title = "Not separable: one label in ten is wrong", .x = first, .y = second, .equal = true,
+          .count = LINES + 3, .series = data },
         { .title = "Errors after each epoch", .x = { .label = "epoch" }, .y = { .label = "% wrong" }, .count = 3, .series = errors },
     };
     draw(argc, argv, "perceptron.svg", &(rg_plot){ .title = "The perceptron rule, and gradient descent", .count = 2,
