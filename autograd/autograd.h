@@ -506,7 +506,7 @@ RG_API rg_status rg_program_profile(rg_program *program, int repeats, rg_profile
 #include "linear_algebra.h"
 #include "transforms.h"
 #include "gradcheck.h"
-#include "dot.h"
+#include "graph.h"
 #include "semiring.h"
 #include "explain.h"
 #include "sites.h"

@@ -114,6 +114,8 @@ typedef struct {
     bool failed;
 } rg_builder;
 
+/* As rg_plan_build; what the plan was made of stays in the builder, and in the tape's scratch memory. (plan.c) */
+bool rg_builder_plan(rg_builder *b, rg_tape *tape, const rg_request *request, rg_plan *plan);
 /* Memory that lives as long as the build; NULL marks the build as failed. */
 void *rg_builder_room(rg_builder *b, size_t count, size_t size);
 /* The same, cleared. */
@@ -155,6 +157,8 @@ size_t rg_group_pointers(const rg_members *members);
 bool rg_builder_account(rg_builder *b);
 /* On floating-point numbers, of a call whose result has so many elements. (account.c) */
 double rg_op_operations(const rg_op *op, const rg_call *call, int64_t elements);
+/* The room that a value of so many bytes takes in the workspace. (workspace.c) */
+size_t rg_workspace_room(size_t bytes);
 /* Lays out the values that live in the workspace. (workspace.c) */
 bool rg_builder_layout(rg_builder *b);
 /* Makes the plan's steps of the drafts. (steps.c) */

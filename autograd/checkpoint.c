@@ -124,12 +124,14 @@ static bool compute_again(rg_sweep *s)
     if (!c->outside) c->outside = rg_arena_take_zeroed(&tape->scratch, ((size_t)c->first + 1) * sizeof *c->outside);
     c->again = rg_arena_take_zeroed(&tape->scratch, ((size_t)c->end - c->first) * sizeof *c->again);
     if (!c->outside || !c->again) return rg_fail(tape, NULL, RG_E_MEMORY, "checkpoint: out of memory"), false;
+    tape->recording_flags |= RG_NODE_RECOMPUTED;
     for (uint32_t j = c->first; j < c->end && !tape->error.status; j++) {
         const rg_stamp stamp = rg_stamp_as(tape, j);
         tape->recording_forward = j;
         c->again[j - c->first] = copy_node(s, j, number);
         rg_stamp_restore(tape, &stamp);
     }
+    tape->recording_flags &= (uint8_t)~RG_NODE_RECOMPUTED;
     return !tape->error.status;
 }
 

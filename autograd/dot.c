@@ -1,321 +1,69 @@
-/* dot.c: an excerpt of the tape as DOT. Labels are HTML-like, so that a name may hold any character. */
-#include "excerpt.h"
-#include "params.h"
+/* dot.c: an excerpt of the tape as DOT: edges, frames, legend. What stands in the boxes is in dot_labels.c, and which boxes
+ * there are in boxes.c. */
+#include "dot_drawing.h"
 
 #include <string.h>
 
-/* ---- Roles and their colours ----------------------------------------------------------------------------------- */
+enum { LINKED_BOXES = 120, MOST_BOXES = 400 };
 
-typedef enum { INPUT, PARAMETER, CONSTANT, OPERATION, ADJOINT, GRADIENT, RESULT, ROLES } role;
-
-/* Tints of Okabe and Ito's palette, which colour-blind people can tell apart, under dark text. */
-static const struct {
-    const char *name, *fill, *line;
-} looks[ROLES] = {
-    [INPUT] = { "input", "#d9ecf8", "#3d8fc4" },
-    [PARAMETER] = { "parameter", "#fdeac4", "#d08e00" },
-    [CONSTANT] = { "constant", "#ececec", "#8c8c8c" },
-    [OPERATION] = { "operation", "#ffffff", "#5c6670" },
-    [ADJOINT] = { "adjoint", "#f8e9f2", "#b8709a" },
-    [GRADIENT] = { "gradient", "#efc9df", "#a0457c" },
-    [RESULT] = { "result", "#cdeee1", "#008a62" },
-};
-
-#define QUIET "#4d5761"       /* what stands second in a box */
-#define FONT "Helvetica,Arial,sans-serif"
-
-enum { FEW_ELEMENTS = 16, ELEMENTS_A_LINE = 4, FEW_ADJOINTS = 3, LINKED_ENTRIES = 120 };
-
-/* A scope of the tape: the entries recorded in it, and the scopes in it, in order of appearance. */
-typedef struct {
-    uint32_t first_entry, last_entry, first_child, last_child, next; /* RG_NOT_SHOWN: none */
-    bool entered;
-} frame;
-
-typedef struct {
-    FILE *out;
-    rg_excerpt excerpt;
-    rg_dot_options options;
-    uint32_t *owner;          /* [count] the first entry that has this one as adjoint, or RG_NOT_SHOWN */
-    uint32_t *next_owner;     /* [count] the next entry with the same adjoint as this one */
-    frame *frames;            /* [scopes] of the half that is being written */
-    uint32_t *next_entry;     /* [count] the next entry of the same frame */
-    bool two_halves;
-    int clusters;             /* written so far */
-} drawing;
-
-static bool is_number(const rg_node *node)
-{
-    return node->op->arity == 0 && node->op->kind != RG_LEAF;
-}
-
-static role role_of(const drawing *d, uint32_t entry)
-{
-    const rg_node *node = rg_excerpt_node(&d->excerpt, entry);
-    if (entry == d->excerpt.root) return RESULT;
-    for (uint32_t v = d->owner[entry]; v != RG_NOT_SHOWN; v = d->next_owner[v])
-        if (rg_excerpt_node(&d->excerpt, v)->op->kind == RG_LEAF) return GRADIENT;
-    if (d->excerpt.backward[entry]) return ADJOINT;
-    if (node->op == &rg_op_parameter) return PARAMETER;
-    if (node->op == &rg_op_input || node->op == &rg_op_scalar) return INPUT;
-    return node->op->kind == RG_LEAF || is_number(node) ? CONSTANT : OPERATION;
-}
-
-/* ---- Text ------------------------------------------------------------------------------------------------------ */
-
-/* The length of the character at s if it is one that XML allows, in UTF-8; else 0. */
-static size_t character_length(const unsigned char *s)
-{
-    static const uint32_t least[] = { 0, 0x20, 0x80, 0x800, 0x10000 };
-    size_t length = *s < 0x80 ? 1 : *s >> 5 == 6 ? 2 : *s >> 4 == 14 ? 3 : *s >> 3 == 30 ? 4 : 0;
-    if (length == 0) return 0;
-    uint32_t code = length == 1 ? *s : *s & (0xffu >> (length + 1));
-    for (size_t i = 1; i < length; i++) {
-        if (s[i] >> 6 != 2) return 0;
-        code = code << 6 | (s[i] & 0x3fu);
-    }
-    bool surrogate = code >> 11 == 0x1b, control = code == 0x7f, nothing = code >> 1 == 0x7fff;
-    bool allowed = code >= least[length] && code <= 0x10ffff && !surrogate && !control && !nothing;
-    return allowed ? length : 0;
-}
-
-/* Writes text into an HTML-like label. White space becomes a space, what is no character U+FFFD. */
-static void put_text(FILE *out, const char *text)
-{
-    for (const unsigned char *s = (const unsigned char *)text; *s;) {
-        size_t length = character_length(s);
-        if (*s == '&') fputs("&amp;", out);
-        else if (*s == '<') fputs("&lt;", out);
-        else if (*s == '>') fputs("&gt;", out);
-        else if (*s == '"') fputs("&quot;", out);
-        else if (*s == '\t' || *s == '\n' || *s == '\r') fputc(' ', out);
-        else if (length) fwrite(s, 1, length, out);
-        else fputs("\xef\xbf\xbd", out);
-        s += length ? length : 1;
-    }
-}
-
-static bool is_named(const rg_node *node)
-{
-    return node->name && *node->name;
-}
-
-/* Shown for a node as a whole: its name, else what it is. */
-static const char *title_of(const rg_node *node)
-{
-    return is_named(node) ? node->name : node->op->name;
-}
-
-/* ---- Values ---------------------------------------------------------------------------------------------------- */
-
-/* The node's numbers if they are there and few. A parameter that has changed since has others. */
-static const void *few_numbers(const rg_node *node)
-{
-    int64_t count = rg_shape_count(*node->shape);
-    if (count < 1 || count > FEW_ELEMENTS) return NULL;
-    if (node->op != &rg_op_parameter) return node->data;
-    const rg_parameter_leaf *leaf = node->attributes;
-    return leaf->version == rg_params_version(leaf->param.store) ? rg_param_pointer(leaf->param) : NULL;
-}
-
-/* Four digits, with a point in every locale. */
-static void format_real(char *text, size_t size, double value)
-{
-    snprintf(text, size, "%.4g", value == 0 ? 0 : value); /* -0 is 0 */
-    for (char *s = text; *s; s++)
-        if (*s == ',') *s = '.';
-}
-
-enum { ELEMENT_SIZE = 24 };
-
-static void format_element(char *text, rg_dtype dtype, const void *data, int64_t i)
-{
-    switch (dtype) {
-    case RG_F32: format_real(text, ELEMENT_SIZE, ((const float *)data)[i]); break;
-    case RG_F64: format_real(text, ELEMENT_SIZE, ((const double *)data)[i]); break;
-    case RG_I32: snprintf(text, ELEMENT_SIZE, "%ld", (long)((const int32_t *)data)[i]); break;
-    case RG_I64: snprintf(text, ELEMENT_SIZE, "%lld", (long long)((const int64_t *)data)[i]); break;
-    case RG_NO_DTYPE: break;
-    }
-}
-
-/* A row of the tensor on each line, a long one on several, in columns. */
-static void put_values(FILE *out, const rg_node *node)
-{
-    const void *data = few_numbers(node);
-    if (!data) return;
-    const int count = (int)rg_shape_count(*node->shape);
-    const int row = node->shape->rank > 0 ? (int)node->shape->size[node->shape->rank - 1] : 1;
-    char text[FEW_ELEMENTS][ELEMENT_SIZE] = { "" };
-    size_t widest[ELEMENTS_A_LINE] = { 0 };
-    for (int i = 0; i < count; i++) {
-        const int column = i % row % ELEMENTS_A_LINE;
-        format_element(text[i], (rg_dtype)node->dtype, data, i);
-        if (strlen(text[i]) > widest[column]) widest[column] = strlen(text[i]);
-    }
-    fputs("<font face=\"monospace\" point-size=\"9\">", out);
-    for (int i = 0; i < count; i++) {
-        const int column = i % row % ELEMENTS_A_LINE;
-        fputs(column == 0 ? "<br/>" : "&#160;", out);
-        for (size_t k = strlen(text[i]); k < widest[column]; k++) fputs("&#160;", out);
-        fputs(text[i], out);
-    }
-    fputs("</font>", out);
-}
-
-/* ---- Boxes ----------------------------------------------------------------------------------------------------- */
-
-/* "∂loss/∂fc1.weight" for each named node that this is the adjoint of. Returns how many. */
-static int put_adjoint_titles(const drawing *d, uint32_t entry)
-{
-    int titles = 0;
-    const rg_node *root = rg_excerpt_node(&d->excerpt, d->excerpt.root);
-    for (uint32_t v = d->owner[entry]; v != RG_NOT_SHOWN && titles < FEW_ADJOINTS; v = d->next_owner[v]) {
-        const rg_node *node = rg_excerpt_node(&d->excerpt, v);
-        if (!is_named(node) && v != d->excerpt.root) continue;
-        fputs(titles++ ? "<br/><b>∂" : "<b>∂", d->out);
-        put_text(d->out, title_of(root));
-        fputs("/∂", d->out);
-        put_text(d->out, title_of(node));
-        fputs("</b>", d->out);
-    }
-    return titles;
-}
-
-static void put_op(FILE *out, const rg_node *node)
-{
-    char attributes[160] = "";
-    put_text(out, node->op->name);
-    if (node->op->describe && node->attributes) node->op->describe(node->attributes, attributes, sizeof attributes);
-    attributes[sizeof attributes - 1] = '\0';
-    if (!*attributes) return;
-    fputs(" <font color=\"" QUIET "\">", out);
-    put_text(out, attributes);
-    fputs("</font>", out);
-}
-
-static void put_label(const drawing *d, uint32_t entry)
-{
-    const rg_node *node = rg_excerpt_node(&d->excerpt, entry);
-    char shape[128];
-    rg_describe_shape((rg_dtype)node->dtype, node->shape, shape, sizeof shape);
-    fputs("<", d->out);
-    if (is_named(node)) {
-        fputs("<b>", d->out);
-        put_text(d->out, node->name);
-        fputs("</b><br/>", d->out);
-    } else if (put_adjoint_titles(d, entry)) {
-        fputs("<br/>", d->out);
-    }
-    put_op(d->out, node);
-    fprintf(d->out, "<br/><font point-size=\"9\" color=\"" QUIET "\">%s</font>", shape);
-    if (d->options.sites && node->site) {
-        fputs("<br/><font point-size=\"9\" color=\"" QUIET "\"><i>", d->out);
-        put_text(d->out, rg_site_short(node->site));
-        fputs("</i></font>", d->out);
-    }
-    if (d->options.values) put_values(d->out, node);
-    fputs(">", d->out);
-}
-
-static void put_node(const drawing *d, uint32_t entry)
-{
-    role r = role_of(d, entry);
-    fprintf(d->out, "n%u [fillcolor=\"%s\", color=\"%s\", ", entry, looks[r].fill, looks[r].line);
-    if (r == RESULT || r == GRADIENT) fputs("penwidth=1.8, ", d->out);
-    fputs("label=", d->out);
-    put_label(d, entry);
-    fputs("];\n", d->out);
-}
-
-/* ---- Frames: one for each scope, nested ------------------------------------------------------------------------ */
-
-/* Links the scope to its parent, that to its own, and so on. */
-static void enter(drawing *d, uint32_t scope)
-{
-    for (frame *f = &d->frames[scope]; !f->entered && scope != 0; f = &d->frames[scope]) {
-        uint32_t number = d->excerpt.tape->scopes[scope].parent;
-        frame *parent = &d->frames[number];
-        f->entered = true;
-        if (parent->first_child == RG_NOT_SHOWN) parent->first_child = scope;
-        else d->frames[parent->last_child].next = scope;
-        parent->last_child = scope;
-        scope = number;
-    }
-}
-
-static void sort_into_frames(drawing *d, bool backward)
-{
-    const rg_excerpt *e = &d->excerpt;
-    for (size_t s = 0; s < e->tape->scope_count; s++)
-        d->frames[s] = (frame){ RG_NOT_SHOWN, RG_NOT_SHOWN, RG_NOT_SHOWN, RG_NOT_SHOWN, RG_NOT_SHOWN, false };
-    for (uint32_t k = 0; k < e->count; k++) {
-        if (e->backward[k] != backward) continue;
-        const uint32_t scope = rg_excerpt_node(e, k)->scope;
-        frame *f = &d->frames[scope];
-        enter(d, scope);
-        if (f->first_entry == RG_NOT_SHOWN) f->first_entry = k;
-        else d->next_entry[f->last_entry] = k;
-        d->next_entry[k] = RG_NOT_SHOWN;
-        f->last_entry = k;
-    }
-}
+/* ---- Frames: one for each scope, nested ------------------------------------------------------------------------- */
 
 static void indent(FILE *out, int depth)
 {
     for (int i = 0; i < depth; i++) fputs("    ", out);
 }
 
-static void open_cluster(drawing *d, int depth, const char *name, const char *style)
+static void open_cluster(rg_drawing *d, int depth, const char *name, const char *style)
 {
     indent(d->out, depth);
     fprintf(d->out, "subgraph cluster_%d {\n", ++d->clusters);
     indent(d->out, depth + 1);
     fputs("label=<", d->out);
-    put_text(d->out, name);
+    rg_put_text(d->out, name, RG_TEXT_LABEL);
     fprintf(d->out, ">; %s;\n", style);
 }
 
-static void close_cluster(drawing *d, int depth)
+static void close_cluster(rg_drawing *d, int depth)
 {
     indent(d->out, depth);
     fputs("}\n", d->out);
 }
 
-static void put_entries(const drawing *d, const frame *f, int depth)
+static void put_boxes(const rg_drawing *d, const rg_frame *f, int depth)
 {
-    for (uint32_t k = f->first_entry; k != RG_NOT_SHOWN; k = d->next_entry[k]) {
+    for (uint32_t box = f->first_box; box != RG_NOT_SHOWN; box = d->boxes.next_box[box]) {
         indent(d->out, depth);
-        put_node(d, k);
+        rg_put_box(d, box);
     }
 }
 
 /* One half of the graph, or all of it. Walks the tree of frames without recursion, for scopes may nest as deep as
  * a program likes. */
-static void put_half(drawing *d, bool backward, int depth)
+static void put_half(rg_drawing *d, bool backward, int depth)
 {
     const char *style = "style=\"rounded,filled\"; color=\"#c9ced3\"; fillcolor=\"#f6f7f8\"";
     const rg_scope *scopes = d->excerpt.tape->scopes;
-    sort_into_frames(d, backward);
-    put_entries(d, &d->frames[0], depth);
-    for (uint32_t s = 0, down = d->frames[0].first_child; s != 0 || down != RG_NOT_SHOWN;) {
+    const rg_frame *frames = d->boxes.frames;
+    rg_boxes_sort(&d->boxes, backward);
+    put_boxes(d, &frames[0], depth);
+    for (uint32_t s = 0, down = frames[0].first_child; s != 0 || down != RG_NOT_SHOWN;) {
         if (down != RG_NOT_SHOWN) {
             s = down;
             open_cluster(d, depth++, scopes[s].name, style);
-            put_entries(d, &d->frames[s], depth);
-            down = d->frames[s].first_child;
+            put_boxes(d, &frames[s], depth);
+            down = frames[s].first_child;
         } else {
             close_cluster(d, --depth);
-            down = d->frames[s].next;
+            down = frames[s].next;
             s = scopes[s].parent;
         }
     }
 }
 
-static void put_nodes(drawing *d)
+static void put_nodes(rg_drawing *d)
 {
     const char *style = "style=rounded; color=\"#dfe3e6\"; fontsize=12";
-    if (!d->two_halves) {
+    if (!d->excerpt.two_halves) {
         put_half(d, d->excerpt.backward[d->excerpt.root], 1);
         return;
     }
@@ -326,98 +74,196 @@ static void put_nodes(drawing *d)
     }
 }
 
-/* ---- Edges ----------------------------------------------------------------------------------------------------- */
+/* ---- Edges ------------------------------------------------------------------------------------------------------- */
+
+static bool follow_on_path(const rg_drawing *d, uint32_t a, uint32_t b)
+{
+    const uint32_t first = d->on_path[a], second = d->on_path[b];
+    return first && second && (first + 1 == second || second + 1 == first);
+}
 
 /* In the backward half an edge is written from consumer to operand and its arrow drawn at the other end, so that
  * this half is laid out from bottom to top, beside the forward half. Edges stand before the boxes because dot then
  * puts the forward half on the left. */
-static void put_edges(const drawing *d)
+static void put_edge(const rg_drawing *d, uint32_t from, uint32_t to, bool bold)
+{
+    const bool *backward = d->excerpt.backward, within = backward[from] && backward[to];
+    const bool across = backward[from] != backward[to];
+    const char *color = bold ? RG_DOT_PATH : within ? RG_DOT_ADJOINT : "#b4bdc6";
+    fprintf(d->out, within ? "    n%u -> n%u [dir=back" : across ? "    n%u -> n%u [constraint=false" : "    n%u -> n%u",
+            within ? to : from, within ? from : to);
+    if (within || across) fprintf(d->out, ", color=\"%s\"", color);
+    else if (bold) fprintf(d->out, " [color=\"%s\"", color);
+    if (bold) fputs(", penwidth=2.6", d->out);
+    fputs(within || across || bold ? "];\n" : ";\n", d->out);
+}
+
+/* The boxes that this one reads. Between nodes there is a line for each operand, even if two are the same; a box of several
+ * has one line to each other box. */
+static void put_edges_to(const rg_drawing *d, uint32_t box)
 {
     const rg_excerpt *e = &d->excerpt;
-    for (uint32_t k = 0; k < e->count; k++)
+    const rg_boxes *b = &d->boxes;
+    for (uint32_t k = box; k != RG_NOT_SHOWN; k = b->next[k])
         for (uint32_t i = 0; i < rg_excerpt_node(e, k)->operands; i++) {
-            uint32_t from = rg_excerpt_operand(e, k, i);
-            if (e->backward[k] && e->backward[from])
-                fprintf(d->out, "    n%u -> n%u [dir=back, color=\"%s\"];\n", k, from, looks[ADJOINT].line);
-            else if (e->backward[k] != e->backward[from])
-                fprintf(d->out, "    n%u -> n%u [constraint=false, color=\"#b4bdc6\"];\n", from, k);
-            else
-                fprintf(d->out, "    n%u -> n%u;\n", from, k);
+            const uint32_t from = rg_excerpt_operand(e, k, i);
+            if (follow_on_path(d, from, k)) d->bold_to[b->of[from]] = box;
+        }
+    for (uint32_t k = box; k != RG_NOT_SHOWN; k = b->next[k])
+        for (uint32_t i = 0; i < rg_excerpt_node(e, k)->operands; i++) {
+            const uint32_t from = b->of[rg_excerpt_operand(e, k, i)];
+            const bool nodes = b->kind[box] == RG_BOX_NODE && b->kind[from] == RG_BOX_NODE;
+            if (from == box || (!nodes && d->drawn_to[from] == box)) continue;
+            d->drawn_to[from] = box;
+            put_edge(d, from, box, d->bold_to[from] == box);
         }
 }
 
 /* What makes it dynamic programming: each node has one adjoint. The lines also hold the halves side by side; where
  * there would be too many, they are not seen. */
-static void put_links(const drawing *d)
+static void put_links_of(const rg_drawing *d, uint32_t box)
 {
     const rg_excerpt *e = &d->excerpt;
-    for (uint32_t k = 0; k < e->count; k++)
-        if (e->adjoint[k] != RG_NOT_SHOWN)
-            fprintf(d->out, "    n%u -> n%u [style=%s, arrowhead=none, minlen=0, color=\"%s\"];\n",
-                    k, e->adjoint[k], e->count > LINKED_ENTRIES ? "invis" : "dashed", looks[ADJOINT].line);
+    const rg_boxes *b = &d->boxes;
+    for (uint32_t k = box; k != RG_NOT_SHOWN; k = b->next[k]) {
+        const uint32_t to = e->adjoint[k] == RG_NOT_SHOWN ? RG_NOT_SHOWN : b->of[e->adjoint[k]];
+        if (to == RG_NOT_SHOWN || d->drawn_to[to] == box) continue;
+        d->drawn_to[to] = box;
+        fprintf(d->out, "    n%u -> n%u [style=%s, arrowhead=none, minlen=0, color=\"" RG_DOT_ADJOINT "\"];\n", box, to,
+                b->count > LINKED_BOXES ? "invis" : "dashed");
+    }
 }
 
-/* ---- All together ---------------------------------------------------------------------------------------------- */
+static void put_edges(const rg_drawing *d)
+{
+    const uint32_t count = d->excerpt.count;
+    for (uint32_t box = 0; box < count; box++)
+        if (d->boxes.of[box] == box) put_edges_to(d, box);
+    memset(d->drawn_to, 0xff, count * sizeof *d->drawn_to);
+    for (uint32_t box = 0; box < count; box++)
+        if (d->boxes.of[box] == box) put_links_of(d, box);
+}
 
-static bool prepare(drawing *d)
+/* ---- All together ------------------------------------------------------------------------------------------------ */
+
+static bool note_readers(rg_drawing *d)
 {
     const rg_excerpt *e = &d->excerpt;
-    d->owner = rg_arena_take(&e->tape->scratch, e->count * sizeof *d->owner);
-    d->next_owner = rg_arena_take(&e->tape->scratch, e->count * sizeof *d->next_owner);
-    d->next_entry = rg_arena_take(&e->tape->scratch, e->count * sizeof *d->next_entry);
-    d->frames = rg_arena_take(&e->tape->scratch, e->tape->scope_count * sizeof *d->frames);
-    if (!d->owner || !d->next_owner || !d->next_entry || !d->frames) return false;
-    memset(d->owner, 0xff, e->count * sizeof *d->owner);
-    for (uint32_t k = e->count; k-- > 0;) {
-        if (e->adjoint[k] == RG_NOT_SHOWN) continue;
-        d->next_owner[k] = d->owner[e->adjoint[k]];
-        d->owner[e->adjoint[k]] = k;
-    }
+    rg_arena *scratch = &e->tape->scratch;
+    d->read_outside = rg_arena_take_zeroed(scratch, e->count * sizeof *d->read_outside);
+    d->bold_to = rg_arena_take(scratch, e->count * sizeof *d->bold_to);
+    d->drawn_to = rg_arena_take(scratch, e->count * sizeof *d->drawn_to);
+    if (!d->read_outside || !d->bold_to || !d->drawn_to) return false;
+    memset(d->bold_to, 0xff, e->count * sizeof *d->bold_to);
+    memset(d->drawn_to, 0xff, e->count * sizeof *d->drawn_to);
     for (uint32_t k = 0; k < e->count; k++)
-        if (e->backward[k] != e->backward[e->root]) d->two_halves = true;
+        for (uint32_t i = 0; i < rg_excerpt_node(e, k)->operands; i++) {
+            const uint32_t from = rg_excerpt_operand(e, k, i);
+            if (d->boxes.of[from] != d->boxes.of[k] && e->backward[from] == e->backward[k]) d->read_outside[from] = true;
+        }
     return true;
 }
 
-/* The title, and which colour means what. */
-static void put_title(const drawing *d)
+static rg_status mark_path(rg_drawing *d)
 {
-    bool used[ROLES] = { false };
-    for (uint32_t k = 0; k < d->excerpt.count; k++) used[role_of(d, k)] = true;
+    const rg_excerpt *e = &d->excerpt;
+    const rg_graph_options *o = &d->options;
+    d->on_path = rg_arena_take_zeroed(&e->tape->scratch, e->count * sizeof *d->on_path);
+    if (!d->on_path) return RG_E_MEMORY;
+    for (size_t i = 0; i < o->path_count; i++) {
+        rg_status reason = RG_E_NULL;
+        const rg_node *node = o->path ? rg_node_of(o->path[i], &reason) : NULL;
+        if (node && o->path[i].tape != e->tape) reason = RG_E_TAPE;
+        if (!node || o->path[i].tape != e->tape) {
+            rg_fail(e->tape, NULL, reason, "graph: tensor %zu of the path is %s", i + 1,
+                    reason == RG_E_NULL ? "the null tensor" : "on another tape, or from before rg_tape_reset");
+            return reason;
+        }
+        const uint32_t entry = o->path[i].node < e->before.nodes ? e->entries[o->path[i].node] : RG_NOT_SHOWN;
+        if (entry != RG_NOT_SHOWN) d->on_path[entry] = (uint32_t)i + 1;
+    }
+    return RG_OK;
+}
+
+static rg_status prepare(rg_drawing *d)
+{
+    const size_t most = d->options.most_nodes ? d->options.most_nodes : MOST_BOXES;
+    rg_status status = mark_path(d);
+    if (status) return status;
+    return rg_boxes_make(&d->boxes, &d->excerpt, d->options.collapse_depth, most) && note_readers(d) ? RG_OK : RG_E_MEMORY;
+}
+
+/* What is in the picture, by which the legend is chosen. */
+typedef struct {
+    bool look[RG_LOOKS], saved, strip, path;
+} used_looks;
+
+static used_looks find_looks(const rg_drawing *d)
+{
+    used_looks used = { .path = false };
+    for (uint32_t k = 0; k < d->excerpt.count; k++) {
+        used.path = used.path || d->on_path[k];
+        used.look[d->excerpt.role[k]] |= d->excerpt.role[k] >= RG_ROLE_GRADIENT && d->boxes.kind[d->boxes.of[k]] == RG_BOX_SCOPE;
+        if (d->boxes.of[k] != k) continue;
+        used.look[rg_look_of(d, k)] = true;
+        used.strip = used.strip || rg_has_strip(d, k);
+        used.saved = used.saved || (d->boxes.kind[k] == RG_BOX_NODE && d->excerpt.saved[k]);
+    }
+    used.look[RG_LOOK_FOLD] = false; /* says so itself */
+    return used;
+}
+
+static void put_legend(const rg_drawing *d)
+{
+    const used_looks used = find_looks(d);
+    for (int i = 0; i < RG_LOOKS; i++)
+        if (used.look[i])
+            fprintf(d->out, "<font color=\"%s\">%s</font> %s &#160;", rg_looks[i].line,
+                    i == RG_ROLE_RECOMPUTED ? "┄" : "■", rg_looks[i].name);
+    if (used.saved) fputs("▣ saved for backward &#160;", d->out);
+    if (used.path) {
+        fputs("<font color=\"" RG_DOT_PATH "\">━</font> ", d->out);
+        rg_put_text(d->out, d->options.path_name ? d->options.path_name : "path", RG_TEXT_LABEL);
+        fputs(" &#160;", d->out);
+    }
+    if (!used.strip) return;
+    fputs("<br/>strip: root mean square of the elements, 1e-4 or less ", d->out);
+    for (int i = 0; i < RG_HEATS; i++) fprintf(d->out, "<font color=\"%s\">■</font>", rg_heat[i]);
+    fputs(" 1e+2 or more, by decades", d->out);
+}
+
+static void put_title(const rg_drawing *d)
+{
     fputs("    label=<", d->out);
     if (d->options.title && *d->options.title) {
         fputs("<font point-size=\"14\"><b>", d->out);
-        put_text(d->out, d->options.title);
+        rg_put_text(d->out, d->options.title, RG_TEXT_LABEL);
         fputs("</b></font><br/>", d->out);
     }
-    for (int r = 0; r < ROLES; r++)
-        if (used[r]) fprintf(d->out, "<font color=\"%s\">■</font> %s &#160;", looks[r].line, looks[r].name);
+    put_legend(d);
     fputs(">;\n", d->out);
 }
 
-static void put_graph(drawing *d)
+static void put_graph(rg_drawing *d)
 {
     fputs("digraph retrograd {\n"
           "    graph [rankdir=TB, newrank=true, bgcolor=white, labelloc=t, nodesep=0.3, ranksep=0.35, pad=0.2,\n"
-          "           fontname=\"" FONT "\", fontsize=10, fontcolor=\"" QUIET "\"];\n"
-          "    node [shape=box, style=\"rounded,filled\", fontname=\"" FONT "\", fontsize=11, fontcolor=\"#1b2026\",\n"
+          "           fontname=\"" RG_DOT_FONT "\", fontsize=10, fontcolor=\"" RG_DOT_QUIET "\"];\n"
+          "    node [shape=box, style=\"rounded,filled\", fontname=\"" RG_DOT_FONT "\", fontsize=11, fontcolor=\"#1b2026\",\n"
           "          margin=\"0.12,0.06\", height=0.3];\n"
           "    edge [color=\"#5c6670\", arrowsize=0.6, penwidth=0.9];\n", d->out);
     put_title(d);
     put_edges(d);
-    put_links(d);
     put_nodes(d);
     fputs("}\n", d->out);
 }
 
-rg_status rg_dot(FILE *out, rg_tensor t, const rg_dot_options *options)
+rg_status rg_dot(FILE *out, rg_tensor t, const rg_graph_options *options)
 {
-    drawing d = { .out = out };
-    if (!out) return RG_E_NULL;
+    rg_drawing d = { .out = out };
     if (options) d.options = *options;
-    rg_status status = rg_excerpt_begin(&d.excerpt, t, d.options.backward);
-    if (status == RG_OK && !prepare(&d)) status = RG_E_MEMORY;
+    rg_status status = rg_excerpt_for(&d.excerpt, out, t, &d.options);
+    if (status == RG_OK) status = prepare(&d);
     if (status == RG_OK) put_graph(&d);
-    rg_excerpt_end(&d.excerpt);
-    bool written = fflush(out) == 0 && !ferror(out);
-    return status == RG_OK && !written ? RG_E_FILE : status;
+    return rg_excerpt_written(&d.excerpt, out, status);
 }

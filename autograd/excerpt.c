@@ -5,13 +5,9 @@
 #include <string.h>
 
 #include "gradient.h"
+#include "ops.h"
+#include "params.h"
 #include "shape.h"
-
-/* A fixed number, which depends on nothing. */
-static bool is_number(const rg_node *node)
-{
-    return node->op->arity == 0 && node->op->kind != RG_LEAF;
-}
 
 /* ---- The gradient ---------------------------------------------------------------------------------------------- */
 
@@ -39,7 +35,7 @@ rg_status rg_solve_for_leaves(rg_sweep *sweep, const char *what, rg_tensor t)
 {
     rg_tape *tape = t.tape;
     const size_t count = (size_t)t.node + 1;
-    *sweep = (rg_sweep){ .tape = tape, .first = 0, .last = t.node };
+    *sweep = (rg_sweep){ .tape = tape, .last = t.node, .checkpoint = { .ahead = tape->checkpoint_count } };
     sweep->adjoint = rg_arena_take_zeroed(&tape->scratch, count * sizeof *sweep->adjoint);
     sweep->active = rg_arena_take_zeroed(&tape->scratch, count * sizeof *sweep->active);
     if (!sweep->adjoint || !sweep->active) return RG_E_MEMORY;
@@ -65,7 +61,7 @@ static bool equal_nodes(const rg_tape *tape, const twin *twins, const rg_node *a
     if (a->op != b->op || a->operands != b->operands) return false;
     for (uint32_t k = 0; k < a->operands; k++)
         if (twins[rg_edges(tape, a)[k]].same != twins[rg_edges(tape, b)[k]].same) return false;
-    size_t bytes = a->op->attribute_size;
+    const size_t bytes = a->op == &rg_op_recompute ? 0 : a->op->attribute_size; /* that is when it was recorded */
     return bytes == 0 || memcmp(a->attributes, b->attributes, bytes) == 0;
 }
 
@@ -79,7 +75,7 @@ static bool take_over(const rg_excerpt *excerpt, uint32_t root)
     for (uint32_t i = 0; i < tape->node_count; i++) {
         rg_node *node = &tape->nodes[i];
         twins[i] = (twin){ i, i, i, UINT32_MAX, UINT32_MAX };
-        if (i <= root || !(node->flags & RG_NODE_ADJOINT || is_number(node))) continue;
+        if (i <= root || !(node->flags & RG_NODE_ADJOINT || rg_is_number(node))) continue;
         uint32_t same = twins[node->forward].newest;
         while (same != UINT32_MAX && !equal_nodes(tape, twins, node, &tape->nodes[same])) same = twins[same].next;
         if (same == UINT32_MAX) {
@@ -125,10 +121,12 @@ static bool number_entries(rg_excerpt *excerpt, const rg_sweep *sweep, uint32_t 
     excerpt->root = excerpt->entries[root];
 
     excerpt->adjoint = rg_arena_take(&tape->scratch, excerpt->count * sizeof *excerpt->adjoint);
-    if (!excerpt->adjoint) return false;
+    excerpt->adjoint_node = rg_arena_take(&tape->scratch, excerpt->count * sizeof *excerpt->adjoint_node);
+    if (!excerpt->adjoint || !excerpt->adjoint_node) return false;
     for (uint32_t k = 0; k < excerpt->count; k++) {
-        uint32_t i = excerpt->nodes[k];
-        bool solved = sweep && i <= root && !rg_is_null(sweep->adjoint[i]);
+        const uint32_t i = excerpt->nodes[k];
+        const bool solved = sweep && i <= root && !rg_is_null(sweep->adjoint[i]);
+        excerpt->adjoint_node[k] = solved ? sweep->adjoint[i].node : RG_NOT_SHOWN;
         excerpt->adjoint[k] = solved ? excerpt->entries[sweep->adjoint[i].node] : RG_NOT_SHOWN;
     }
     return true;
@@ -144,7 +142,7 @@ static bool find_backward(rg_excerpt *excerpt)
     if (!excerpt->backward || !used_forward) return false;
     for (uint32_t k = excerpt->count; k-- > 0;) {
         const rg_node *node = rg_excerpt_node(excerpt, k);
-        bool only_backward = is_number(node) && !used_forward[k] && k != excerpt->root;
+        bool only_backward = rg_is_number(node) && !used_forward[k] && k != excerpt->root;
         excerpt->backward[k] = node->flags & RG_NODE_ADJOINT || only_backward;
         for (uint32_t i = 0; i < node->operands; i++)
             if (!excerpt->backward[k]) used_forward[rg_excerpt_operand(excerpt, k, i)] = true;
@@ -155,25 +153,115 @@ static bool find_backward(rg_excerpt *excerpt)
     return true;
 }
 
+/* ---- Roles ------------------------------------------------------------------------------------------------------- */
+
+const char *const rg_role_names[RG_ROLES] = {
+    [RG_ROLE_INPUT] = "input", [RG_ROLE_PARAMETER] = "parameter", [RG_ROLE_CONSTANT] = "constant",
+    [RG_ROLE_OPERATION] = "operation", [RG_ROLE_RECOMPUTED] = "recomputed", [RG_ROLE_ADJOINT] = "adjoint",
+    [RG_ROLE_GRADIENT] = "gradient", [RG_ROLE_RESULT] = "result",
+};
+
+static rg_role role_of(const rg_excerpt *e, uint32_t entry)
+{
+    const rg_node *node = rg_excerpt_node(e, entry);
+    if (entry == e->root) return RG_ROLE_RESULT;
+    for (uint32_t v = e->owner[entry]; v != RG_NOT_SHOWN; v = e->next_owner[v])
+        if (rg_excerpt_node(e, v)->op->kind == RG_LEAF) return RG_ROLE_GRADIENT;
+    if (node->flags & RG_NODE_RECOMPUTED) return RG_ROLE_RECOMPUTED;
+    if (e->backward[entry]) return RG_ROLE_ADJOINT;
+    if (node->op == &rg_op_parameter) return RG_ROLE_PARAMETER;
+    if (node->op == &rg_op_input || node->op == &rg_op_scalar) return RG_ROLE_INPUT;
+    return node->op->kind == RG_LEAF || rg_is_number(node) ? RG_ROLE_CONSTANT : RG_ROLE_OPERATION;
+}
+
+/* Behind a view it is what the view looks at that has to stay. */
+static void note_saved(rg_excerpt *e, uint32_t entry)
+{
+    while (!e->backward[entry] && rg_excerpt_node(e, entry)->op->kind == RG_VIEW) entry = rg_excerpt_operand(e, entry, 0);
+    const rg_node *node = rg_excerpt_node(e, entry);
+    if (!e->backward[entry] && node->op->kind != RG_LEAF && !rg_is_number(node)) e->saved[entry] = true;
+}
+
+static bool find_roles(rg_excerpt *e)
+{
+    rg_arena *scratch = &e->tape->scratch;
+    e->owner = rg_arena_take(scratch, e->count * sizeof *e->owner);
+    e->next_owner = rg_arena_take(scratch, e->count * sizeof *e->next_owner);
+    e->role = rg_arena_take(scratch, e->count * sizeof *e->role);
+    e->saved = rg_arena_take_zeroed(scratch, e->count * sizeof *e->saved);
+    if (!e->owner || !e->next_owner || !e->role || !e->saved) return false;
+    memset(e->owner, 0xff, e->count * sizeof *e->owner);
+    for (uint32_t k = e->count; k-- > 0;) {
+        if (e->adjoint[k] == RG_NOT_SHOWN) continue;
+        e->next_owner[k] = e->owner[e->adjoint[k]];
+        e->owner[e->adjoint[k]] = k;
+    }
+    for (uint32_t k = 0; k < e->count; k++) {
+        e->role[k] = role_of(e, k);
+        e->two_halves = e->two_halves || e->backward[k] != e->backward[e->root];
+        for (uint32_t i = 0; e->backward[k] && i < rg_excerpt_node(e, k)->operands; i++)
+            note_saved(e, rg_excerpt_operand(e, k, i));
+    }
+    return true;
+}
+
+/* ---- Numbers ----------------------------------------------------------------------------------------------------- */
+
+const void *rg_excerpt_values(const rg_excerpt *e, uint32_t entry)
+{
+    const rg_node *node = rg_excerpt_node(e, entry);
+    if (node->op != &rg_op_parameter) return node->data;
+    const rg_parameter_leaf *leaf = node->attributes;
+    return leaf->version == rg_params_version(leaf->param.store) ? rg_param_pointer(leaf->param) : NULL;
+}
+
+const void *rg_excerpt_gradient(const rg_excerpt *e, uint32_t entry)
+{
+    const rg_node *node = rg_excerpt_node(e, entry);
+    if (node->op == &rg_op_parameter) {
+        const rg_param param = ((const rg_parameter_leaf *)node->attributes)->param;
+        const rg_params_entry *written = rg_params_entry_of(param);
+        if (rg_params_gradient_ready(param.store) && written->written == param.store->generation)
+            return rg_param_gradient_pointer(param);
+    }
+    return e->adjoint_node[entry] == RG_NOT_SHOWN ? NULL : e->tape->nodes[e->adjoint_node[entry]].data;
+}
+
 /* ---- All together ---------------------------------------------------------------------------------------------- */
 
-rg_status rg_excerpt_begin(rg_excerpt *excerpt, rg_tensor t, bool adjoints)
+rg_status rg_excerpt_begin(rg_excerpt *excerpt, rg_tensor t, rg_adjoints adjoints)
 {
     rg_status reason;
     const rg_node *node = rg_node_of(t, &reason);
     *excerpt = (rg_excerpt){ .tape = t.tape };
     if (!t.tape) return RG_E_NULL;
     excerpt->before = rg_tape_bookmark(t.tape);
-    if (!node) return rg_fail(t.tape, NULL, reason, "dot: the tensor is from before rg_tape_reset"), reason;
+    if (!node) return rg_fail(t.tape, NULL, reason, "graph: the tensor is from before rg_tape_reset"), reason;
     rg_sweep sweep;
-    adjoints = adjoints && rg_dtype_is_float((rg_dtype)node->dtype) && rg_shape_count(*node->shape) == 1;
-    rg_status status = adjoints ? rg_solve_for_leaves(&sweep, "dot", t) : RG_OK;
+    const bool solve = adjoints && rg_dtype_is_float((rg_dtype)node->dtype) && rg_shape_count(*node->shape) == 1;
+    rg_status status = solve ? rg_solve_for_leaves(&sweep, "graph", t) : RG_OK;
     if (status) return status;
     excerpt->entries = rg_arena_take(&t.tape->scratch, t.tape->node_count * sizeof *excerpt->entries);
     if (!excerpt->entries || !take_over(excerpt, t.node)) return RG_E_MEMORY;
-    mark_shown(excerpt, adjoints ? &sweep : NULL, t.node);
-    bool numbered = number_entries(excerpt, adjoints ? &sweep : NULL, t.node);
-    return numbered && find_backward(excerpt) ? RG_OK : RG_E_MEMORY;
+    mark_shown(excerpt, solve && adjoints == RG_ADJOINTS_SHOWN ? &sweep : NULL, t.node);
+    bool done = number_entries(excerpt, solve ? &sweep : NULL, t.node) && find_backward(excerpt) && find_roles(excerpt);
+    return done ? RG_OK : RG_E_MEMORY;
+}
+
+rg_status rg_excerpt_for(rg_excerpt *excerpt, FILE *out, rg_tensor t, const rg_graph_options *options)
+{
+    *excerpt = (rg_excerpt){ .tape = NULL };
+    if (!out) return RG_E_NULL;
+    return rg_excerpt_begin(excerpt, t, options->backward ? RG_ADJOINTS_SHOWN
+                                        : options->gradients ? RG_ADJOINTS_KNOWN : RG_ADJOINTS_NONE);
+}
+
+rg_status rg_excerpt_written(rg_excerpt *excerpt, FILE *out, rg_status status)
+{
+    rg_excerpt_end(excerpt);
+    if (!out) return status;
+    const bool written = fflush(out) == 0 && !ferror(out);
+    return status == RG_OK && !written ? RG_E_FILE : status;
 }
 
 void rg_excerpt_end(rg_excerpt *excerpt)

@@ -1,4 +1,5 @@
 /* matmul.c: the matrix product as an op. */
+#define RG_NO_SITES
 #include <math.h>
 
 #include "gemm.h"

@@ -509,27 +509,33 @@ static void place_all(rg_builder *b)
 
 /* ---- All together ------------------------------------------------------------------------------------------------ */
 
-bool rg_plan_build(rg_tape *tape, const rg_request *request, rg_plan *plan)
+bool rg_builder_plan(rg_builder *b, rg_tape *tape, const rg_request *request, rg_plan *plan)
 {
-    rg_builder b = { .tape = tape, .request = request, .plan = plan, .scratch = &tape->scratch,
-                     .count = request->end - request->first };
-    const size_t places = b.count + tape->external_count;
-    b.needed = rg_builder_take(&b, b.count, sizeof *b.needed);
-    b.same_as = rg_builder_take(&b, b.count, sizeof *b.same_as);
-    b.uses = rg_builder_take(&b, b.count, sizeof *b.uses);
-    b.placements = rg_builder_room(&b, places, sizeof *b.placements);
-    b.output_of = rg_builder_room(&b, b.count, sizeof *b.output_of);
-    b.source_of = rg_builder_room(&b, places, sizeof *b.source_of);
+    *b = (rg_builder){ .tape = tape, .request = request, .plan = plan, .scratch = &tape->scratch,
+                       .count = request->end - request->first };
+    const size_t places = b->count + tape->external_count;
+    b->needed = rg_builder_take(b, b->count, sizeof *b->needed);
+    b->same_as = rg_builder_take(b, b->count, sizeof *b->same_as);
+    b->uses = rg_builder_take(b, b->count, sizeof *b->uses);
+    b->placements = rg_builder_room(b, places, sizeof *b->placements);
+    b->output_of = rg_builder_room(b, b->count, sizeof *b->output_of);
+    b->source_of = rg_builder_room(b, places, sizeof *b->source_of);
     plan->sources = rg_arena_take(&plan->arena, places * sizeof *plan->sources);
     plan->sinks = rg_arena_take(&plan->arena, request->sink_count * sizeof *plan->sinks);
-    if (b.failed || !plan->sources || !plan->sinks) return false;
+    if (b->failed || !plan->sources || !plan->sinks) return false;
     for (size_t i = 0; i < places; i++) {
-        b.placements[i].value = b.source_of[i] = RG_NONE;
-        if (i < b.count) b.output_of[i] = RG_NONE;
+        b->placements[i].value = b->source_of[i] = RG_NONE;
+        if (i < b->count) b->output_of[i] = RG_NONE;
     }
-    mark_needed(&b);
-    merge_equal(&b);
-    count_uses(&b);
-    place_all(&b);
-    return !b.failed && rg_builder_finish(&b);
+    mark_needed(b);
+    merge_equal(b);
+    count_uses(b);
+    place_all(b);
+    return !b->failed && rg_builder_finish(b);
+}
+
+bool rg_plan_build(rg_tape *tape, const rg_request *request, rg_plan *plan)
+{
+    rg_builder b;
+    return rg_builder_plan(&b, tape, request, plan);
 }

@@ -109,7 +109,7 @@ static inline bool repeats_op(const rg_tape *tape, const rg_op *op, const void *
     if (tape->node_count >= tape->last_nodes) return false;
     const rg_node *node = &tape->nodes[tape->node_count];
     if (node->op != op || node->operands != (uint32_t)n || node->first_word != tape->signature_count ||
-        (node->flags & (RG_NODE_NO_GRADIENT | RG_NODE_ADJOINT)) != state_flags(tape))
+        (node->flags & (RG_NODE_NO_GRADIENT | RG_NODE_ADJOINT | RG_NODE_RECOMPUTED)) != state_flags(tape))
         return false;
     const uint32_t *edges = rg_edges(tape, node);
     for (int k = 0; k < n; k++)

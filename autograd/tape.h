@@ -23,7 +23,8 @@ enum {
     RG_NODE_NEEDS_GRADIENT = 1, /* a parameter, or depends on one */
     RG_NODE_NO_GRADIENT = 2,    /* recorded under rg_no_grad, or a constant */
     RG_NODE_KEEP = 4,
-    RG_NODE_ADJOINT = 8         /* recorded by the gradient transform; for dumps */
+    RG_NODE_ADJOINT = 8,        /* recorded by the gradient transform; for dumps */
+    RG_NODE_RECOMPUTED = 16     /* recorded again there, of a checkpoint; for dumps */
 };
 
 typedef struct {

@@ -57,7 +57,7 @@ static bool release(rg_builder *b, space *s, size_t offset, size_t bytes)
  * across two of them. */
 enum { TINY = 16 };
 
-static size_t aligned(size_t bytes)
+size_t rg_workspace_room(size_t bytes)
 {
     size_t rounded;
     return rg_size_align(bytes ? bytes : 1, bytes <= TINY ? TINY : RG_ALIGNMENT, &rounded) ? rounded : SIZE_MAX / 4;
@@ -139,7 +139,7 @@ static void place_result(rg_builder *b, spaces *s, bool *gone, uint32_t value, u
     rg_value *result = &b->values[value];
     if (over != RG_NONE) gone[over] = true;
     result->offset = over != RG_NONE ? b->values[over].offset
-                                     : allocate(b, space_for(s, result), aligned(result->bytes));
+                                     : allocate(b, space_for(s, result), rg_workspace_room(result->bytes));
 }
 
 bool rg_builder_layout(rg_builder *b)
@@ -161,7 +161,7 @@ bool rg_builder_layout(rg_builder *b)
         }
         for (uint32_t value = head[step]; value != RG_NONE; value = next[value])
             if (!gone[value] && !release(b, space_for(&s, &b->values[value]), b->values[value].offset,
-                                         aligned(b->values[value].bytes)))
+                                         rg_workspace_room(b->values[value].bytes)))
                 return false;
     }
     for (size_t i = 0; i < b->value_count; i++)

@@ -1,0 +1,140 @@
+/* graph_text.c: names and numbers of nodes as text. Names are the user's and may hold any bytes. */
+#include "graph_text.h"
+
+#include <math.h>
+#include <string.h>
+
+size_t rg_character_length(const unsigned char *s)
+{
+    static const uint32_t least[] = { 0, 0x20, 0x80, 0x800, 0x10000 };
+    size_t length = *s < 0x80 ? 1 : *s >> 5 == 6 ? 2 : *s >> 4 == 14 ? 3 : *s >> 3 == 30 ? 4 : 0;
+    if (length == 0) return 0;
+    uint32_t code = length == 1 ? *s : *s & (0xffu >> (length + 1));
+    for (size_t i = 1; i < length; i++) {
+        if (s[i] >> 6 != 2) return 0;
+        code = code << 6 | (s[i] & 0x3fu);
+    }
+    bool surrogate = code >> 11 == 0x1b, control = code == 0x7f, nothing = code >> 1 == 0x7fff;
+    bool allowed = code >= least[length] && code <= 0x10ffff && !surrogate && !control && !nothing;
+    return allowed ? length : 0;
+}
+
+/* What stands for a character that means something there; NULL: itself. Graphviz reads entities in strings too. */
+static const char *escape_of(unsigned char c, rg_text_kind kind)
+{
+    if (kind == RG_TEXT_PLAIN) return NULL;
+    if (c == '&') return "&amp;";
+    if (c == '<') return "&lt;";
+    if (c == '>') return "&gt;";
+    if (c == '"') return "&quot;";
+    return c == '\\' && kind == RG_TEXT_STRING ? "\\\\" : NULL;
+}
+
+size_t rg_put_text(FILE *out, const char *text, rg_text_kind kind)
+{
+    size_t characters = 0;
+    for (const unsigned char *s = (const unsigned char *)text; *s; characters++) {
+        const size_t length = rg_character_length(s);
+        const char *escape = escape_of(*s, kind);
+        if (*s == '\t' || *s == '\n' || *s == '\r') escape = " ";
+        else if (length == 0) escape = "\xef\xbf\xbd";
+        if (out && escape) fputs(escape, out);
+        else if (out) fwrite(s, 1, length, out);
+        s += length ? length : 1;
+    }
+    return characters;
+}
+
+/* ---- Numbers ----------------------------------------------------------------------------------------------------- */
+
+void rg_format_attributes(const rg_node *node, char *text, size_t size)
+{
+    *text = '\0';
+    if (node->op->describe && node->attributes) node->op->describe(node->attributes, text, size);
+    text[size - 1] = '\0';
+}
+
+void rg_format_real(char *text, size_t size, double value)
+{
+    snprintf(text, size, "%.4g", value == 0 ? 0 : value); /* -0 is 0 */
+    for (char *s = text; *s; s++)
+        if (*s == ',') *s = '.';
+}
+
+void rg_format_count(char *text, size_t size, uint64_t count)
+{
+    char digits[RG_NUMBER_SIZE];
+    const int length = snprintf(digits, sizeof digits, "%llu", (unsigned long long)count);
+    size_t used = 0;
+    for (int i = 0; i < length; i++)
+        rg_append(text, size, &used, i > 0 && (length - i) % 3 == 0 ? ",%c" : "%c", digits[i]);
+}
+
+void rg_format_bytes(char *text, size_t size, double bytes)
+{
+    static const char *const units[] = { "B", "kB", "MB", "GB", "TB" };
+    int unit = 0;
+    for (; bytes >= 1000 && unit < 4; unit++) bytes /= 1000;
+    char number[RG_NUMBER_SIZE];
+    snprintf(number, sizeof number, bytes < 10 && unit > 0 ? "%.1f" : "%.0f", bytes);
+    for (char *s = number; *s; s++)
+        if (*s == ',') *s = '.';
+    snprintf(text, size, "%s %s", number, units[unit]);
+}
+
+double rg_element(rg_dtype dtype, const void *data, int64_t i)
+{
+    switch (dtype) {
+    case RG_F32: return ((const float *)data)[i];
+    case RG_F64: return ((const double *)data)[i];
+    case RG_I32: return ((const int32_t *)data)[i];
+    case RG_I64: return (double)((const int64_t *)data)[i];
+    case RG_NO_DTYPE: break;
+    }
+    return NAN;
+}
+
+void rg_format_element(char *text, size_t size, rg_dtype dtype, const void *data, int64_t i)
+{
+    if (dtype == RG_I64) snprintf(text, size, "%lld", (long long)((const int64_t *)data)[i]);
+    else if (dtype == RG_I32) snprintf(text, size, "%ld", (long)((const int32_t *)data)[i]);
+    else rg_format_real(text, size, rg_element(dtype, data, i));
+}
+
+size_t rg_node_bytes(const rg_node *node)
+{
+    return node->op->kind == RG_VIEW ? 0 : (size_t)rg_shape_count(*node->shape) * rg_dtype_size((rg_dtype)node->dtype);
+}
+
+rg_digest rg_digest_of(rg_dtype dtype, const void *data, int64_t count)
+{
+    rg_digest d = { .min = INFINITY, .max = -INFINITY };
+    double sum = 0, squares = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const double x = rg_element(dtype, data, i);
+        if (!isfinite(x)) {
+            d.odd++;
+            continue;
+        }
+        if (x < d.min) d.min = x;
+        if (x > d.max) d.max = x;
+        sum += x;
+        squares += x * x;
+    }
+    const double finite = (double)(count - d.odd);
+    d.mean = sum / finite;
+    d.norm = sqrt(squares);
+    d.rms = sqrt(squares / finite);
+    return d;
+}
+
+void rg_format_digest(char *text, size_t size, const rg_digest *digest, const char *line_break)
+{
+    const double numbers[] = { digest->min, digest->max, digest->mean, digest->norm };
+    char number[4][RG_NUMBER_SIZE], count[RG_NUMBER_SIZE];
+    size_t used = 0;
+    for (int i = 0; i < 4; i++) rg_format_real(number[i], sizeof number[i], numbers[i]);
+    rg_append(text, size, &used, "min %s max %s%smean %s norm %s", number[0], number[1], line_break, number[2], number[3]);
+    rg_format_count(count, sizeof count, (uint64_t)digest->odd);
+    if (digest->odd) rg_append(text, size, &used, "%s%s not finite", line_break, count);
+}

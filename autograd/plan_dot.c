@@ -1,0 +1,239 @@
+/* plan_dot.c: a plan as a picture: one table, whose rows are the steps. On the left is what each step does; on the right a
+ * map of the workspace, in which a value is a rectangle: the columns of its addresses by the rows of its life. Memory that
+ * is used again is seen as one rectangle under another. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "dot_drawing.h"
+#include "sketch.h"
+
+enum { MOST_ROWS = 60, MOST_COLUMNS = 64, LEFT_COLUMNS = 5, TEXT = 512 };
+
+/* Tints on which dark text can be read. */
+static const char *const tints[] = { "#cfe6f5", "#fbe3b4", "#cdeee1", "#f3d6e6", "#e4e0f4", "#f7e9d0", "#d9ead3", "#fbd9cc" };
+enum { TINTS = sizeof tints / sizeof tints[0] };
+
+typedef struct {
+    FILE *out;
+    rg_excerpt excerpt;
+    rg_graph_options options;
+    rg_sketch sketch;
+    size_t first, last;       /* the steps before `first` and from `last` on are drawn */
+    size_t *edges;            /* addresses at which a column begins or ends, in order */
+    size_t edge_count;        /* 0: no map */
+    uint32_t *at;             /* [columns] the buffer there; RG_NOT_SHOWN */
+} plan_drawing;
+
+static size_t columns_of(const plan_drawing *d)
+{
+    return d->edge_count > 0 ? d->edge_count - 1 : 0;
+}
+
+static bool is_drawn(const plan_drawing *d, size_t step)
+{
+    return step < d->first || step >= d->last;
+}
+
+/* ---- The columns of the map -------------------------------------------------------------------------------------- */
+
+static int compare_sizes(const void *a, const void *b)
+{
+    const size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Whether the buffer fills a rectangle of the map: it lives in a row that is drawn. */
+static bool is_mapped(const plan_drawing *d, const rg_sketch_buffer *buffer)
+{
+    if (buffer->until < buffer->first) return false;
+    return is_drawn(d, (size_t)buffer->first) || is_drawn(d, (size_t)buffer->until) ||
+           (d->first < d->last && (size_t)buffer->first < d->first && (size_t)buffer->until >= d->last);
+}
+
+static bool find_columns(plan_drawing *d)
+{
+    rg_arena *scratch = &d->excerpt.tape->scratch;
+    size_t count = 0, unique = 0;
+    d->edges = rg_arena_take(scratch, (2 * d->sketch.workspace_buffers + 1) * sizeof *d->edges);
+    d->at = rg_arena_take(scratch, (2 * d->sketch.workspace_buffers + 1) * sizeof *d->at);
+    if (!d->edges || !d->at) return false;
+    for (size_t i = 0; i < d->sketch.workspace_buffers; i++) {
+        const rg_sketch_buffer *buffer = &d->sketch.buffers[i];
+        if (!is_mapped(d, buffer)) continue;
+        d->edges[count++] = buffer->offset;
+        d->edges[count++] = buffer->offset + buffer->room;
+    }
+    if (count > 0) qsort(d->edges, count, sizeof *d->edges, compare_sizes);
+    for (size_t i = 0; i < count; i++)
+        if (unique == 0 || d->edges[i] != d->edges[unique - 1]) d->edges[unique++] = d->edges[i];
+    d->edge_count = unique > MOST_COLUMNS + 1 ? 0 : unique;
+    return true;
+}
+
+static size_t column_of(const plan_drawing *d, size_t address)
+{
+    size_t column = 0;
+    while (d->edges[column] < address) column++;
+    return column;
+}
+
+/* ---- Cells of the map -------------------------------------------------------------------------------------------- */
+
+static void put_text(const plan_drawing *d, const char *text)
+{
+    rg_put_text(d->out, text, RG_TEXT_LABEL);
+}
+
+static void put_buffer(const plan_drawing *d, size_t number, size_t columns, size_t rows)
+{
+    const rg_sketch_buffer *buffer = &d->sketch.buffers[number];
+    char bytes[RG_NUMBER_SIZE];
+    rg_format_bytes(bytes, sizeof bytes, (double)buffer->bytes);
+    fprintf(d->out, "<td colspan=\"%zu\" rowspan=\"%zu\" bgcolor=\"%s\"><font point-size=\"8\"><b>b%zu</b> ", columns, rows,
+            tints[number % TINTS], number);
+    const rg_node *node = buffer->entry == RG_NOT_SHOWN ? NULL : rg_excerpt_node(&d->excerpt, buffer->entry);
+    put_text(d, node && rg_is_named(node) ? node->name : buffer->op ? buffer->op->name : "scratch");
+    if (node) fprintf(d->out, " %%%u", buffer->entry);
+    fprintf(d->out, "<br/>%s</font></td>", bytes);
+}
+
+/* Of the row of a step: what begins here, and what is empty; the rest is covered by rectangles from above. `end` is the
+ * first step that is not drawn below this one without a gap. */
+static void put_map(plan_drawing *d, size_t step, bool begins, size_t end)
+{
+    const size_t columns = columns_of(d);
+    bool fresh[MOST_COLUMNS] = { false };
+    for (size_t c = 0; c < columns; c++)
+        if (begins || (d->at[c] != RG_NOT_SHOWN && d->sketch.buffers[d->at[c]].until < (int64_t)step)) d->at[c] = RG_NOT_SHOWN;
+    for (size_t i = 0; i < d->sketch.workspace_buffers; i++) {
+        const rg_sketch_buffer *buffer = &d->sketch.buffers[i];
+        const bool here = buffer->first == (int64_t)step || (begins && buffer->first < (int64_t)step);
+        if (!is_mapped(d, buffer) || !here || buffer->until < (int64_t)step) continue;
+        for (size_t c = column_of(d, buffer->offset); d->edges[c] < buffer->offset + buffer->room; c++) {
+            d->at[c] = (uint32_t)i;
+            fresh[c] = true;
+        }
+    }
+    for (size_t c = 0, width; c < columns; c += width) {
+        for (width = 1; c + width < columns && d->at[c + width] == d->at[c] && fresh[c + width] == fresh[c];) width++;
+        if (d->at[c] == RG_NOT_SHOWN) {
+            fprintf(d->out, "<td colspan=\"%zu\" bgcolor=\"#fafafa\"></td>", width);
+        } else if (fresh[c]) {
+            const size_t until = (size_t)d->sketch.buffers[d->at[c]].until + 1;
+            put_buffer(d, d->at[c], width, (until < end ? until : end) - step);
+        }
+    }
+}
+
+/* ---- Rows -------------------------------------------------------------------------------------------------------- */
+
+static void put_parts(const plan_drawing *d, const rg_sketch_step *step)
+{
+    const bool fused = step->part_count > 1;
+    fprintf(d->out, "<td align=\"left\" bgcolor=\"%s\">", fused ? "#e6e9f2" : "#ffffff");
+    for (size_t i = 0; i < step->part_count; i++) {
+        const rg_sketch_part *part = &d->sketch.parts[step->first_part + i];
+        fputs(i == 0 ? "" : i % 4 == 0 ? " +<br align=\"left\"/>" : " + ", d->out);
+        fputs("<b>", d->out);
+        put_text(d, part->op->name);
+        fputs("</b>", d->out);
+        if (part->entry != RG_NOT_SHOWN) fprintf(d->out, " %%%u", part->entry);
+    }
+    fputs("<br align=\"left\"/></td>", d->out);
+}
+
+static void put_step(plan_drawing *d, size_t number, bool begins, size_t end)
+{
+    const rg_sketch_step *step = &d->sketch.steps[number];
+    char text[TEXT] = "";
+    size_t used = 0;
+    fprintf(d->out, "<tr><td align=\"right\" bgcolor=\"%s\">%zu</td>",
+            d->sketch.plan.accounts[number].backward ? rg_looks[RG_ROLE_ADJOINT].fill : "#ffffff", number);
+    put_parts(d, step);
+    rg_append_reads(text, sizeof text, &used, &d->sketch, step);
+    fputs("<td align=\"left\">", d->out);
+    put_text(d, text);
+    used = 0;
+    text[0] = '\0';
+    rg_append_writes(text, sizeof text, &used, &d->sketch, step);
+    fputs("</td><td align=\"left\">", d->out);
+    put_text(d, text);
+    fputs("</td><td align=\"left\"><i>", d->out);
+    if (step->entry != RG_NOT_SHOWN) put_text(d, rg_site_short(rg_excerpt_node(&d->excerpt, step->entry)->site));
+    fputs("</i></td>", d->out);
+    put_map(d, number, begins, end);
+    fputs("</tr>\n", d->out);
+}
+
+static void put_gap(const plan_drawing *d)
+{
+    char count[RG_NUMBER_SIZE];
+    rg_format_count(count, sizeof count, d->last - d->first);
+    fprintf(d->out, "<tr><td colspan=\"%zu\"><i>… %s step%s not shown</i></td></tr>\n", LEFT_COLUMNS + columns_of(d), count,
+            d->last - d->first == 1 ? "" : "s");
+}
+
+static void put_head(const plan_drawing *d)
+{
+    char bytes[RG_NUMBER_SIZE];
+    rg_format_bytes(bytes, sizeof bytes, (double)d->sketch.plan.workspace_bytes);
+    fputs("<tr><td></td><td><b>does</b></td><td><b>reads</b></td><td><b>writes</b></td><td><b>line</b></td>", d->out);
+    if (columns_of(d) > 0)
+        fprintf(d->out, "<td colspan=\"%zu\"><b>workspace, %s</b>: addresses grow to the right</td>", columns_of(d), bytes);
+    fputs("</tr>\n", d->out);
+}
+
+static void put_title(const plan_drawing *d)
+{
+    char text[TEXT];
+    fputs("    label=<", d->out);
+    if (d->options.title && *d->options.title) {
+        fputs("<font point-size=\"14\"><b>", d->out);
+        put_text(d, d->options.title);
+        fputs("</b></font><br/>", d->out);
+    }
+    rg_describe_plan(text, sizeof text, &d->sketch);
+    put_text(d, text);
+    fprintf(d->out, "<br/><font color=\"%s\">■</font> fused &#160;<font color=\"%s\">■</font> backward",
+            rg_looks[RG_LOOK_SCOPE].line, RG_DOT_ADJOINT);
+    if (d->edge_count == 0 && d->sketch.workspace_buffers > 0) fputs(" &#160;the map of the workspace would be too wide", d->out);
+    fputs(">;\n", d->out);
+}
+
+static void put_plan(plan_drawing *d)
+{
+    fputs("digraph plan {\n"
+          "    graph [bgcolor=white, labelloc=t, pad=0.2, fontname=\"" RG_DOT_FONT "\", fontsize=10,\n"
+          "           fontcolor=\"" RG_DOT_QUIET "\"];\n"
+          "    node [shape=plain, fontname=\"" RG_DOT_FONT "\", fontsize=10, fontcolor=\"#1b2026\"];\n", d->out);
+    put_title(d);
+    fputs("    plan [tooltip=\"plan\", label=<<table border=\"0\" cellborder=\"1\" cellspacing=\"0\" cellpadding=\"4\" "
+          "color=\"#dfe3e6\">\n", d->out);
+    put_head(d);
+    for (size_t i = 0; i < d->first; i++) put_step(d, i, i == 0, d->first);
+    if (d->last > d->first) put_gap(d);
+    for (size_t i = d->last; i < d->sketch.step_count; i++)
+        put_step(d, i, i == d->last && (i == 0 || d->last > d->first), d->sketch.step_count);
+    fputs("</table>>];\n}\n", d->out);
+}
+
+/* More steps than there are rows for: the first and the last. */
+static bool prepare(plan_drawing *d)
+{
+    const size_t most = d->options.most_nodes ? d->options.most_nodes : MOST_ROWS, steps = d->sketch.step_count;
+    const bool all = steps <= most;
+    d->first = all ? steps : (most + 1) / 2;
+    d->last = all ? steps : steps - most / 2;
+    return find_columns(d);
+}
+
+rg_status rg_plan_dot(FILE *out, rg_tensor t, const rg_graph_options *options)
+{
+    plan_drawing d = { .out = out };
+    if (options) d.options = *options;
+    rg_status status = rg_excerpt_for(&d.excerpt, out, t, &d.options);
+    if (status == RG_OK && (!rg_sketch_make(&d.sketch, &d.excerpt) || !prepare(&d))) status = RG_E_MEMORY;
+    if (status == RG_OK) put_plan(&d);
+    rg_sketch_free(&d.sketch);
+    return rg_excerpt_written(&d.excerpt, out, status);
+}

@@ -1,0 +1,252 @@
+/* sketch.c: what a plan does, told by the nodes it was made of. The plan is made as one for a compiled program is, and its
+ * builder says afterwards which node went into which step, and where each value lies, and how long. */
+#include "sketch.h"
+
+#include <string.h>
+
+#include "builder.h"
+#include "graph_text.h"
+#include "ops.h"
+
+typedef struct {
+    rg_sketch *sketch;
+    rg_builder builder;
+    uint32_t *node_of;        /* [values] the entry that it is the value of */
+    uint32_t *row_of;         /* [values] of a kernel that adds a row: the entry of the sum */
+    uint32_t *buffer_of;      /* [values] */
+    uint32_t *seen;           /* [values] the last step that has been found to read it */
+} sketching;
+
+static uint32_t *take_filled(rg_arena *arena, size_t count)
+{
+    uint32_t *numbers = rg_arena_take(arena, (count + 1) * sizeof *numbers);
+    if (numbers) memset(numbers, 0xff, (count + 1) * sizeof *numbers);
+    return numbers;
+}
+
+/* ---- The plan ---------------------------------------------------------------------------------------------------- */
+
+/* The tensor, and the gradients: those of parameters go to their stores. */
+static bool ask(const rg_excerpt *e, rg_request *request)
+{
+    uint32_t *wanted = rg_arena_take(&e->tape->scratch, ((size_t)e->count + 1) * sizeof *wanted);
+    rg_sink *sinks = rg_arena_take(&e->tape->scratch, ((size_t)e->count + 1) * sizeof *sinks);
+    if (!wanted || !sinks) return false;
+    *request = (rg_request){ .end = (uint32_t)e->tape->node_count, .wanted = wanted, .sinks = sinks, .optimise = true,
+                             .accounts = true, .apart = true };
+    wanted[request->wanted_count++] = e->nodes[e->root];
+    for (uint32_t k = 0; k < e->count; k++) {
+        const rg_node *node = rg_excerpt_node(e, k);
+        if (node->op->kind != RG_LEAF || e->adjoint_node[k] == RG_NOT_SHOWN) continue;
+        if (node->op == &rg_op_parameter) sinks[request->sink_count++] = (rg_sink){ e->nodes[k], e->adjoint_node[k] };
+        else wanted[request->wanted_count++] = e->adjoint_node[k];
+    }
+    return true;
+}
+
+/* ---- Which node is where ----------------------------------------------------------------------------------------- */
+
+static void name_values(sketching *s)
+{
+    const rg_builder *b = &s->builder;
+    const rg_excerpt *e = s->sketch->excerpt;
+    for (uint32_t i = 0; i < b->count; i++) {
+        const rg_node *node = &e->tape->nodes[i];
+        const bool computed = node->op->kind != RG_VIEW && node->op->kind != RG_LEAF;
+        if (b->needed[i] && computed) s->sketch->node_bytes += (double)rg_node_bytes(node);
+        const uint32_t value = b->placements[i].value;
+        if (!b->needed[i] || b->same_as[i] != i || node->op->kind == RG_VIEW || value == RG_NONE) continue;
+        if (s->node_of[value] == RG_NOT_SHOWN) s->node_of[value] = e->entries[i];
+        else if (node->op == &rg_op_add && s->row_of[value] == RG_NOT_SHOWN) s->row_of[value] = e->entries[i];
+    }
+}
+
+static void list_buffers(sketching *s, bool of_workspace)
+{
+    const rg_builder *b = &s->builder;
+    const rg_excerpt *e = s->sketch->excerpt;
+    for (size_t v = 0; v < b->value_count; v++) {
+        const rg_value *value = &b->values[v];
+        if (!rg_value_stored(value) || (value->place == RG_IN_WORKSPACE) != of_workspace) continue;
+        rg_sketch_buffer *buffer = &s->sketch->buffers[s->sketch->buffer_count];
+        s->buffer_of[v] = (uint32_t)s->sketch->buffer_count++;
+        *buffer = (rg_sketch_buffer){ .place = value->place, .bytes = value->bytes, .first = value->defined,
+                                      .last = value->last_use, .leaf = RG_NOT_SHOWN,
+                                      .entry = s->row_of[v] != RG_NOT_SHOWN ? s->row_of[v] : s->node_of[v] };
+        if (buffer->last < buffer->first) buffer->last = buffer->first;
+        buffer->until = buffer->last;
+        if (value->place == RG_IN_OUTPUT) buffer->entry = e->entries[b->plan->outputs[value->index].node];
+        if (value->place == RG_IN_GRADIENT) {
+            buffer->entry = e->entries[b->request->sinks[value->index].adjoint];
+            buffer->leaf = e->entries[b->request->sinks[value->index].leaf];
+        }
+        if (!of_workspace) continue;
+        buffer->offset = value->offset;
+        buffer->room = rg_workspace_room(value->bytes);
+        s->sketch->unshared_bytes += (double)buffer->room;
+        s->sketch->workspace_buffers++;
+    }
+}
+
+/* ---- Steps ------------------------------------------------------------------------------------------------------- */
+
+static void add_part(sketching *s, rg_sketch_step *step, const rg_op *op, uint32_t entry, uint32_t buffer)
+{
+    s->sketch->parts[step->first_part + step->part_count++] = (rg_sketch_part){ op, entry, buffer };
+    if (buffer != RG_NOT_SHOWN) s->sketch->buffers[buffer].op = op;
+}
+
+static void add_read(sketching *s, rg_sketch_step *step, uint32_t value)
+{
+    const uint32_t number = (uint32_t)(step - s->sketch->steps), buffer = s->buffer_of[value];
+    if (buffer == RG_NOT_SHOWN || s->builder.values[value].defined == (int64_t)number || s->seen[value] == number) return;
+    s->seen[value] = number;
+    s->sketch->reads[step->first_read + step->read_count++] = buffer;
+}
+
+/* What the step writes to may have been another value's until now. */
+static void note_overwritten(const sketching *s, const rg_sketch_step *step)
+{
+    const int64_t number = step - s->sketch->steps;
+    for (size_t p = 0; p < step->part_count; p++) {
+        const uint32_t written = s->sketch->parts[step->first_part + p].buffer;
+        for (size_t r = 0; written != RG_NOT_SHOWN && r < step->read_count; r++) {
+            const rg_sketch_buffer *over = &s->sketch->buffers[written];
+            rg_sketch_buffer *read = &s->sketch->buffers[s->sketch->reads[step->first_read + r]];
+            const bool both = over->place == RG_IN_WORKSPACE && read->place == RG_IN_WORKSPACE;
+            if (both && read->offset == over->offset && read->last == number) read->until = number - 1;
+        }
+    }
+}
+
+static void sketch_step(sketching *s, const rg_draft *draft, rg_sketch_step *step)
+{
+    if (draft->op && draft->row) {
+        add_part(s, step, draft->op, s->node_of[draft->value], RG_NOT_SHOWN);
+        add_part(s, step, &rg_op_add, s->row_of[draft->value], s->buffer_of[draft->value]);
+    } else if (draft->op) {
+        add_part(s, step, draft->op, s->node_of[draft->value], s->buffer_of[draft->value]);
+    }
+    for (int i = 0; draft->group && i < draft->group->member_count; i++) {
+        const rg_member *member = &draft->group->members[i];
+        add_part(s, step, member->op, s->node_of[member->value], s->buffer_of[member->value]);
+    }
+    for (int k = 0; draft->op && k < draft->operands + draft->row; k++) add_read(s, step, draft->in[k].value);
+    for (int k = 0; draft->group && k < draft->group->read_count; k++) add_read(s, step, draft->group->reads[k].value);
+    note_overwritten(s, step);
+}
+
+static bool sketch_steps(sketching *s)
+{
+    rg_sketch *sketch = s->sketch;
+    const rg_builder *b = &s->builder;
+    size_t parts = 0, reads = 0;
+    for (size_t i = 0; i < b->draft_count; i++) {
+        const rg_draft *draft = &b->drafts[i];
+        parts += 2 + (draft->group ? (size_t)draft->group->member_count : 0);
+        reads += 1 + (size_t)draft->operands + (draft->group ? (size_t)draft->group->read_count : 0);
+    }
+    sketch->steps = rg_arena_take_zeroed(b->scratch, (b->draft_count + 1) * sizeof *sketch->steps);
+    sketch->parts = rg_arena_take(b->scratch, (parts + 1) * sizeof *sketch->parts);
+    sketch->reads = rg_arena_take(b->scratch, (reads + 1) * sizeof *sketch->reads);
+    if (!sketch->steps || !sketch->parts || !sketch->reads) return false;
+    parts = reads = 0;
+    for (size_t i = 0; i < b->draft_count; i++) {
+        rg_sketch_step *step = &sketch->steps[sketch->step_count++];
+        const uint32_t node = b->drafts[i].node;
+        step->first_part = parts;
+        step->first_read = reads;
+        step->entry = node == RG_NONE ? RG_NOT_SHOWN : sketch->excerpt->entries[node];
+        sketch_step(s, &b->drafts[i], step);
+        parts += step->part_count;
+        reads += step->read_count;
+    }
+    return true;
+}
+
+bool rg_sketch_make(rg_sketch *sketch, const rg_excerpt *e)
+{
+    rg_request request;
+    sketching s = { .sketch = sketch };
+    rg_arena *scratch = &e->tape->scratch;
+    *sketch = (rg_sketch){ .excerpt = e };
+    if (!ask(e, &request) || !rg_builder_plan(&s.builder, e->tape, &request, &sketch->plan)) return false;
+    const size_t values = s.builder.value_count;
+    s.node_of = take_filled(scratch, values);
+    s.row_of = take_filled(scratch, values);
+    s.buffer_of = take_filled(scratch, values);
+    s.seen = take_filled(scratch, values);
+    sketch->buffers = rg_arena_take(scratch, (values + 1) * sizeof *sketch->buffers);
+    if (!s.node_of || !s.row_of || !s.buffer_of || !s.seen || !sketch->buffers) return false;
+    name_values(&s);
+    list_buffers(&s, true);
+    list_buffers(&s, false);
+    return sketch_steps(&s);
+}
+
+void rg_sketch_free(rg_sketch *sketch)
+{
+    rg_arena_free(&sketch->plan.arena);
+}
+
+/* ---- In words ---------------------------------------------------------------------------------------------------- */
+
+void rg_append_entry(char *text, size_t size, size_t *used, const rg_excerpt *e, uint32_t entry)
+{
+    const rg_node *node = rg_excerpt_node(e, entry);
+    if (node->op == &rg_op_parameter && rg_is_named(node)) rg_append(text, size, used, "%s", node->name);
+    else rg_append(text, size, used, "%%%u", entry);
+}
+
+void rg_append_buffer(char *text, size_t size, size_t *used, const rg_sketch *sketch, uint32_t number)
+{
+    const rg_sketch_buffer *buffer = &sketch->buffers[number];
+    if (buffer->place == RG_IN_WORKSPACE) {
+        rg_append(text, size, used, "b%u", number);
+        return;
+    }
+    if (buffer->place == RG_IN_GRADIENT) rg_append(text, size, used, "gradient of ");
+    rg_append_entry(text, size, used, sketch->excerpt, buffer->place == RG_IN_GRADIENT ? buffer->leaf : buffer->entry);
+}
+
+void rg_append_parts(char *text, size_t size, size_t *used, const rg_sketch *sketch, const rg_sketch_step *step)
+{
+    for (size_t i = 0; i < step->part_count; i++) {
+        const rg_sketch_part *part = &sketch->parts[step->first_part + i];
+        rg_append(text, size, used, i ? " + %s" : "%s", part->op->name);
+        if (part->entry != RG_NOT_SHOWN) rg_append(text, size, used, " %%%u", part->entry);
+    }
+}
+
+void rg_append_reads(char *text, size_t size, size_t *used, const rg_sketch *sketch, const rg_sketch_step *step)
+{
+    for (size_t i = 0; i < step->read_count; i++) {
+        if (i) rg_append(text, size, used, ", ");
+        rg_append_buffer(text, size, used, sketch, sketch->reads[step->first_read + i]);
+    }
+}
+
+void rg_append_writes(char *text, size_t size, size_t *used, const rg_sketch *sketch, const rg_sketch_step *step)
+{
+    bool first = true;
+    for (size_t i = 0; i < step->part_count; i++) {
+        const uint32_t buffer = sketch->parts[step->first_part + i].buffer;
+        if (buffer == RG_NOT_SHOWN) continue;
+        if (!first) rg_append(text, size, used, ", ");
+        rg_append_buffer(text, size, used, sketch, buffer);
+        first = false;
+    }
+}
+
+void rg_describe_plan(char *text, size_t size, const rg_sketch *sketch)
+{
+    char workspace[RG_NUMBER_SIZE], unshared[RG_NUMBER_SIZE], nodes[RG_NUMBER_SIZE];
+    size_t used = 0, fused = 0;
+    for (size_t i = 0; i < sketch->step_count; i++) fused += sketch->steps[i].part_count > 1;
+    rg_format_bytes(workspace, sizeof workspace, (double)sketch->plan.workspace_bytes);
+    rg_format_bytes(unshared, sizeof unshared, sketch->unshared_bytes);
+    rg_format_bytes(nodes, sizeof nodes, sketch->node_bytes);
+    rg_append(text, size, &used, "%zu step%s, %zu of them fused; workspace %s for %zu buffer%s, unshared %s; node by node %s",
+              sketch->step_count, sketch->step_count == 1 ? "" : "s", fused, workspace, sketch->workspace_buffers,
+              sketch->workspace_buffers == 1 ? "" : "s", unshared, nodes);
+}

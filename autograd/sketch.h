@@ -1,0 +1,60 @@
+/* sketch.h: a plan that is made only to be looked at. Internal. */
+#ifndef RETROGRAD_SKETCH_H
+#define RETROGRAD_SKETCH_H
+
+#include "excerpt.h"
+#include "plan.h"
+
+/* One of the ops that a step does in one go. */
+typedef struct {
+    const rg_op *op;
+    uint32_t entry;           /* RG_NOT_SHOWN: of no node by itself: a copy, or the blocks of a reduction */
+    uint32_t buffer;          /* that its result goes to; RG_NOT_SHOWN: it stays in registers */
+} rg_sketch_part;
+
+typedef struct {
+    size_t first_part, part_count, first_read, read_count; /* what it reads are buffers, each once */
+    uint32_t entry;           /* whose line it has, or RG_NOT_SHOWN */
+} rg_sketch_step;
+
+/* Numbers side by side. */
+typedef struct {
+    rg_place place;           /* a leaf, the result, a gradient, or the workspace */
+    size_t offset, bytes, room; /* in the workspace, where it takes more than its bytes */
+    int64_t first, last;      /* the steps that it lives in */
+    int64_t until;            /* the last one at whose end it still is what it was: not written over */
+    const rg_op *op;          /* that writes it; NULL: a leaf, or what a kernel needs for itself */
+    uint32_t entry;           /* whose numbers they are; RG_NOT_SHOWN: of no node */
+    uint32_t leaf;            /* whose gradient */
+} rg_sketch_buffer;
+
+typedef struct {
+    const rg_excerpt *excerpt;
+    rg_plan plan;             /* its accounts are those of the steps */
+    rg_sketch_step *steps;
+    rg_sketch_part *parts;
+    uint32_t *reads;
+    rg_sketch_buffer *buffers; /* those of the workspace first */
+    size_t step_count, buffer_count, workspace_buffers;
+    double unshared_bytes;    /* that the workspace would have if no two buffers shared any */
+    double node_bytes;        /* of all values, which node by node are kept */
+} rg_sketch;
+
+/* Plans what computes the excerpt's tensor and, if it has them, the gradients. False when out of memory. To be freed in any
+ * case. */
+bool rg_sketch_make(rg_sketch *sketch, const rg_excerpt *excerpt);
+void rg_sketch_free(rg_sketch *sketch);
+
+/* "fc1.weight" of a parameter, else "%7". Returns as rg_append does. */
+void rg_append_entry(char *text, size_t size, size_t *used, const rg_excerpt *excerpt, uint32_t entry);
+/* "fc1.weight", "%15", "gradient of fc1.weight", "b3" */
+void rg_append_buffer(char *text, size_t size, size_t *used, const rg_sketch *sketch, uint32_t buffer);
+/* "matmul %4 + add %5 + tanh %6" */
+void rg_append_parts(char *text, size_t size, size_t *used, const rg_sketch *sketch, const rg_sketch_step *step);
+/* What it reads, or writes; with commas. */
+void rg_append_reads(char *text, size_t size, size_t *used, const rg_sketch *sketch, const rg_sketch_step *step);
+void rg_append_writes(char *text, size_t size, size_t *used, const rg_sketch *sketch, const rg_sketch_step *step);
+/* "12 steps, 4 of them of several ops; workspace 640 B, ..." */
+void rg_describe_plan(char *text, size_t size, const rg_sketch *sketch);
+
+#endif
