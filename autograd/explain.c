@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph_text.h"
 #include "ops.h"
 #include "shape.h"
 #include "terms.h"
@@ -69,7 +70,8 @@ static bool solve(maker *m)
     rg_tape *tape = m->tape;
     const size_t all = (size_t)m->y.node + 1;
     const rg_arena scratch = tape->scratch;
-    bool solved = rg_solve_for_leaves(&m->sweep, "explain", m->y) == RG_OK && !tape->error.status;
+    bool solved = rg_solve_for_leaves(&m->sweep, "explain", m->y) == RG_OK;
+    if (!solved && !tape->error.status) return out_of_memory(m);
     if (solved && rg_is_null(m->sweep.adjoint[m->y.node]))
         rg_fail_op(tape, NULL, RG_E_GRADIENT, "explain", "depends on no parameter and no float input", 1, &m->y);
     solved = solved && !tape->error.status && rg_terms_find(&m->sweep, true, &m->memory, &m->terms);
@@ -103,10 +105,19 @@ static void *take(maker *m, size_t count, size_t size)
     return memory;
 }
 
+/* White space becomes a space, and what is no character a question mark: so it fits into a line, and into JSON. */
 static const char *keep_text(maker *m, const char *text)
 {
-    char *copy = take(m, strlen(text) + 1, 1);
-    return copy ? strcpy(copy, text) : "";
+    char *copy = take(m, strlen(text) + 1, 1), *to = copy;
+    if (!copy) return "";
+    for (const char *s = text; *s;) {
+        const size_t length = rg_character_length((const unsigned char *)s);
+        if (length) memcpy(to, s, length);
+        else *to = *s == '\n' || *s == '\t' || *s == '\r' ? ' ' : '?';
+        to += length ? length : 1;
+        s += length ? length : 1;
+    }
+    return copy;
 }
 
 static rg_numbers keep_numbers(maker *m, rg_tensor t)

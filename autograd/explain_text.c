@@ -4,8 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "graph_text.h"
-
 void rg_show_number(char *text, size_t size, double value)
 {
     snprintf(text, size, "%.6g", value == 0 ? 0 : value); /* -0 is 0 */
@@ -86,7 +84,7 @@ static void put_padded(FILE *out, const char *text, int width)
 
 static int widest_label(const rg_explanation *e)
 {
-    int widest = 0;
+    int widest = 4;
     for (size_t i = 0; i < e->count; i++)
         if (width_of(e->subproblems[i].label) > widest) widest = width_of(e->subproblems[i].label);
     return widest < 28 ? widest : 28;

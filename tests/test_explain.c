@@ -1,4 +1,5 @@
 /* test_explain.c: an explanation has the numbers of the derivatives as they are taken, and says right what the table saves. */
+#define _POSIX_C_SOURCE 200809L
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
