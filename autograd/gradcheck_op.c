@@ -54,8 +54,8 @@ static bool set_out(op_check *o, const rg_sample *sample, sampled *s)
     for (int k = 0; k < sample->operands; k++) {
         const rg_sample_operand *in = &sample->in[k];
         const rg_dtype dtype = in->dtype == RG_NO_DTYPE ? RG_F64 : in->dtype;
-        const int64_t count = rg_shape_count(in->shape);
-        if (in->same_as < 0 || in->same_as > k || (in->same_as == 0 && count < 0)) {
+        const int64_t count = rg_shape_count(rg_sample_shape(in));
+        if (in->same_as > k || (in->same_as == 0 && count < 0)) {
             rg_check_fail(o->check, RG_CHECK_ERROR, 0, k, "operand %d of the sample is malformed", k);
             return false;
         }
@@ -67,7 +67,7 @@ static bool set_out(op_check *o, const rg_sample *sample, sampled *s)
         }
         s->argument_of[k] = s->arguments;
         s->argument[s->arguments++] = (rg_check_argument){
-            .role = role_of(o->op, k, dtype), .number = k, .dtype = dtype, .shape = in->shape, .count = count,
+            .role = role_of(o->op, k, dtype), .number = k, .dtype = dtype, .shape = rg_sample_shape(in), .count = count,
         };
     }
     return true;

@@ -91,9 +91,11 @@ typedef rg_tensor rg_batch_rule(const rg_batch_call *call);
  * no two of a sample's operands of one range, and none and the middle of its range, are nearer than a quarter of
  * (high - low) / elements, so that an op that compares has no kink there. */
 typedef struct {
-    rg_dtype dtype;           /* RG_NO_DTYPE: the float dtype under test */
-    int same_as;              /* 1 + number of the operand this one repeats; 0: its own */
-    rg_shape shape;
+    uint8_t dtype;            /* an rg_dtype; RG_NO_DTYPE: the float dtype under test */
+    uint8_t same_as;          /* 1 + number of the operand this one repeats; 0: its own */
+    struct {
+        int16_t rank, size[RG_MAX_RANK];
+    } shape;                  /* as an rg_shape; small, as there are hundreds: see rg_sample_shape */
     double low, high;         /* drawn at random from here: see below. Both 0: [-2, 2], for integers 0 */
     double step;              /* if not 0: only low, low + step, ... (for a mask low 0, high 1, step 1) */
     union {
@@ -101,6 +103,13 @@ typedef struct {
         double diagonal;      /* else: added to the diagonal of each matrix, so that it is regular, or positive definite */
     };
 } rg_sample_operand;
+
+static inline rg_shape rg_sample_shape(const rg_sample_operand *in)
+{
+    rg_shape shape = { .rank = in->shape.rank };
+    for (int i = 0; i < RG_MAX_RANK; i++) shape.size[i] = in->shape.size[i];
+    return shape;
+}
 
 typedef struct {
     int operands;             /* 0 ends a list of samples */

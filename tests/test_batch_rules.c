@@ -72,20 +72,20 @@ static rg_tensor operand(rg_tape *tape, const batch_case *c, int k, int64_t memb
     static double room[ROOM];
     const rg_sample_operand *in = &c->sample->in[k];
     const rg_dtype dtype = dtype_of(c, k);
-    const int64_t count = rg_shape_count(in->shape), members = is_batched(c, k) && member < 0 ? c->members : 1;
+    const int64_t count = rg_shape_count(rg_sample_shape(in)), members = is_batched(c, k) && member < 0 ? c->members : 1;
     const int64_t first = is_batched(c, k) && member > 0 ? member * count : 0;
-    rg_shape shape = in->shape;
+    rg_shape shape = rg_sample_shape(in);
     assert_true(count * members <= ROOM);
-    const int rank = in->shape.rank;
-    const int64_t columns = rank >= 2 ? in->shape.size[rank - 1] : 1, rows = rank >= 2 ? in->shape.size[rank - 2] : 1;
+    const int rank = rg_sample_shape(in).rank;
+    const int64_t columns = rank >= 2 ? rg_sample_shape(in).size[rank - 1] : 1, rows = rank >= 2 ? rg_sample_shape(in).size[rank - 2] : 1;
     for (int64_t i = 0; i < count * members; i++) {
         const bool shifted = rank >= 2 && is_float(dtype) && (in->low != in->high || in->low == 0) && i / columns % rows == i % columns;
         store(room, dtype, i, number_for(in, dtype, k, first + i) + (shifted ? in->diagonal : 0));
     }
     if (is_batched(c, k) && member < 0) {
         shape.size[0] = members;
-        for (int i = 0; i < in->shape.rank; i++) shape.size[1 + i] = in->shape.size[i];
-        shape.rank = in->shape.rank + 1;
+        for (int i = 0; i < rg_sample_shape(in).rank; i++) shape.size[1 + i] = rg_sample_shape(in).size[i];
+        shape.rank = rg_sample_shape(in).rank + 1;
     }
     return rg_input(tape, dtype, shape, room);
 }

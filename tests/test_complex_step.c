@@ -62,7 +62,7 @@ static void record_operands(rg_tape *tape, const rg_sample *sample, rg_dtype dty
     o->floats = 0;
     for (int k = 0; k < sample->operands; k++) {
         const rg_sample_operand *in = &sample->in[k];
-        const int64_t count = rg_shape_count(in->shape);
+        const int64_t count = rg_shape_count(rg_sample_shape(in));
         const bool usual = in->low == 0 && in->high == 0;
         const double low = usual ? -2 : in->low, high = usual ? 2 : in->high;
         int64_t integers[MOST];
@@ -78,9 +78,9 @@ static void record_operands(rg_tape *tape, const rg_sample *sample, rg_dtype dty
             const double points = grid ? floor((in->high - in->low) / (in->step != 0 ? in->step : 1)) + 1 : 0;
             integers[i] = (int64_t)(in->low + floor(u * (in->high - in->low + 1)));
             narrow[i] = (float)(grid ? in->low + floor(u * points) * in->step : low + u * (high - low));
-            const int rank = in->shape.rank;
+            const int rank = rg_sample_shape(in).rank;
             const bool matrix = rank >= 2 && low != high;
-            if (matrix && i / in->shape.size[rank - 1] % in->shape.size[rank - 2] == i % in->shape.size[rank - 1])
+            if (matrix && i / rg_sample_shape(in).size[rank - 1] % rg_sample_shape(in).size[rank - 2] == i % rg_sample_shape(in).size[rank - 1])
                 narrow[i] += (float)in->diagonal;
             o->at[o->floats][i] = (double)narrow[i];
             o->along[o->floats][i] = step * (rg_random_uniform(4, (uint64_t)k, (uint64_t)i) - 0.5);
@@ -88,10 +88,10 @@ static void record_operands(rg_tape *tape, const rg_sample *sample, rg_dtype dty
         int32_t *small = (int32_t *)(void *)narrow;
         for (int64_t i = 0; in->dtype == RG_I32 && i < count; i++) small[i] = (int32_t)integers[i];
         if (in->dtype == RG_I32 || in->dtype == RG_I64) {
-            o->in[k] = rg_input(tape, in->dtype, in->shape, in->dtype == RG_I32 ? (const void *)small : integers);
+            o->in[k] = rg_input(tape, in->dtype, rg_sample_shape(in), in->dtype == RG_I32 ? (const void *)small : integers);
             continue;
         }
-        o->in[k] = rg_input(tape, dtype, in->shape, dtype == RG_F32 ? (const void *)narrow : o->at[o->floats]);
+        o->in[k] = rg_input(tape, dtype, rg_sample_shape(in), dtype == RG_F32 ? (const void *)narrow : o->at[o->floats]);
         o->wrt[o->floats++] = o->in[k];
     }
 }

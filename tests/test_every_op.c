@@ -156,17 +156,17 @@ static operands draw(const rg_sample *sample)
             continue;
         }
         drawn.dtype[k] = in->dtype == RG_NO_DTYPE ? RG_F64 : in->dtype;
-        drawn.shape[k] = in->shape;
+        drawn.shape[k] = rg_sample_shape(in);
         const bool is_float = drawn.dtype[k] == RG_F64 || drawn.dtype[k] == RG_F32;
         const bool usual = is_float && in->low == 0 && in->high == 0;
         const double low = usual ? -2 : in->low, high = usual ? 2 : in->high, step = is_float ? in->step : 1;
         const double points = step != 0 ? floor((high - low) / step) + 1 : 0;
-        assert_true(rg_shape_count(in->shape) <= 512);
-        for (int64_t i = 0; i < rg_shape_count(in->shape); i++) {
+        assert_true(rg_shape_count(rg_sample_shape(in)) <= 512);
+        for (int64_t i = 0; i < rg_shape_count(rg_sample_shape(in)); i++) {
             double u = rg_random_uniform(11, (uint64_t)k, (uint64_t)i);
             drawn.numbers[k][i] = step != 0 ? low + step * floor(u * points) : low + u * (high - low);
-            const int rank = in->shape.rank;
-            bool diagonal = rank >= 2 && low != high && i / in->shape.size[rank - 1] % in->shape.size[rank - 2] == i % in->shape.size[rank - 1];
+            const int rank = rg_sample_shape(in).rank;
+            bool diagonal = rank >= 2 && low != high && i / rg_sample_shape(in).size[rank - 1] % rg_sample_shape(in).size[rank - 2] == i % rg_sample_shape(in).size[rank - 1];
             if (diagonal) drawn.numbers[k][i] += in->diagonal;
         }
     }
@@ -213,7 +213,7 @@ static void every_op_is_sampled_empty_repeated_and_refused(void **state)
             empty = empty || (must_pass && gives_nothing(op, sample));
             for (int k = 0; must_pass && k < sample->operands; k++) {
                 repeated = repeated || sample->in[k].same_as;
-                empty = empty || (!sample->in[k].same_as && rg_shape_count(sample->in[k].shape) == 0);
+                empty = empty || (!sample->in[k].same_as && rg_shape_count(rg_sample_shape(&sample->in[k])) == 0);
             }
         }
         if (op->arity == 0) continue;

@@ -131,7 +131,7 @@ static tool_cost measure(rg_tensor y, int n, const rg_tensor *gradients, const r
 
 static rg_tensor sample_operand(rg_tape *tape, const rg_sample_operand *in, const rg_tensor *before)
 {
-    const int64_t count = rg_shape_count(in->shape);
+    const int64_t count = rg_shape_count(rg_sample_shape(in));
     rg_dtype dtype = in->dtype == RG_NO_DTYPE ? RG_F64 : in->dtype;
     void *zeros = calloc((size_t)count + 1, sizeof(double));
     rg_tensor t;
@@ -140,7 +140,7 @@ static rg_tensor sample_operand(rg_tape *tape, const rg_sample_operand *in, cons
         free(zeros);
         return before[in->same_as - 1];
     }
-    t = zeros == NULL ? rg_fail(tape, NULL, RG_E_MEMORY, "out of memory") : rg_input(tape, dtype, in->shape, zeros);
+    t = zeros == NULL ? rg_fail(tape, NULL, RG_E_MEMORY, "out of memory") : rg_input(tape, dtype, rg_sample_shape(in), zeros);
     free(zeros);
     return t;
 }

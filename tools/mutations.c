@@ -389,8 +389,8 @@ static bool bends_at(const rg_op *op, const rg_sample *sample, double number)
     for (int i = 0; i < MOST_ELEMENTS; i++) numbers[i] = number;
     for (int j = 0; j < sample->operands; j++) {
         const rg_sample_operand *in = &sample->in[j];
-        if (in->dtype != RG_NO_DTYPE || in->same_as || rg_shape_count(in->shape) > MOST_ELEMENTS) return false;
-        at.in[j].shape = in->shape;
+        if (in->dtype != RG_NO_DTYPE || in->same_as || rg_shape_count(rg_sample_shape(in)) > MOST_ELEMENTS) return false;
+        at.in[j].shape = rg_sample_shape(in);
         at.in[j].values = numbers;
     }
     for (int k = 0; k < sample->operands; k++) {
