@@ -14,21 +14,21 @@ static void set_axis(rg_plot_scale *scale, const rg_plot_axis *axis, double rang
     if (given) {
         range[0] = rg_plot_coordinate(scale, axis->low);
         range[1] = rg_plot_coordinate(scale, axis->high);
-    } else if (axis->names) {
+    } else if (scale->names) {
         rg_plot_include(range, -0.5);
-        rg_plot_include(range, (double)axis->name_count - 0.5);
+        rg_plot_include(range, scale->name_count - 0.5);
     } else if (range[0] > range[1]) {
         range[0] = 0;
         range[1] = 1;
     }
-    rg_plot_scale_set(scale, range[0], range[1], to_ticks && !given && !axis->names, (int)pixels);
+    rg_plot_scale_set(scale, range[0], range[1], to_ticks && !given && !scale->names, (int)pixels);
 }
 
 static rg_plot_scale new_scale(const rg_plot_axis *axis)
 {
     bool named = axis->name_count > 0;
     return (rg_plot_scale){ .logarithmic = axis->logarithmic, .names = named ? axis->names : NULL,
-                            .name_count = axis->name_count };
+                            .name_count = (int)axis->name_count };
 }
 
 rg_status rg_plot_measure(rg_plot_frame *frame, rg_plot_layout *layout)
@@ -109,7 +109,7 @@ static int legend(FILE *out, const rg_plot_chart *chart, double left, double rig
         const rg_plot_series *series = s < chart->count ? &chart->series[s] : NULL;
         const char *name = series ? series->name : field->name;
         if (!name) continue;
-        double wide = RG_PLOT_SWATCH + 6 + RG_PLOT_CHARACTER * (double)rg_plot_characters(name);
+        double wide = RG_PLOT_SWATCH + 6 + RG_PLOT_CHARACTER * rg_plot_characters(name);
         if (x > left && x + wide > right) {
             x = left;
             line++;
@@ -139,7 +139,7 @@ static void draw_y_axis(FILE *out, const rg_plot_frame *frame, const rg_plot_lay
     const double left = frame->x.start, names = layout->left - (frame->chart->y.label ? 32 : 12);
     char room[RG_PLOT_LABEL_SIZE];
     const char *label;
-    for (size_t i = 0; i < rg_plot_tick_count(y); i++) {
+    for (int i = 0; i < rg_plot_tick_count(y); i++) {
         double at = rg_plot_tick(y, i, &label, room);
         if (isnan(at)) continue;
         rg_plot_put_line(out, left, at, 'h', frame->x.end - left, "#e2e2e2");
@@ -157,11 +157,11 @@ static void draw_x_labels(FILE *out, const rg_plot_frame *frame)
     double used = -INFINITY;
     char room[RG_PLOT_LABEL_SIZE];
     const char *label;
-    for (size_t i = 0; i < rg_plot_tick_count(x); i++) {
+    for (int i = 0; i < rg_plot_tick_count(x); i++) {
         double at = rg_plot_tick(x, i, &label, room);
         if (isnan(at)) continue;
         if (!x->names) rg_plot_put_line(out, at, bottom, 'v', 5, "#666");
-        double half = RG_PLOT_CHARACTER * rg_plot_lesser((double)rg_plot_characters(label), floor(most)) / 2;
+        double half = RG_PLOT_CHARACTER * rg_plot_lesser(rg_plot_characters(label), most) / 2;
         if (at - half < used) continue;
         used = at + half + 4;
         rg_plot_text_at(out, at, bottom + 19, "text-anchor=\"middle\" fill=\"#444\"", label, most);

@@ -177,12 +177,12 @@ static double within(double value, double low, double high)
 }
 
 /* Series `place` of those that are bars. */
-static void draw_bars(FILE *out, const rg_plot_frame *frame, const rg_plot_series *series, size_t place)
+static void draw_bars(FILE *out, const rg_plot_frame *frame, const rg_plot_series *series, int place)
 {
     const rg_plot_scale *x = &frame->x, *y = &frame->y;
-    const double wide = GROUP_SHARE * frame->bar_distance / (double)frame->bar_series * (x->end - x->start) /
+    const double wide = GROUP_SHARE * frame->bar_distance / frame->bar_series * (x->end - x->start) /
                         (x->high - x->low);
-    const double beside = wide * ((double)place - (double)frame->bar_series / 2);
+    const double beside = wide * (place - frame->bar_series / 2.0);
     const double base = y->logarithmic ? y->start : within(rg_plot_at(y, 0), y->end, y->start);
     const double gap = frame->bar_series > 1 && wide > 4 ? 1 : 0; /* between neighbours */
     for (size_t i = 0; i < series->count; i++) {
@@ -205,7 +205,7 @@ static void open_group(FILE *out, const rg_plot_series *series)
 
 void rg_plot_draw_series(FILE *out, const rg_plot_frame *frame)
 {
-    size_t bars = 0;
+    int bars = 0;
     for (size_t s = 0; s < frame->chart->count; s++) {
         const rg_plot_series *series = &frame->chart->series[s];
         const bool line = series->kind == RG_PLOT_LINE || series->kind == RG_PLOT_LINE_AND_POINTS;
