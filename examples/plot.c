@@ -1,5 +1,5 @@
-/* Pictures of numbers: how far gradient descent gets at three rates, the way it goes, and how good the end is. Writes them
- * to the path that it is given, such as descent.svg. */
+/* Pictures of numbers: how fast gradient descent goes down at three rates, the way it takes, and where it ends.
+ * Writes them to the path that it is given, such as descent.svg. */
 #include <retrograd.h>
 
 enum { STEPS = 30, GRID = 61, RATES = 3 };
@@ -16,7 +16,8 @@ static rg_tensor height(rg_tensor place)
 
 int main(int count, char **arguments)
 {
-    static double step[STEPS], x[RATES][STEPS], y[RATES][STEPS], z[RATES][STEPS], places[GRID * GRID][2], grid[GRID * GRID];
+    static double places[GRID * GRID][2], grid[GRID * GRID];
+    double step[STEPS], x[RATES][STEPS], y[RATES][STEPS], z[RATES][STEPS];
     rg_tape *tape = rg_tape_new();
 
     for (int i = 0; i < GRID * GRID; i++) {
@@ -41,29 +42,29 @@ int main(int count, char **arguments)
     }
 
     static const char *const names[RATES] = { "rate 0.02", "rate 0.1", "rate 0.17" };
-    const double places_of_bars[RATES] = { 0, 1, 2 }, ends[RATES] = { z[0][STEPS - 1], z[1][STEPS - 1], z[2][STEPS - 1] };
+    const double number[RATES] = { 0, 1, 2 }, end[RATES] = { z[0][STEPS - 1], z[1][STEPS - 1], z[2][STEPS - 1] };
     rg_plot_series curves[RATES], paths[RATES];
     for (int r = 0; r < RATES; r++) {
         curves[r] = (rg_plot_series){ .name = names[r], .colour = r, .count = STEPS, .x = step, .y = z[r] };
-        paths[r] = (rg_plot_series){ .name = names[r], .colour = r, .kind = RG_PLOT_LINE_AND_POINTS, .mark = (rg_plot_mark)r,
-                                     .count = STEPS, .x = x[r], .y = y[r] };
+        paths[r] = (rg_plot_series){ .name = names[r], .colour = r, .kind = RG_PLOT_LINE_AND_POINTS,
+                                     .mark = (rg_plot_mark)r, .count = STEPS, .x = x[r], .y = y[r] };
     }
-    const rg_plot_series bars = { .kind = RG_PLOT_BARS, .count = RATES, .x = places_of_bars, .y = ends };
-    const rg_plot_field surface = { .columns = GRID, .rows = GRID, .z = grid, .x_low = -2.5, .x_high = 2.5, .y_low = -1.5,
-                                    .y_high = 1.5, .heat = true, .contours = 12, .name = "height" };
+    const rg_plot_series bars = { .kind = RG_PLOT_BARS, .count = RATES, .x = number, .y = end };
+    const rg_plot_field surface = { .columns = GRID, .rows = GRID, .z = grid, .x_low = -2.5, .x_high = 2.5,
+                                    .y_low = -1.5, .y_high = 1.5, .heat = true, .contours = 12, .name = "height" };
+    const rg_plot_axis height_axis = { .label = "height", .logarithmic = true };
     const rg_plot_chart charts[] = {
-        { .title = "How it goes down", .x.label = "step", .y = { .label = "height", .logarithmic = true }, .count = RATES,
-          .series = curves },
-        { .title = "The way it goes", .x.label = "x", .y.label = "y", .equal = true, .field = &surface, .count = RATES,
+        { .title = "How it goes down", .x.label = "step", .y = height_axis, .count = RATES, .series = curves },
+        { .title = "The way it takes", .x.label = "x", .y.label = "y", .equal = true, .field = &surface, .count = RATES,
           .series = paths },
-        { .title = "Where it ends", .x = { .names = names, .name_count = RATES }, .y = { .label = "height", .logarithmic = true },
-          .count = 1, .series = &bars },
+        { .title = "Where it ends", .x = { .names = names, .name_count = RATES }, .y = height_axis, .count = 1,
+          .series = &bars },
     };
     rg_error error = { 0 };
     rg_status status = count > 1 ? rg_plot_save(arguments[1], &(rg_plot){ .count = 3, .charts = charts }, &error)
                                  : rg_tape_status(tape);
     if (rg_failed(tape) || status) fprintf(stderr, "%s%s\n", rg_message(tape), error.message);
-    bool right = !rg_failed(tape) && !status && ends[1] < ends[2] && ends[2] < ends[0];
+    bool right = !rg_failed(tape) && !status && end[1] < end[2] && end[2] < end[0];
     rg_tape_free(tape);
     return right ? 0 : 1;
 }

@@ -135,6 +135,8 @@ void rg_plot_scale_set(rg_plot_scale *scale, double low, double high, bool to_ti
     high = value_at(scale, high);
     to_ticks = to_ticks || is_narrow(scale->low, scale->high);
     if (scale->logarithmic) {
+        low = rg_plot_greater(low, 1e-300); /* room around the data may reach beyond what has ticks */
+        high = rg_plot_lesser(high, 1e300);
         count = rg_plot_log_ticks(low, high, most, ticks, range);
         if (to_ticks) {
             scale->low = log10(range[0]);

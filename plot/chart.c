@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-enum { LEAST_LEFT = 62, RIGHT = 16, LINE = 18, TICK_ROOM_X = 49, TICK_ROOM_Y = 29, AROUND = 104, NAME_LEAST = 6, LEAST = 20 };
+enum { LEAST_LEFT = 62, RIGHT = 16, TICK_ROOM_X = 49, TICK_ROOM_Y = 29, AROUND = 104, NAME_LEAST = 6, LEAST = 20 };
 
 /* ---- Measures -------------------------------------------------------------------------------------------------- */
 
@@ -56,7 +56,8 @@ rg_status rg_plot_measure(rg_plot_frame *frame, rg_plot_layout *layout)
 static void make_equal(rg_plot_scale *x, rg_plot_scale *y)
 {
     rg_plot_scale *const both[] = { x, y };
-    const double unit = rg_plot_lesser((x->end - x->start) / (x->high - x->low), (y->start - y->end) / (y->high - y->low));
+    const double unit = rg_plot_lesser((x->end - x->start) / (x->high - x->low),
+                                       (y->start - y->end) / (y->high - y->low));
     for (int i = 0; i < 2; i++) {
         rg_plot_scale *s = both[i];
         const double least = fabs(s->end - s->start) / 3, more = (least / unit - (s->high - s->low)) / 2;
@@ -72,7 +73,7 @@ static void make_equal(rg_plot_scale *x, rg_plot_scale *y)
 /* `top` for this many lines of legend. */
 static double top_of(const rg_plot_layout *layout, int lines)
 {
-    return (layout->titles ? 30 : 4) + LINE * lines + 10;
+    return (layout->titles ? 30 : 4) + RG_PLOT_LINE_HEIGHT * lines + 10;
 }
 
 static void find_ticks(rg_plot_scale *scale, double room)
@@ -87,7 +88,8 @@ void rg_plot_place(rg_plot_frame *frame, const rg_plot_layout *layout, double le
     x->end = rg_plot_greater(x->start + LEAST, left + layout->width - RIGHT - rg_plot_bar_width(frame));
     y->end = top + top_of(layout, layout->legend_lines);
     /* What a legend takes beyond its first line is added below. */
-    y->start = y->end + rg_plot_greater(LEAST, layout->height - top_of(layout, layout->legend_lines > 0) - layout->bottom);
+    const double height = layout->height - top_of(layout, layout->legend_lines > 0) - layout->bottom;
+    y->start = y->end + rg_plot_greater(LEAST, height);
     if (frame->chart->equal) make_equal(x, y);
     frame->z.start = y->start;
     frame->z.end = y->end;
@@ -115,7 +117,7 @@ static int legend(FILE *out, const rg_plot_chart *chart, double left, double rig
             line++;
         }
         if (out) {
-            double at = y + LINE * line;
+            double at = y + RG_PLOT_LINE_HEIGHT * line;
             if (series) rg_plot_draw_swatch(out, series, x, at - 4);
             else rg_plot_draw_field_swatch(out, x, at - 4);
             rg_plot_text_at(out, x + RG_PLOT_SWATCH + 6, at, "fill=\"#222\"", name,
@@ -186,7 +188,8 @@ void rg_plot_draw_chart(FILE *out, const rg_plot_frame *frame, const rg_plot_lay
 {
     const rg_plot_chart *chart = frame->chart;
     const rg_plot_scale *x = &frame->x, *y = &frame->y;
-    const double right = left + layout->width - RIGHT, middle = (x->start + x->end) / 2;
+    const double right = left + layout->width - RIGHT;
+    const double middle = (x->start + x->end) / 2, half_way = (y->start + y->end) / 2;
     if (chart->title)
         rg_plot_text_at(out, x->start, top + 16, "font-size=\"15\" font-weight=\"600\" fill=\"#111\"", chart->title,
                         (right - x->start) / 8.7);
@@ -199,12 +202,12 @@ void rg_plot_draw_chart(FILE *out, const rg_plot_frame *frame, const rg_plot_lay
     if (chart->x.label)
         rg_plot_text_at(out, middle, y->start + 40, CENTRED, chart->x.label, (x->end - x->start) / RG_PLOT_CHARACTER);
     if (chart->y.label)
-        rg_plot_text_turned(out, left + 16, (y->start + y->end) / 2, chart->y.label, (y->start - y->end) / RG_PLOT_CHARACTER);
+        rg_plot_text_turned(out, left + 16, half_way, chart->y.label, (y->start - y->end) / RG_PLOT_CHARACTER);
     draw_edges(out, frame);
     draw_x_labels(out, frame);
     rg_plot_draw_series(out, frame);
     const int lines = legend(NULL, chart, x->start, right, 0);
-    legend(out, chart, x->start, right, y->end - 14 - LINE * (lines - 1));
+    legend(out, chart, x->start, right, y->end - 14 - RG_PLOT_LINE_HEIGHT * (lines - 1));
     if (!frame->any)
-        rg_plot_text_at(out, middle, (y->start + y->end) / 2, CENTRED, "no finite values", RG_PLOT_LABEL_SIZE);
+        rg_plot_text_at(out, middle, half_way, CENTRED, "no finite values", RG_PLOT_LABEL_SIZE);
 }

@@ -143,7 +143,7 @@ static void put_segment(FILE *out, const point *from, const point *to, point *pe
 
 /* Marching squares. Corners are numbered from the lower left against the clock, side k goes from corner k to the next.
  * A line crosses each side whose ends lie on different sides of the level. Where all four are crossed, the cell is a
- * saddle, and the mean of its corners says what its middle is like: the lines go around the corners that differ from it. */
+ * saddle, and the mean of its corners says what its middle is like: the lines go around the corners that differ. */
 static void put_cell(FILE *out, const rg_plot_frame *frame, const grid *g, int row, int column, double value,
                      point *pen)
 {
@@ -182,11 +182,12 @@ void rg_plot_draw_contours(FILE *out, const rg_plot_frame *frame)
     char colour[8];
     rg_plot_open_view(out, view[0], view[1], view[2], view[3], view, "fill=\"none\" stroke-linejoin=\"round\"");
     for (int i = 0; i < field->contours; i++) {
+        const double value = contour_level(frame, i);
         point pen = { NAN, NAN };
         contour_colour(field, i, colour);
         rg_plot_put(out, "<path stroke=\"%s\" d=\"", colour);
         for (int r = 0; r < (int)field->rows - 1; r++)
-            for (int c = 0; c < (int)field->columns - 1; c++) put_cell(out, frame, &g, r, c, contour_level(frame, i), &pen);
+            for (int c = 0; c < (int)field->columns - 1; c++) put_cell(out, frame, &g, r, c, value, &pen);
         fputs("\"/>\n", out);
     }
     fputs("</svg>\n", out);

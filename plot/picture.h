@@ -39,6 +39,7 @@ static inline double rg_plot_greater(double a, double b)
 
 /* Fonts differ: so much a character holds texts apart in all the usual ones. */
 #define RG_PLOT_CHARACTER 7.2
+enum { RG_PLOT_LINE_HEIGHT = 18 };
 
 /* ---- axis.c: ticks and scales ---------------------------------------------------------------------------------- */
 
@@ -47,8 +48,9 @@ enum { RG_PLOT_MOST_TICKS = 16, RG_PLOT_LABEL_SIZE = 40 };
 /* Positions 1, 2 or 5 times a power of ten apart, covering low..high in at most `most` places of `ticks` (3 <= most <=
  * RG_PLOT_MOST_TICKS). Returns how many; the first is <= low and the last >= high. Both below 1e300 in size. */
 int rg_plot_ticks(double low, double high, int most, double *ticks);
-/* The same for a logarithmic axis from range[0] to range[1], which are 1, 2 or 5 times powers of ten and cover low..high;
- * the ticks within are all such numbers, or powers of ten alone if those are too many. 1e-300 < low <= high < 1e300. */
+/* The same for a logarithmic axis from range[0] to range[1], which are 1, 2 or 5 times powers of ten and cover
+ * low..high; the ticks within are all such numbers, or powers of ten alone if those are too many. 1e-300 <= low <= high
+ * <= 1e300. */
 int rg_plot_log_ticks(double low, double high, int most, double *ticks, double range[2]);
 /* A tick's label, with the digits that its distance to the next one asks for; distance 0: with those it has. */
 void rg_plot_label(double value, double distance, char *text, size_t size);

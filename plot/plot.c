@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CARD_MARGIN = 20, TITLE_HEIGHT = 34, LINE_OF_LEGEND = 18, ROW_GAP = 12, USUAL_WIDTH = 470, USUAL_HEIGHT = 340 };
+enum { CARD_MARGIN = 20, TITLE_HEIGHT = 34, ROW_GAP = 12, USUAL_WIDTH = 470, USUAL_HEIGHT = 340 };
 enum { LEAST_SIZE = 100, MOST_SIZE = 10000, MOST_CHARTS = 10000, MOST_GRID = 2048, MOST_CONTOURS = 100 };
 
 /* The colours of Okabe and Ito, which tell apart under every common colour blindness, without the yellow, which a light
@@ -28,8 +28,7 @@ const char *rg_plot_colour(int i)
 
 /* ---- What is refused ------------------------------------------------------------------------------------------- */
 
-static rg_status refuse(rg_error *error, rg_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
-
+__attribute__((format(printf, 3, 4)))
 static rg_status refuse(rg_error *error, rg_status status, const char *format, ...)
 {
     if (!error) return status;
@@ -126,11 +125,11 @@ static void draw(FILE *out, const rg_plot *plot, const rg_plot_layout *layout, r
     const int count = (int)plot->count, columns = plot->columns > 0 && plot->columns < count ? plot->columns : count;
     const int rows = (count + columns - 1) / columns, more_lines = layout->legend_lines - 1;
     const double top = CARD_MARGIN + (plot->title ? TITLE_HEIGHT : 0);
-    const double each = layout->height + ROW_GAP + (more_lines > 0 ? LINE_OF_LEGEND * more_lines : 0);
+    const double each = layout->height + ROW_GAP + (more_lines > 0 ? RG_PLOT_LINE_HEIGHT * more_lines : 0);
     const double across = columns * layout->width + 2 * CARD_MARGIN, down = top + rows * each - ROW_GAP + CARD_MARGIN;
 
-    rg_plot_put(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" "
-                "role=\"img\" ", across, down, across, down);
+    rg_plot_put(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" "
+                "height=\"%.0f\" role=\"img\" ", across, down, across, down);
     fputs("font-family=\"system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif\" font-size=\"12.5\">\n", out);
     if (plot->title) {
         fputs("<title>", out);
@@ -139,8 +138,9 @@ static void draw(FILE *out, const rg_plot *plot, const rg_plot_layout *layout, r
     }
     rg_plot_put_rectangle(out, 0, 0, across, down, " rx=\"10\" fill=\"#fff\"");
     if (plot->title)
-        rg_plot_text_at(out, CARD_MARGIN + layout->left, CARD_MARGIN + 14, "font-size=\"17\" font-weight=\"600\" fill=\"#111\"",
-                        plot->title, (across - 2 * CARD_MARGIN - layout->left) / 9.8);
+        rg_plot_text_at(out, CARD_MARGIN + layout->left, CARD_MARGIN + 14,
+                        "font-size=\"17\" font-weight=\"600\" fill=\"#111\"", plot->title,
+                        (across - 2 * CARD_MARGIN - layout->left) / 9.8);
     for (int i = 0; i < count; i++) {
         const double x = CARD_MARGIN + i % columns * layout->width, y = top + i / columns * each;
         rg_plot_place(&frames[i], layout, x, y);

@@ -94,7 +94,7 @@ static point point_at(const rg_plot_frame *frame, const rg_plot_series *series, 
     return (point){ rg_plot_position(&frame->x, series->x[i]), rg_plot_position(&frame->y, series->y[i]) };
 }
 
-/* How much of the way from a to b lies between two ends of an axis: part[0] to part[1] narrow. [Liang and Barsky 1984] */
+/* How much of the way from a to b lies within an axis: part[0] and part[1] move together [Liang and Barsky 1984]. */
 static void clip(double a, double b, double low, double high, double part[2])
 {
     if (a == b) {
@@ -138,8 +138,9 @@ static void put_path(FILE *out, const rg_plot_frame *frame, const rg_plot_series
 
 static void put_stroke(FILE *out, const rg_plot_series *series, bool below)
 {
-    rg_plot_put(out, "<path stroke=\"%s\" stroke-width=\"%s\"%s d=\"", below ? "#fff" : "currentColor",
-                below ? "4.4" : series->faint ? "1" : "2.2", series->dashed && !below ? " stroke-dasharray=\"6 5\"" : "");
+    const char *width = below ? "4.4" : series->faint ? "1" : "2.2";
+    rg_plot_put(out, "<path stroke=\"%s\" stroke-width=\"%s\"%s d=\"", below ? "#fff" : "currentColor", width,
+                series->dashed && !below ? " stroke-dasharray=\"6 5\"" : "");
 }
 
 static void draw_line(FILE *out, const rg_plot_frame *frame, const rg_plot_series *series)

@@ -77,14 +77,16 @@ void rg_plot_text_at(FILE *out, double x, double y, const char *attributes, cons
 
 void rg_plot_text_turned(FILE *out, double x, double y, const char *text, double most)
 {
-    rg_plot_put(out, "<text transform=\"translate(%.1f %.1f) rotate(-90)\" text-anchor=\"middle\" fill=\"#222\">", x, y);
+    rg_plot_put(out, "<text transform=\"translate(%.1f %.1f) rotate(-90)\" text-anchor=\"middle\" fill=\"#222\">", x,
+                y);
     rg_plot_put_text(out, text, most > 1 ? (int)most : 1);
     fputs("</text>\n", out);
 }
 
 void rg_plot_put_rectangle(FILE *out, double x, double y, double width, double height, const char *attributes)
 {
-    rg_plot_put(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"%s/>\n", x, y, width, height, attributes);
+    rg_plot_put(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"%s/>\n", x, y, width, height,
+                attributes);
 }
 
 void rg_plot_put_line(FILE *out, double x, double y, char direction, double length, const char *colour)
@@ -96,5 +98,6 @@ void rg_plot_open_view(FILE *out, double x, double y, double width, double heigh
                        const char *attributes)
 {
     rg_plot_put(out, "<svg x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" viewBox=\"%.4f %.4f %.4f %.4f\" "
-                "preserveAspectRatio=\"none\" %s>\n", x, y, width, height, view[0], view[1], view[2], view[3], attributes);
+                "preserveAspectRatio=\"none\" %s>\n", x, y, width, height, view[0], view[1], view[2], view[3],
+                attributes);
 }

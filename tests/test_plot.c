@@ -128,8 +128,8 @@ static void hard_numbers_make_a_picture_all_the_same(void **state)
                 const rg_plot_kind kind = (rg_plot_kind)(form >> 3);
                 const rg_plot_series line = { .name = "y", .kind = kind, .count = count, .x = x, .y = hard[i] };
                 const rg_plot_series turned = { .name = "y", .kind = kind, .count = count, .x = hard[i], .y = x };
-                const rg_plot_field field = { .columns = 2, .rows = 2, .z = hard[i], .x_low = 1, .x_high = 2, .y_low = 1,
-                                              .y_high = 4, .heat = count % 2, .contours = 3, .logarithmic = form & 1 };
+                const rg_plot_field field = { 2, 2, hard[i], 1, 2, 1, 4, .heat = count % 2, .contours = 3,
+                                              .logarithmic = form & 1 };
                 rg_plot_chart chart = { .x.logarithmic = form & 1, .y.logarithmic = form & 2, .equal = form & 4,
                                         .count = 1, .series = &line, .field = count > 2 ? &field : NULL };
                 draw(chart);
@@ -152,7 +152,8 @@ static void text_of_any_kind_and_length_makes_a_picture(void **state)
     rg_plot_series series[6];
     for (int i = 0; i < 6; i++)
         series[i] = (rg_plot_series){ .name = names[i % 5], .kind = (rg_plot_kind)(i % 4), .count = 2, .x = x, .y = x };
-    const rg_plot_field field = { 2, 2, (double[]){ 1, 2, 3, 4 }, 0, 4, 0, 4, .heat = true, .contours = 2, .name = text };
+    const double z[] = { 1, 2, 3, 4 };
+    const rg_plot_field field = { 2, 2, z, 0, 4, 0, 4, .heat = true, .contours = 2, .name = text };
     const rg_plot_chart charts[] = {
         { .title = text, .x = axis, .y = axis, .count = 6, .series = series, .field = &field },
         { .title = text, .x = axis, .y = axis, .count = 6, .series = series },
@@ -166,7 +167,10 @@ static void charts_stand_in_rows(void **state)
     const rg_plot_chart charts[5] = { { .title = "one" } };
     double size[4];
     (void)state;
-    static const struct { int columns; double across, down; } cases[] = { { 0, 5, 1 }, { 2, 2, 3 }, { 9, 5, 1 }, { 1, 1, 5 } };
+    static const struct {
+        int columns;
+        double across, down;
+    } cases[] = { { 0, 5, 1 }, { 2, 2, 3 }, { 9, 5, 1 }, { 1, 1, 5 } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         draw_plot((rg_plot){ .count = 5, .charts = charts, .columns = cases[i].columns, .width = 200, .height = 150 });
         numbers_after("viewBox=\"", 0, 4, size);
@@ -234,7 +238,7 @@ static rg_plot_field make_bowl(void)
     for (int r = 0; r < GRID; r++)
         for (int c = 0; c < GRID; c++)
             bowl[r * GRID + c] = pow(-2 + 4.0 * c / (GRID - 1), 2) + pow(-2 + 4.0 * r / (GRID - 1), 2);
-    return (rg_plot_field){ .columns = GRID, .rows = GRID, .z = bowl, .x_low = -2, .x_high = 2, .y_low = -2, .y_high = 2 };
+    return (rg_plot_field){ GRID, GRID, bowl, -2, 2, -2, 2, .heat = false };
 }
 
 static void contours_of_a_bowl_are_circles(void **state)
@@ -336,13 +340,13 @@ static void lines_over_a_heat_map_have_a_white_outline(void **state)
     assert_non_null(strstr(below, "<path stroke=\"currentColor\""));
 }
 
-/* ---- Promises about all pictures ---------------------------------------------------------------------------------- */
+/* ---- Promises about all pictures ------------------------------------------------------------------------------- */
 
 static rg_plot_chart make_chart(const rg_plot_field *field)
 {
     static const double x[] = { -1.25, 0.5, 1.75 };
-    static const rg_plot_series series[] = { { .name = "s", .kind = RG_PLOT_LINE_AND_POINTS, .count = 3, .x = x, .y = x } };
-    return (rg_plot_chart){ .field = field, .count = 1, .series = series };
+    static const rg_plot_series line = { .name = "s", .kind = RG_PLOT_LINE_AND_POINTS, .count = 3, .x = x, .y = x };
+    return (rg_plot_chart){ .field = field, .count = 1, .series = &line };
 }
 
 static void equal_numbers_give_equal_bytes_in_every_locale(void **state)
@@ -417,7 +421,8 @@ static void misuse_is_refused_with_a_message(void **state)
 
     const rg_plot_axis axes[] = {
         { .name_count = 1 }, { .low = 1 }, { .low = 1, .high = 1 }, { .low = NAN, .high = 1 }, { .high = INFINITY },
-        { .high = 1, .logarithmic = true }, { .names = (const char *const[]){ "a" }, .name_count = 1, .logarithmic = true },
+        { .high = 1, .logarithmic = true },
+        { .names = (const char *const[]){ "a" }, .name_count = 1, .logarithmic = true },
     };
     for (size_t i = 0; i < sizeof axes / sizeof *axes; i++) {
         rg_status status = i == 0 ? RG_E_NULL : RG_E_ARGUMENT;
