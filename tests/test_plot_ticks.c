@@ -99,6 +99,15 @@ static void escapes_to(const char *text, int most, const char *expected)
     assert_string_equal(picture, expected);
 }
 
+static void numbers_have_a_point_in_every_locale(void **state)
+{
+    (void)state;
+    FILE *out = begin();
+    rg_plot_put(out, "x=\"%s\" y=\"%d\"", "1,5", 2); /* as a number is printed where a comma is usual */
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(picture, "x=\"1.5\" y=\"2\"");
+}
+
 static void text_is_escaped_and_never_malformed(void **state)
 {
     (void)state;
@@ -121,6 +130,7 @@ int main(void)
         cmocka_unit_test(ticks_of_a_usual_axis_are_the_ones_a_hand_would_draw),
         cmocka_unit_test(logarithmic_ticks_are_1_2_5_times_powers_of_ten),
         cmocka_unit_test(labels_have_the_digits_they_need),
+        cmocka_unit_test_teardown(numbers_have_a_point_in_every_locale, teardown),
         cmocka_unit_test_teardown(text_is_escaped_and_never_malformed, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
