@@ -135,6 +135,8 @@ void rg_plot_scale_set(rg_plot_scale *scale, double low, double high, bool to_ti
     high = value_at(scale, high);
     to_ticks = to_ticks || is_narrow(scale->low, scale->high);
     if (scale->logarithmic) {
+        low = rg_plot_greater(low, 1e-300); /* room around the data may reach beyond what has ticks */
+        high = rg_plot_lesser(high, 1e300);
         count = rg_plot_log_ticks(low, high, most, ticks, range);
         if (to_ticks) {
             scale->low = log10(range[0]);
@@ -152,12 +154,12 @@ void rg_plot_scale_set(rg_plot_scale *scale, double low, double high, bool to_ti
     keep_ticks(scale, ticks, count);
 }
 
-size_t rg_plot_tick_count(const rg_plot_scale *scale)
+int rg_plot_tick_count(const rg_plot_scale *scale)
 {
-    return scale->names ? scale->name_count : (size_t)scale->count;
+    return scale->names ? scale->name_count : scale->count;
 }
 
-double rg_plot_tick(const rg_plot_scale *scale, size_t i, const char **label, char room[RG_PLOT_LABEL_SIZE])
+double rg_plot_tick(const rg_plot_scale *scale, int i, const char **label, char room[RG_PLOT_LABEL_SIZE])
 {
     *label = room;
     if (!scale->names) {
@@ -165,20 +167,20 @@ double rg_plot_tick(const rg_plot_scale *scale, size_t i, const char **label, ch
         return rg_plot_position(scale, scale->ticks[i]);
     }
     *label = scale->names[i] ? scale->names[i] : "";
-    return (double)i >= scale->low && (double)i <= scale->high ? rg_plot_at(scale, (double)i) : NAN;
+    return i >= scale->low && i <= scale->high ? rg_plot_at(scale, i) : NAN;
 }
 
 double rg_plot_label_width(const rg_plot_scale *scale)
 {
     char room[RG_PLOT_LABEL_SIZE];
     const char *label;
-    size_t widest = 0;
-    for (size_t i = 0; i < rg_plot_tick_count(scale); i++) {
+    int widest = 0;
+    for (int i = 0; i < rg_plot_tick_count(scale); i++) {
         rg_plot_tick(scale, i, &label, room);
-        size_t width = rg_plot_characters(label);
+        int width = rg_plot_characters(label);
         widest = width > widest ? width : widest;
     }
-    return RG_PLOT_CHARACTER * (double)widest;
+    return RG_PLOT_CHARACTER * widest;
 }
 
 void rg_plot_include(double range[2], double coordinate)

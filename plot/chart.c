@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-enum { LEAST_LEFT = 62, RIGHT = 16, LINE = 18, TICK_ROOM_X = 49, TICK_ROOM_Y = 29, AROUND = 104, NAME_LEAST = 6, LEAST = 20 };
+enum { LEAST_LEFT = 62, RIGHT = 16, TICK_ROOM_X = 49, TICK_ROOM_Y = 29, AROUND = 104, NAME_LEAST = 6, LEAST = 20 };
 
 /* ---- Measures -------------------------------------------------------------------------------------------------- */
 
@@ -14,21 +14,21 @@ static void set_axis(rg_plot_scale *scale, const rg_plot_axis *axis, double rang
     if (given) {
         range[0] = rg_plot_coordinate(scale, axis->low);
         range[1] = rg_plot_coordinate(scale, axis->high);
-    } else if (axis->names) {
+    } else if (scale->names) {
         rg_plot_include(range, -0.5);
-        rg_plot_include(range, (double)axis->name_count - 0.5);
+        rg_plot_include(range, scale->name_count - 0.5);
     } else if (range[0] > range[1]) {
         range[0] = 0;
         range[1] = 1;
     }
-    rg_plot_scale_set(scale, range[0], range[1], to_ticks && !given && !axis->names, (int)pixels);
+    rg_plot_scale_set(scale, range[0], range[1], to_ticks && !given && !scale->names, (int)pixels);
 }
 
 static rg_plot_scale new_scale(const rg_plot_axis *axis)
 {
     bool named = axis->name_count > 0;
     return (rg_plot_scale){ .logarithmic = axis->logarithmic, .names = named ? axis->names : NULL,
-                            .name_count = axis->name_count };
+                            .name_count = (int)axis->name_count };
 }
 
 rg_status rg_plot_measure(rg_plot_frame *frame, rg_plot_layout *layout)
@@ -56,7 +56,8 @@ rg_status rg_plot_measure(rg_plot_frame *frame, rg_plot_layout *layout)
 static void make_equal(rg_plot_scale *x, rg_plot_scale *y)
 {
     rg_plot_scale *const both[] = { x, y };
-    const double unit = rg_plot_lesser((x->end - x->start) / (x->high - x->low), (y->start - y->end) / (y->high - y->low));
+    const double unit = rg_plot_lesser((x->end - x->start) / (x->high - x->low),
+                                       (y->start - y->end) / (y->high - y->low));
     for (int i = 0; i < 2; i++) {
         rg_plot_scale *s = both[i];
         const double least = fabs(s->end - s->start) / 3, more = (least / unit - (s->high - s->low)) / 2;
@@ -72,7 +73,7 @@ static void make_equal(rg_plot_scale *x, rg_plot_scale *y)
 /* `top` for this many lines of legend. */
 static double top_of(const rg_plot_layout *layout, int lines)
 {
-    return (layout->titles ? 30 : 4) + LINE * lines + 10;
+    return (layout->titles ? 30 : 4) + RG_PLOT_LINE_HEIGHT * lines + 10;
 }
 
 static void find_ticks(rg_plot_scale *scale, double room)
@@ -87,7 +88,8 @@ void rg_plot_place(rg_plot_frame *frame, const rg_plot_layout *layout, double le
     x->end = rg_plot_greater(x->start + LEAST, left + layout->width - RIGHT - rg_plot_bar_width(frame));
     y->end = top + top_of(layout, layout->legend_lines);
     /* What a legend takes beyond its first line is added below. */
-    y->start = y->end + rg_plot_greater(LEAST, layout->height - top_of(layout, layout->legend_lines > 0) - layout->bottom);
+    const double height = layout->height - top_of(layout, layout->legend_lines > 0) - layout->bottom;
+    y->start = y->end + rg_plot_greater(LEAST, height);
     if (frame->chart->equal) make_equal(x, y);
     frame->z.start = y->start;
     frame->z.end = y->end;
@@ -109,13 +111,13 @@ static int legend(FILE *out, const rg_plot_chart *chart, double left, double rig
         const rg_plot_series *series = s < chart->count ? &chart->series[s] : NULL;
         const char *name = series ? series->name : field->name;
         if (!name) continue;
-        double wide = RG_PLOT_SWATCH + 6 + RG_PLOT_CHARACTER * (double)rg_plot_characters(name);
+        double wide = RG_PLOT_SWATCH + 6 + RG_PLOT_CHARACTER * rg_plot_characters(name);
         if (x > left && x + wide > right) {
             x = left;
             line++;
         }
         if (out) {
-            double at = y + LINE * line;
+            double at = y + RG_PLOT_LINE_HEIGHT * line;
             if (series) rg_plot_draw_swatch(out, series, x, at - 4);
             else rg_plot_draw_field_swatch(out, x, at - 4);
             rg_plot_text_at(out, x + RG_PLOT_SWATCH + 6, at, "fill=\"#222\"", name,
@@ -139,7 +141,7 @@ static void draw_y_axis(FILE *out, const rg_plot_frame *frame, const rg_plot_lay
     const double left = frame->x.start, names = layout->left - (frame->chart->y.label ? 32 : 12);
     char room[RG_PLOT_LABEL_SIZE];
     const char *label;
-    for (size_t i = 0; i < rg_plot_tick_count(y); i++) {
+    for (int i = 0; i < rg_plot_tick_count(y); i++) {
         double at = rg_plot_tick(y, i, &label, room);
         if (isnan(at)) continue;
         rg_plot_put_line(out, left, at, 'h', frame->x.end - left, "#e2e2e2");
@@ -157,11 +159,11 @@ static void draw_x_labels(FILE *out, const rg_plot_frame *frame)
     double used = -INFINITY;
     char room[RG_PLOT_LABEL_SIZE];
     const char *label;
-    for (size_t i = 0; i < rg_plot_tick_count(x); i++) {
+    for (int i = 0; i < rg_plot_tick_count(x); i++) {
         double at = rg_plot_tick(x, i, &label, room);
         if (isnan(at)) continue;
         if (!x->names) rg_plot_put_line(out, at, bottom, 'v', 5, "#666");
-        double half = RG_PLOT_CHARACTER * rg_plot_lesser((double)rg_plot_characters(label), floor(most)) / 2;
+        double half = RG_PLOT_CHARACTER * rg_plot_lesser(rg_plot_characters(label), most) / 2;
         if (at - half < used) continue;
         used = at + half + 4;
         rg_plot_text_at(out, at, bottom + 19, "text-anchor=\"middle\" fill=\"#444\"", label, most);
@@ -186,7 +188,8 @@ void rg_plot_draw_chart(FILE *out, const rg_plot_frame *frame, const rg_plot_lay
 {
     const rg_plot_chart *chart = frame->chart;
     const rg_plot_scale *x = &frame->x, *y = &frame->y;
-    const double right = left + layout->width - RIGHT, middle = (x->start + x->end) / 2;
+    const double right = left + layout->width - RIGHT;
+    const double middle = (x->start + x->end) / 2, half_way = (y->start + y->end) / 2;
     if (chart->title)
         rg_plot_text_at(out, x->start, top + 16, "font-size=\"15\" font-weight=\"600\" fill=\"#111\"", chart->title,
                         (right - x->start) / 8.7);
@@ -199,12 +202,12 @@ void rg_plot_draw_chart(FILE *out, const rg_plot_frame *frame, const rg_plot_lay
     if (chart->x.label)
         rg_plot_text_at(out, middle, y->start + 40, CENTRED, chart->x.label, (x->end - x->start) / RG_PLOT_CHARACTER);
     if (chart->y.label)
-        rg_plot_text_turned(out, left + 16, (y->start + y->end) / 2, chart->y.label, (y->start - y->end) / RG_PLOT_CHARACTER);
+        rg_plot_text_turned(out, left + 16, half_way, chart->y.label, (y->start - y->end) / RG_PLOT_CHARACTER);
     draw_edges(out, frame);
     draw_x_labels(out, frame);
     rg_plot_draw_series(out, frame);
     const int lines = legend(NULL, chart, x->start, right, 0);
-    legend(out, chart, x->start, right, y->end - 14 - LINE * (lines - 1));
+    legend(out, chart, x->start, right, y->end - 14 - RG_PLOT_LINE_HEIGHT * (lines - 1));
     if (!frame->any)
-        rg_plot_text_at(out, middle, (y->start + y->end) / 2, CENTRED, "no finite values", RG_PLOT_LABEL_SIZE);
+        rg_plot_text_at(out, middle, half_way, CENTRED, "no finite values", RG_PLOT_LABEL_SIZE);
 }

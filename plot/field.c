@@ -22,10 +22,10 @@ static void put_colour(char text[8], double share)
     snprintf(text, 8, "#%02x%02x%02x", (unsigned)rgb[0] & 255, (unsigned)rgb[1] & 255, (unsigned)rgb[2] & 255);
 }
 
-static double coordinate_at(const rg_plot_frame *frame, size_t row, size_t column)
+static double coordinate_at(const rg_plot_frame *frame, int row, int column)
 {
     const rg_plot_field *field = frame->chart->field;
-    return rg_plot_coordinate(&frame->z, field->z[row * field->columns + column]);
+    return rg_plot_coordinate(&frame->z, field->z[(size_t)row * field->columns + (size_t)column]);
 }
 
 /* In pixels: where column 0 and row 0 are, and how far it is to the next; upwards is negative. */
@@ -37,21 +37,22 @@ static grid grid_of(const rg_plot_frame *frame)
 {
     const rg_plot_field *field = frame->chart->field;
     const double x = rg_plot_position(&frame->x, field->x_low), y = rg_plot_position(&frame->y, field->y_low);
-    return (grid){ x, y, (rg_plot_position(&frame->x, field->x_high) - x) / (double)(field->columns - 1),
-                   (rg_plot_position(&frame->y, field->y_high) - y) / (double)(field->rows - 1) };
+    return (grid){ x, y, (rg_plot_position(&frame->x, field->x_high) - x) / ((int)field->columns - 1),
+                   (rg_plot_position(&frame->y, field->y_high) - y) / ((int)field->rows - 1) };
 }
 
 void rg_plot_measure_field(rg_plot_frame *frame, double x_range[2], double y_range[2])
 {
     const rg_plot_field *field = frame->chart->field;
+    const int rows = (int)field->rows, columns = (int)field->columns;
     double range[2] = { INFINITY, -INFINITY };
     frame->z.logarithmic = field->logarithmic;
     rg_plot_include(x_range, rg_plot_coordinate(&frame->x, field->x_low));
     rg_plot_include(x_range, rg_plot_coordinate(&frame->x, field->x_high));
     rg_plot_include(y_range, rg_plot_coordinate(&frame->y, field->y_low));
     rg_plot_include(y_range, rg_plot_coordinate(&frame->y, field->y_high));
-    for (size_t r = 0; r < field->rows; r++)
-        for (size_t c = 0; c < field->columns; c++) rg_plot_include(range, coordinate_at(frame, r, c));
+    for (int r = 0; r < rows; r++)
+        for (int c = 0; c < columns; c++) rg_plot_include(range, coordinate_at(frame, r, c));
     frame->any = frame->any || range[0] <= range[1];
     if (field->low != 0 || field->high != 0) {
         range[0] = rg_plot_coordinate(&frame->z, field->low);
@@ -72,15 +73,15 @@ static int level(const rg_plot_frame *frame, double z)
 /* All cells of a colour, as lines as thick as a row is high: cells of a row that are alike are one line. */
 static void put_cells(FILE *out, const rg_plot_frame *frame, int colour)
 {
-    const rg_plot_field *field = frame->chart->field;
+    const int rows = (int)frame->chart->field->rows, columns = (int)frame->chart->field->columns;
     char text[8];
     put_colour(text, (colour + 0.5) / COLOURS);
     rg_plot_put(out, "<path stroke=\"%s\" d=\"", text);
-    for (size_t r = 0; r < field->rows; r++) {
-        for (size_t c = 0, begin; c < field->columns; c++) {
+    for (int r = 0; r < rows; r++) {
+        for (int c = 0, begin; c < columns; c++) {
             begin = c;
-            while (c < field->columns && level(frame, coordinate_at(frame, r, c)) == colour) c++;
-            if (c > begin) rg_plot_put(out, "M%zu %zuh%zu", begin, field->rows - 1 - r, c - begin);
+            while (c < columns && level(frame, coordinate_at(frame, r, c)) == colour) c++;
+            if (c > begin) rg_plot_put(out, "M%d %dh%d", begin, rows - 1 - r, c - begin);
         }
     }
     fputs("\"/>\n", out);
@@ -94,7 +95,7 @@ void rg_plot_draw_heat(FILE *out, const rg_plot_frame *frame)
     const rg_plot_scale *x = &frame->x, *y = &frame->y;
     const grid g = grid_of(frame);
     const double view[] = { (x->start - g.x) / g.across + 0.5,
-                            (double)(frame->chart->field->rows - 1) - (y->end - g.y) / g.up,
+                            (int)frame->chart->field->rows - 1 - (y->end - g.y) / g.up,
                             (x->end - x->start) / g.across, (y->end - y->start) / g.up };
     if (!(g.across > 1e-6 && g.up < -1e-6)) return; /* lost in axes that show very much more, or something else */
     rg_plot_open_view(out, x->start, y->end, x->end - x->start, y->start - y->end, view, CRISP);
@@ -142,8 +143,8 @@ static void put_segment(FILE *out, const point *from, const point *to, point *pe
 
 /* Marching squares. Corners are numbered from the lower left against the clock, side k goes from corner k to the next.
  * A line crosses each side whose ends lie on different sides of the level. Where all four are crossed, the cell is a
- * saddle, and the mean of its corners says what its middle is like: the lines go around the corners that differ from it. */
-static void put_cell(FILE *out, const rg_plot_frame *frame, const grid *g, size_t row, size_t column, double value,
+ * saddle, and the mean of its corners says what its middle is like: the lines go around the corners that differ. */
+static void put_cell(FILE *out, const rg_plot_frame *frame, const grid *g, int row, int column, double value,
                      point *pen)
 {
     static const struct {
@@ -163,7 +164,7 @@ static void put_cell(FILE *out, const rg_plot_frame *frame, const grid *g, size_
         const double share = (value - z[a]) / (z[b] - z[a]);
         const double u = corners[a].column + share * (corners[b].column - corners[a].column);
         const double v = corners[a].row + share * (corners[b].row - corners[a].row);
-        crossings[crossed++] = (point){ g->x + g->across * ((double)column + u), g->y + g->up * ((double)row + v) };
+        crossings[crossed++] = (point){ g->x + g->across * (column + u), g->y + g->up * (row + v) };
     }
     if (isnan(mean) || crossed == 0) return;
     /* Corner 0 lies between sides 3 and 0, corner 1 between 0 and 1. */
@@ -181,11 +182,12 @@ void rg_plot_draw_contours(FILE *out, const rg_plot_frame *frame)
     char colour[8];
     rg_plot_open_view(out, view[0], view[1], view[2], view[3], view, "fill=\"none\" stroke-linejoin=\"round\"");
     for (int i = 0; i < field->contours; i++) {
+        const double value = contour_level(frame, i);
         point pen = { NAN, NAN };
         contour_colour(field, i, colour);
         rg_plot_put(out, "<path stroke=\"%s\" d=\"", colour);
-        for (size_t r = 0; r + 1 < field->rows; r++)
-            for (size_t c = 0; c + 1 < field->columns; c++) put_cell(out, frame, &g, r, c, contour_level(frame, i), &pen);
+        for (int r = 0; r < (int)field->rows - 1; r++)
+            for (int c = 0; c < (int)field->columns - 1; c++) put_cell(out, frame, &g, r, c, value, &pen);
         fputs("\"/>\n", out);
     }
     fputs("</svg>\n", out);
@@ -220,7 +222,7 @@ void rg_plot_draw_bar(FILE *out, const rg_plot_frame *frame)
         contour_colour(field, i, text);
         rg_plot_put_line(out, left, rg_plot_at(z, contour_level(frame, i)), 'h', BAR_WIDTH, text);
     }
-    for (size_t i = 0; i < rg_plot_tick_count(z); i++) {
+    for (int i = 0; i < rg_plot_tick_count(z); i++) {
         double y = rg_plot_tick(z, i, &label, text);
         rg_plot_put_line(out, right, y, 'h', 4, "#666");
         rg_plot_text_at(out, right + 7, y + 4, "fill=\"#444\"", label, RG_PLOT_LABEL_SIZE);

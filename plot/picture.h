@@ -11,12 +11,12 @@
 void rg_plot_put(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* At most `most` characters of a text (cut, the last is "…") with the five characters of XML escaped, and what XML or
  * UTF-8 forbids as "?". */
-void rg_plot_put_text(FILE *out, const char *text, size_t most);
+void rg_plot_put_text(FILE *out, const char *text, int most);
 void rg_plot_text_at(FILE *out, double x, double y, const char *attributes, const char *text, double most);
 /* From bottom to top, centred on the position. */
 void rg_plot_text_turned(FILE *out, double x, double y, const char *text, double most);
 /* Characters, where one of a script that writes wide ones counts as two. */
-size_t rg_plot_characters(const char *text);
+int rg_plot_characters(const char *text);
 
 void rg_plot_put_rectangle(FILE *out, double x, double y, double width, double height, const char *attributes);
 /* Along x, or for direction 'v' along y. */
@@ -39,6 +39,7 @@ static inline double rg_plot_greater(double a, double b)
 
 /* Fonts differ: so much a character holds texts apart in all the usual ones. */
 #define RG_PLOT_CHARACTER 7.2
+enum { RG_PLOT_LINE_HEIGHT = 18 };
 
 /* ---- axis.c: ticks and scales ---------------------------------------------------------------------------------- */
 
@@ -47,8 +48,9 @@ enum { RG_PLOT_MOST_TICKS = 16, RG_PLOT_LABEL_SIZE = 40 };
 /* Positions 1, 2 or 5 times a power of ten apart, covering low..high in at most `most` places of `ticks` (3 <= most <=
  * RG_PLOT_MOST_TICKS). Returns how many; the first is <= low and the last >= high. Both below 1e300 in size. */
 int rg_plot_ticks(double low, double high, int most, double *ticks);
-/* The same for a logarithmic axis from range[0] to range[1], which are 1, 2 or 5 times powers of ten and cover low..high;
- * the ticks within are all such numbers, or powers of ten alone if those are too many. 1e-300 < low <= high < 1e300. */
+/* The same for a logarithmic axis from range[0] to range[1], which are 1, 2 or 5 times powers of ten and cover
+ * low..high; the ticks within are all such numbers, or powers of ten alone if those are too many. 1e-300 <= low <= high
+ * <= 1e300. */
 int rg_plot_log_ticks(double low, double high, int most, double *ticks, double range[2]);
 /* A tick's label, with the digits that its distance to the next one asks for; distance 0: with those it has. */
 void rg_plot_label(double value, double distance, char *text, size_t size);
@@ -61,7 +63,7 @@ typedef struct {
     int count;
     double ticks[RG_PLOT_MOST_TICKS], distance; /* of the ticks; 0: they are not even */
     const char *const *names; /* [name_count] instead, or NULL */
-    size_t name_count;
+    int name_count;
 } rg_plot_scale;
 
 /* NaN if the number cannot be drawn. */
@@ -72,9 +74,9 @@ double rg_plot_at(const rg_plot_scale *scale, double coordinate);
 double rg_plot_position(const rg_plot_scale *scale, double value);
 /* Sets where the axis ends (coordinates), or has it end at the ticks around these, and about `most` ticks. */
 void rg_plot_scale_set(rg_plot_scale *scale, double low, double high, bool to_ticks, int most);
-size_t rg_plot_tick_count(const rg_plot_scale *scale);
+int rg_plot_tick_count(const rg_plot_scale *scale);
 /* The position of a tick, or NaN if it is not on the axis; its label in *label, which may lie in `room`. */
-double rg_plot_tick(const rg_plot_scale *scale, size_t i, const char **label, char room[RG_PLOT_LABEL_SIZE]);
+double rg_plot_tick(const rg_plot_scale *scale, int i, const char **label, char room[RG_PLOT_LABEL_SIZE]);
 /* Pixels of the widest label. */
 double rg_plot_label_width(const rg_plot_scale *scale);
 
@@ -88,7 +90,7 @@ typedef struct {
     rg_plot_scale x, y, z;  /* z: the field's colours, along their bar */
     bool any;               /* something can be drawn */
     double bar_distance;    /* the least of two bars' x; 0: no bars */
-    size_t bar_series;
+    int bar_series;
 } rg_plot_frame;
 
 /* What all charts of a picture have alike, so that they line up. */

@@ -3,6 +3,7 @@
 #include "picture.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CARD_MARGIN = 20, TITLE_HEIGHT = 34, LINE_OF_LEGEND = 18, USUAL_WIDTH = 470, USUAL_HEIGHT = 340 };
+enum { CARD_MARGIN = 20, TITLE_HEIGHT = 34, ROW_GAP = 12, USUAL_WIDTH = 470, USUAL_HEIGHT = 340 };
 enum { LEAST_SIZE = 100, MOST_SIZE = 10000, MOST_CHARTS = 10000, MOST_GRID = 2048, MOST_CONTOURS = 100 };
 
 /* The colours of Okabe and Ito, which tell apart under every common colour blindness, without the yellow, which a light
@@ -27,8 +28,7 @@ const char *rg_plot_colour(int i)
 
 /* ---- What is refused ------------------------------------------------------------------------------------------- */
 
-static rg_status refuse(rg_error *error, rg_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
-
+__attribute__((format(printf, 3, 4)))
 static rg_status refuse(rg_error *error, rg_status status, const char *format, ...)
 {
     if (!error) return status;
@@ -46,55 +46,57 @@ static bool is_range(double low, double high, bool logarithmic)
     return fabs(low) < 1e300 && fabs(high) < 1e300 && low < high && (!logarithmic || low > 1e-300);
 }
 
-static const char *wrong_axis(const rg_plot_axis *axis, rg_status *status)
+/* The same where both 0 stands for as far as the data go. */
+static bool is_optional_range(double low, double high, bool logarithmic)
 {
-    *status = RG_E_ARGUMENT;
-    if ((axis->low != 0 || axis->high != 0) && !is_range(axis->low, axis->high, axis->logarithmic))
-        return "low and high are no range of this axis";
-    if (axis->name_count > 0 && axis->logarithmic) return "names on a logarithmic axis";
-    if (axis->name_count > INT32_MAX) return "too many names";
-    *status = RG_E_NULL;
-    return axis->name_count > 0 && !axis->names ? "names is NULL, name_count is not 0" : NULL;
+    return (low == 0 && high == 0) || is_range(low, high, logarithmic);
 }
 
-static const char *wrong_field(const rg_plot_chart *chart, rg_status *status)
+/* What is wrong with a part of a chart; NULL: nothing. A member that is out of its range, or in `missing` NULL. */
+static const char *wrong_axis(const rg_plot_axis *axis, const char **missing)
+{
+    if (axis->name_count > 0 && !axis->names) *missing = "names";
+    if (axis->name_count > (axis->logarithmic ? 0 : INT32_MAX)) return "name_count";
+    return is_optional_range(axis->low, axis->high, axis->logarithmic) ? NULL : "low to high";
+}
+
+static const char *wrong_field(const rg_plot_chart *chart, const char **missing)
 {
     const rg_plot_field *f = chart->field;
-    *status = RG_E_ARGUMENT;
-    if (f->columns < 2 || f->columns > MOST_GRID || f->rows < 2 || f->rows > MOST_GRID)
-        return "columns and rows must be 2 to 2048";
-    if (!is_range(f->x_low, f->x_high, chart->x.logarithmic)) return "x_low and x_high are no range of the x axis";
-    if (!is_range(f->y_low, f->y_high, chart->y.logarithmic)) return "y_low and y_high are no range of the y axis";
-    if ((f->low != 0 || f->high != 0) && !is_range(f->low, f->high, f->logarithmic)) return "low and high are no range of z";
-    if (f->contours < 0 || f->contours > MOST_CONTOURS) return "contours must be 0 to 100";
-    *status = RG_E_NULL;
-    return f->z ? NULL : "z is NULL";
+    if (chart->count > 0 && !chart->series) *missing = "series";
+    if (!f) return NULL;
+    if (!f->z) *missing = "z";
+    if (f->columns < 2 || f->columns > MOST_GRID) return "columns";
+    if (f->rows < 2 || f->rows > MOST_GRID) return "rows";
+    if (!is_range(f->x_low, f->x_high, chart->x.logarithmic)) return "x_low to x_high";
+    if (!is_range(f->y_low, f->y_high, chart->y.logarithmic)) return "y_low to y_high";
+    if ((unsigned)f->contours > MOST_CONTOURS) return "contours";
+    return is_optional_range(f->low, f->high, f->logarithmic) ? NULL : "low to high";
 }
 
-static const char *wrong_series(const rg_plot_series *series, rg_status *status)
+static const char *wrong_series(const rg_plot_series *series, const char **missing)
 {
-    *status = RG_E_ARGUMENT;
-    if ((unsigned)series->kind > RG_PLOT_BARS) return "no such kind";
-    if ((unsigned)series->mark > RG_PLOT_STAR) return "no such mark";
-    if (series->count > PTRDIFF_MAX / sizeof(double)) return "count is larger than any memory";
-    *status = RG_E_NULL;
-    return series->count > 0 && (!series->x || !series->y) ? "x or y is NULL, count is not 0" : NULL;
+    if (series->count > 0 && (!series->x || !series->y)) *missing = series->x ? "y" : "x";
+    if ((unsigned)series->kind > RG_PLOT_BARS) return "kind";
+    if ((unsigned)series->mark > RG_PLOT_STAR) return "mark";
+    return series->count > PTRDIFF_MAX / sizeof(double) ? "count" : NULL;
 }
 
 static rg_status check_chart(const rg_plot_chart *chart, size_t i, rg_error *error)
 {
-    rg_status status;
-    const char *wrong = wrong_axis(&chart->x, &status);
-    if (wrong) return refuse(error, status, "plot: chart %zu, x axis: %s", i, wrong);
-    if ((wrong = wrong_axis(&chart->y, &status)) != NULL)
-        return refuse(error, status, "plot: chart %zu, y axis: %s", i, wrong);
-    if (chart->field && (wrong = wrong_field(chart, &status)) != NULL)
-        return refuse(error, status, "plot: chart %zu, field: %s", i, wrong);
-    if (chart->count > 0 && !chart->series)
-        return refuse(error, RG_E_NULL, "plot: chart %zu: series is NULL, count is not 0", i);
-    for (size_t s = 0; s < chart->count; s++)
-        if ((wrong = wrong_series(&chart->series[s], &status)) != NULL)
-            return refuse(error, status, "plot: chart %zu, series %zu: %s", i, s, wrong);
+    static const char *const parts[] = { ", x axis", ", y axis", "", ", series " };
+    enum { FIRST_SERIES = 3 };
+    for (size_t part = 0; part < FIRST_SERIES + chart->count; part++) {
+        const char *missing = NULL, *wrong = part < 2 ? wrong_axis(part == 0 ? &chart->x : &chart->y, &missing)
+                                             : part == 2 ? wrong_field(chart, &missing)
+                                             : wrong_series(&chart->series[part - FIRST_SERIES], &missing);
+        if (!missing && !wrong) continue;
+        char number[24] = "";
+        if (part >= FIRST_SERIES) snprintf(number, sizeof number, "%zu", part - FIRST_SERIES);
+        return refuse(error, missing ? RG_E_NULL : RG_E_ARGUMENT, "plot: chart %zu%s%s: %s is %s", i,
+                      parts[part < FIRST_SERIES ? part : FIRST_SERIES], number, missing ? missing : wrong,
+                      missing ? "NULL" : "out of range");
+    }
     return RG_OK;
 }
 
@@ -106,49 +108,43 @@ static bool is_size(int size)
 static rg_status check(const rg_plot *plot, rg_error *error)
 {
     if (!plot) return refuse(error, RG_E_NULL, "plot: no plot");
-    if (plot->count < 1 || plot->count > MOST_CHARTS)
-        return refuse(error, RG_E_ARGUMENT, "plot: %zu charts, must be 1 to %d", plot->count, MOST_CHARTS);
-    if (!plot->charts) return refuse(error, RG_E_NULL, "plot: charts is NULL, count is not 0");
-    if (plot->columns < 0 || plot->columns > MOST_CHARTS)
-        return refuse(error, RG_E_ARGUMENT, "plot: %d columns", plot->columns);
-    if (!is_size(plot->width) || !is_size(plot->height))
-        return refuse(error, RG_E_ARGUMENT, "plot: width %d and height %d must be %d to %d", plot->width, plot->height,
-                      LEAST_SIZE, MOST_SIZE);
-    for (size_t i = 0; i < plot->count; i++) {
-        rg_status status = check_chart(&plot->charts[i], i, error);
-        if (status) return status;
-    }
-    return RG_OK;
+    const char *wrong = plot->count < 1 || plot->count > MOST_CHARTS ? "count"
+                        : (unsigned)plot->columns > MOST_CHARTS ? "columns"
+                        : !is_size(plot->width) ? "width" : !is_size(plot->height) ? "height" : NULL;
+    if (wrong) return refuse(error, RG_E_ARGUMENT, "plot: %s is out of range", wrong);
+    if (!plot->charts) return refuse(error, RG_E_NULL, "plot: charts is NULL");
+    rg_status status = RG_OK;
+    for (size_t i = 0; i < plot->count && !status; i++) status = check_chart(&plot->charts[i], i, error);
+    return status;
 }
 
 /* ---- The picture ----------------------------------------------------------------------------------------------- */
 
 static void draw(FILE *out, const rg_plot *plot, const rg_plot_layout *layout, rg_plot_frame *frames)
 {
-    const size_t columns = plot->columns > 0 && (size_t)plot->columns < plot->count ? (size_t)plot->columns : plot->count;
-    const size_t rows = (plot->count + columns - 1) / columns;
-    const double title = plot->title ? TITLE_HEIGHT : 0;
-    const double down_each = layout->height + (layout->legend_lines > 1 ? LINE_OF_LEGEND * (layout->legend_lines - 1) : 0);
-    const double across = (double)columns * layout->width + 2 * CARD_MARGIN;
-    const double down = (double)rows * down_each + title + 2 * CARD_MARGIN;
+    const int count = (int)plot->count, columns = plot->columns > 0 && plot->columns < count ? plot->columns : count;
+    const int rows = (count + columns - 1) / columns, more_lines = layout->legend_lines - 1;
+    const double top = CARD_MARGIN + (plot->title ? TITLE_HEIGHT : 0);
+    const double each = layout->height + ROW_GAP + (more_lines > 0 ? RG_PLOT_LINE_HEIGHT * more_lines : 0);
+    const double across = columns * layout->width + 2 * CARD_MARGIN, down = top + rows * each - ROW_GAP + CARD_MARGIN;
 
-    rg_plot_put(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" "
-                "role=\"img\" ", across, down, across, down);
+    rg_plot_put(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" "
+                "height=\"%.0f\" role=\"img\" ", across, down, across, down);
     fputs("font-family=\"system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif\" font-size=\"12.5\">\n", out);
     if (plot->title) {
         fputs("<title>", out);
-        rg_plot_put_text(out, plot->title, SIZE_MAX);
+        rg_plot_put_text(out, plot->title, INT_MAX);
         fputs("</title>\n", out);
     }
-    rg_plot_put(out, "<rect width=\"%.0f\" height=\"%.0f\" rx=\"10\" fill=\"#ffffff\"/>\n", across, down);
+    rg_plot_put_rectangle(out, 0, 0, across, down, " rx=\"10\" fill=\"#fff\"");
     if (plot->title)
-        rg_plot_text_at(out, CARD_MARGIN + layout->left, CARD_MARGIN + 14, "font-size=\"17\" font-weight=\"600\" fill=\"#111\"",
-                        plot->title, (across - 2 * CARD_MARGIN - layout->left) / 9.8);
-    for (size_t i = 0; i < plot->count; i++) {
-        double left = CARD_MARGIN + (double)(i % columns) * layout->width;
-        double top = CARD_MARGIN + title + (double)(i / columns) * down_each;
-        rg_plot_place(&frames[i], layout, left, top);
-        rg_plot_draw_chart(out, &frames[i], layout, left, top);
+        rg_plot_text_at(out, CARD_MARGIN + layout->left, CARD_MARGIN + 14,
+                        "font-size=\"17\" font-weight=\"600\" fill=\"#111\"", plot->title,
+                        (across - 2 * CARD_MARGIN - layout->left) / 9.8);
+    for (int i = 0; i < count; i++) {
+        const double x = CARD_MARGIN + i % columns * layout->width, y = top + i / columns * each;
+        rg_plot_place(&frames[i], layout, x, y);
+        rg_plot_draw_chart(out, &frames[i], layout, x, y);
     }
     fputs("</svg>\n", out);
 }

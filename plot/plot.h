@@ -50,8 +50,8 @@ typedef struct {
     const double *z;          /* [rows][columns], row 0 at y_low, column 0 at x_low; NaN: not drawn */
     double x_low, x_high, y_low, y_high; /* where the first and the last column and row are; the others are at even
                                  steps between, of the logarithm where the axis is logarithmic */
-    bool heat;                /* as colours, from dark blue (low) to yellow (high), with a bar beside the chart that says
-                                 what they mean */
+    bool heat;                /* as colours, from dark blue (low) to yellow (high), with a bar beside the chart that
+                                 says what they mean */
     int contours;             /* so many lines of equal z, at even steps; up to 100, 0: none */
     bool logarithmic;         /* colours and steps by log10 z; z that is not positive is not drawn */
     const char *name;         /* of z, at the bar of colours or, if there is none, in the legend */
@@ -85,8 +85,8 @@ typedef struct {
                                  it higher. */
 } rg_plot;
 
-/* Writes the picture to the caller's stream, and flushes it. Text is UTF-8; what is none appears as "?", and what is too
- * long for its place ends in "…".
+/* Writes the picture to the caller's stream, and flushes it. Text is UTF-8; what is none appears as "?", and what
+ * is too long for its place ends in "…".
  * errors  RG_E_NULL no stream, plot, charts, series, numbers or names where a count says that there are some;
  *         RG_E_ARGUMENT a size, count, kind or mark out of its range, an axis or field that does not end above where it
  *         begins, or that is to be logarithmic and begins at 0 or below; RG_E_MEMORY; RG_E_FILE the stream reports an

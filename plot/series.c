@@ -94,7 +94,7 @@ static point point_at(const rg_plot_frame *frame, const rg_plot_series *series, 
     return (point){ rg_plot_position(&frame->x, series->x[i]), rg_plot_position(&frame->y, series->y[i]) };
 }
 
-/* How much of the way from a to b lies between two ends of an axis: part[0] to part[1] narrow. [Liang and Barsky 1984] */
+/* How much of the way from a to b lies within an axis: part[0] and part[1] move together [Liang and Barsky 1984]. */
 static void clip(double a, double b, double low, double high, double part[2])
 {
     if (a == b) {
@@ -138,8 +138,9 @@ static void put_path(FILE *out, const rg_plot_frame *frame, const rg_plot_series
 
 static void put_stroke(FILE *out, const rg_plot_series *series, bool below)
 {
-    rg_plot_put(out, "<path stroke=\"%s\" stroke-width=\"%s\"%s d=\"", below ? "#fff" : "currentColor",
-                below ? "4.4" : series->faint ? "1" : "2.2", series->dashed && !below ? " stroke-dasharray=\"6 5\"" : "");
+    const char *width = below ? "4.4" : series->faint ? "1" : "2.2";
+    rg_plot_put(out, "<path stroke=\"%s\" stroke-width=\"%s\"%s d=\"", below ? "#fff" : "currentColor", width,
+                series->dashed && !below ? " stroke-dasharray=\"6 5\"" : "");
 }
 
 static void draw_line(FILE *out, const rg_plot_frame *frame, const rg_plot_series *series)
@@ -177,12 +178,12 @@ static double within(double value, double low, double high)
 }
 
 /* Series `place` of those that are bars. */
-static void draw_bars(FILE *out, const rg_plot_frame *frame, const rg_plot_series *series, size_t place)
+static void draw_bars(FILE *out, const rg_plot_frame *frame, const rg_plot_series *series, int place)
 {
     const rg_plot_scale *x = &frame->x, *y = &frame->y;
-    const double wide = GROUP_SHARE * frame->bar_distance / (double)frame->bar_series * (x->end - x->start) /
+    const double wide = GROUP_SHARE * frame->bar_distance / frame->bar_series * (x->end - x->start) /
                         (x->high - x->low);
-    const double beside = wide * ((double)place - (double)frame->bar_series / 2);
+    const double beside = wide * (place - frame->bar_series / 2.0);
     const double base = y->logarithmic ? y->start : within(rg_plot_at(y, 0), y->end, y->start);
     const double gap = frame->bar_series > 1 && wide > 4 ? 1 : 0; /* between neighbours */
     for (size_t i = 0; i < series->count; i++) {
@@ -205,7 +206,7 @@ static void open_group(FILE *out, const rg_plot_series *series)
 
 void rg_plot_draw_series(FILE *out, const rg_plot_frame *frame)
 {
-    size_t bars = 0;
+    int bars = 0;
     for (size_t s = 0; s < frame->chart->count; s++) {
         const rg_plot_series *series = &frame->chart->series[s];
         const bool line = series->kind == RG_PLOT_LINE || series->kind == RG_PLOT_LINE_AND_POINTS;

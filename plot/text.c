@@ -32,14 +32,14 @@ static size_t sequence(const unsigned char *at)
 }
 
 /* From U+3000 on, and pictographs. */
-static size_t columns_of(unsigned char first)
+static int columns_of(unsigned char first)
 {
     return first >= 0xE3 ? 2 : 1;
 }
 
-size_t rg_plot_characters(const char *text)
+int rg_plot_characters(const char *text)
 {
-    size_t count = 0;
+    int count = 0;
     for (const unsigned char *at = (const unsigned char *)text; *at;) {
         size_t length = sequence(at);
         count += length ? columns_of(*at) : 1;
@@ -48,12 +48,12 @@ size_t rg_plot_characters(const char *text)
     return count;
 }
 
-void rg_plot_put_text(FILE *out, const char *text, size_t most)
+void rg_plot_put_text(FILE *out, const char *text, int most)
 {
     static const char special[] = "&<>\"'";
     static const char *const entity[] = { "&amp;", "&lt;", "&gt;", "&quot;", "&#39;" };
     bool cut = rg_plot_characters(text) > most;
-    size_t used = 0, room = cut && most > 0 ? most - 1 : most;
+    int used = 0, room = cut && most > 0 ? most - 1 : most;
 
     for (const unsigned char *at = (const unsigned char *)text; *at;) {
         size_t length = sequence(at);
@@ -71,20 +71,22 @@ void rg_plot_put_text(FILE *out, const char *text, size_t most)
 void rg_plot_text_at(FILE *out, double x, double y, const char *attributes, const char *text, double most)
 {
     rg_plot_put(out, "<text x=\"%.1f\" y=\"%.1f\" %s>", x, y, attributes);
-    rg_plot_put_text(out, text, most > 1 ? (size_t)most : 1);
+    rg_plot_put_text(out, text, most > 1 ? (int)most : 1);
     fputs("</text>\n", out);
 }
 
 void rg_plot_text_turned(FILE *out, double x, double y, const char *text, double most)
 {
-    rg_plot_put(out, "<text transform=\"translate(%.1f %.1f) rotate(-90)\" text-anchor=\"middle\" fill=\"#222\">", x, y);
-    rg_plot_put_text(out, text, most > 1 ? (size_t)most : 1);
+    rg_plot_put(out, "<text transform=\"translate(%.1f %.1f) rotate(-90)\" text-anchor=\"middle\" fill=\"#222\">", x,
+                y);
+    rg_plot_put_text(out, text, most > 1 ? (int)most : 1);
     fputs("</text>\n", out);
 }
 
 void rg_plot_put_rectangle(FILE *out, double x, double y, double width, double height, const char *attributes)
 {
-    rg_plot_put(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"%s/>\n", x, y, width, height, attributes);
+    rg_plot_put(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"%s/>\n", x, y, width, height,
+                attributes);
 }
 
 void rg_plot_put_line(FILE *out, double x, double y, char direction, double length, const char *colour)
@@ -96,5 +98,6 @@ void rg_plot_open_view(FILE *out, double x, double y, double width, double heigh
                        const char *attributes)
 {
     rg_plot_put(out, "<svg x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" viewBox=\"%.4f %.4f %.4f %.4f\" "
-                "preserveAspectRatio=\"none\" %s>\n", x, y, width, height, view[0], view[1], view[2], view[3], attributes);
+                "preserveAspectRatio=\"none\" %s>\n", x, y, width, height, view[0], view[1], view[2], view[3],
+                attributes);
 }
