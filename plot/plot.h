@@ -46,21 +46,24 @@ typedef struct {
 
 /* z = f(x, y) on a grid, behind the series. */
 typedef struct {
-    size_t columns, rows;     /* at least 2 of each */
+    size_t columns, rows;     /* 2 to 2048 of each */
     const double *z;          /* [rows][columns], row 0 at y_low, column 0 at x_low; NaN: not drawn */
-    double x_low, x_high, y_low, y_high; /* where the first and the last column and row are */
-    bool heat;                /* as colours, from dark blue (low) to yellow (high), with a bar beside the chart that says
-                                 what they mean */
-    int contours;             /* so many lines of equal z, at even steps; 0: none */
-    bool logarithmic;         /* colours and steps by log10 z */
-    const char *name;         /* of z, at the bar of colours */
+    double x_low, x_high, y_low, y_high; /* where the first and the last column and row are; the others are at even
+                                 steps between, of the logarithm where the axis is logarithmic */
+    bool heat;                /* as colours, from dark blue (low) to yellow (high), with a bar beside the chart that
+                                 says what they mean */
+    int contours;             /* so many lines of equal z, at even steps; up to 100, 0: none */
+    bool logarithmic;         /* colours and steps by log10 z; z that is not positive is not drawn */
+    const char *name;         /* of z, at the bar of colours or, if there is none, in the legend */
+    double low, high;         /* of z: where the colours end, which are the same beyond; both 0: as far as z goes */
 } rg_plot_field;
 
 typedef struct {
     const char *label;
     bool logarithmic;
-    double low, high;         /* what is shown; both 0: as far as the data go, and on the y axis to the next tick */
-    const char *const *names; /* [name_count] in place of numbers, at 0, 1, 2, ...; NULL: numbers */
+    double low, high;         /* what is shown; both 0: as far as the data go, and on the y axis of a
+                                 chart without a field to the next tick */
+    const char *const *names; /* [name_count] in place of numbers, at 0, 1, 2, ...; NULL: numbers. Not logarithmic. */
     size_t name_count;
 } rg_plot_axis;
 
@@ -68,24 +71,30 @@ typedef struct {
     const char *title;        /* may be NULL */
     rg_plot_axis x, y;
     const rg_plot_field *field; /* or NULL */
-    bool equal;               /* a unit is as long on both axes */
+    bool equal;               /* a unit is as long on both axes, one of which is made shorter for it */
     size_t count;
     const rg_plot_series *series;
 } rg_plot_chart;
 
 typedef struct {
     const char *title;
-    size_t count;
+    size_t count;             /* 1 to 10,000 */
     const rg_plot_chart *charts;
     int columns;              /* of charts, row by row; 0: all side by side */
-    int width, height;        /* of each chart, in pixels; 0: 470 by 340 */
+    int width, height;        /* of each chart, in pixels: 100 to 10,000; 0: 470 by 340. A legend of several lines makes
+                                 it higher. */
 } rg_plot;
 
-/* Writes the picture to the caller's stream.
- * errors  RG_E_NULL no stream, plot, charts, series or numbers where a count says that there are some; RG_E_ARGUMENT a
- *         size or count out of its range; RG_E_MEMORY; RG_E_FILE the stream reports an error. `error` may be NULL. */
+/* Writes the picture to the caller's stream, and flushes it. Text is UTF-8; what is none appears as "?", and what
+ * is too long for its place ends in "…".
+ * errors  RG_E_NULL no stream, plot, charts, series, numbers or names where a count says that there are some;
+ *         RG_E_ARGUMENT a size, count, kind or mark out of its range, an axis or field that does not end above where it
+ *         begins, or that is to be logarithmic and begins at 0 or below; RG_E_MEMORY; RG_E_FILE the stream reports an
+ *         error. The message names the chart and the series, counted from 0. Nothing is written but with RG_OK and
+ *         RG_E_FILE. `error` may be NULL. */
 RG_API rg_status rg_plot_write(FILE *out, const rg_plot *plot, rg_error *error);
-/* The same to a file, which is replaced only when all has been written. */
+/* The same to a file, which is replaced only when all has been written; what is no regular file (a pipe, a terminal) is
+ * written to directly. */
 RG_API rg_status rg_plot_save(const char *path, const rg_plot *plot, rg_error *error);
 
 /* Colour number i of the palette, as "#rrggbb"; it starts again after the last. */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "svg.h"
+#include "plot.h"
 
 enum { TRAIN_COLOUR = 0, TEST_COLOUR = 1 }; /* of the palette */
 
@@ -92,31 +92,35 @@ static bool falls_far(const double *values, size_t count)
     return low > 0 && high > 20 * low;
 }
 
-static void draw(const tool_curves *curves, const char *title, FILE *out, double *const *numbers)
+static rg_status draw(const tool_curves *curves, const char *title, FILE *out, double *const *numbers)
 {
     size_t n = curves->count, bins = curves->bins - (curves->in_bin > 0 ? 1 : 0);
-    bool marks = n <= 40, classes = n > 0 && !isnan(curves->points[n - 1].test.accuracy);
+    bool classes = n > 0 && !isnan(curves->points[n - 1].test.accuracy);
+    rg_plot_kind kind = n <= 40 ? RG_PLOT_LINE_AND_POINTS : RG_PLOT_LINE;
     char names[4][48] = { "train", "test", "train", "test" };
+    rg_plot_series series[5] = { { .name = "each step", .colour = TRAIN_COLOUR, .faint = true, .count = bins,
+                                   .x = curves->bin_epoch, .y = curves->bin_loss } };
 
-    for (int i = 0; i < 4 && n > 0; i++)
-        snprintf(names[i], sizeof names[i], i < 2 ? "%s %.4g" : "%s %.2f %%", i % 2 == 0 ? "train" : "test",
-                 numbers[TRAIN_LOSS + i][n - 1]);
-    const tool_svg_series loss[] = {
-        { "each step", TRAIN_COLOUR, .faint = true, .count = bins, .x = curves->bin_epoch, .y = curves->bin_loss },
-        { names[0], TRAIN_COLOUR, .marks = marks, .count = n, .x = numbers[EPOCH], .y = numbers[TRAIN_LOSS] },
-        { names[1], TEST_COLOUR, .marks = marks, .count = n, .x = numbers[EPOCH], .y = numbers[TEST_LOSS] },
-    };
-    const tool_svg_series accuracy[] = {
-        { names[2], TRAIN_COLOUR, .marks = marks, .count = n, .x = numbers[EPOCH], .y = numbers[TRAIN_ACCURACY] },
-        { names[3], TEST_COLOUR, .marks = marks, .count = n, .x = numbers[EPOCH], .y = numbers[TEST_ACCURACY] },
-    };
+    for (int i = 0; i < 4; i++) {
+        if (n > 0)
+            snprintf(names[i], sizeof names[i], i < 2 ? "%s %.4g" : "%s %.2f %%", i % 2 == 0 ? "train" : "test",
+                     numbers[TRAIN_LOSS + i][n - 1]);
+        series[1 + i] = (rg_plot_series){ .name = names[i], .colour = i % 2 == 0 ? TRAIN_COLOUR : TEST_COLOUR,
+                                          .kind = kind, .count = n, .x = numbers[EPOCH], .y = numbers[TRAIN_LOSS + i] };
+    }
     bool logarithmic = falls_far(curves->bin_loss, bins) || falls_far(numbers[TRAIN_LOSS], n);
     double first = bins > 0 ? floor(curves->bin_epoch[0]) : 0, last = n > 0 ? numbers[EPOCH][n - 1] : 0;
-    const tool_svg_chart charts[] = {
-        { "Loss", "epoch", logarithmic ? "loss (logarithmic)" : "loss", logarithmic, first, last, 3, loss },
-        { "Accuracy", "epoch", "% right", false, first, last, 2, accuracy },
+    rg_plot_axis epochs = { .label = "epoch" };
+    if (last > first) {
+        epochs.low = first;
+        epochs.high = last;
+    }
+    const rg_plot_chart charts[] = {
+        { .title = "Loss", .x = epochs, .count = 3, .series = series,
+          .y = { .label = logarithmic ? "loss (logarithmic)" : "loss", .logarithmic = logarithmic } },
+        { .title = "Accuracy", .x = epochs, .y = { .label = "% right" }, .count = 2, .series = series + 3 },
     };
-    tool_svg_write(out, title, classes ? 2 : 1, charts, 470, 340);
+    return rg_plot_write(out, &(rg_plot){ .title = title, .count = classes ? 2 : 1, .charts = charts }, NULL);
 }
 
 bool tool_curves_write(const tool_curves *curves, const char *title, FILE *out)
@@ -132,7 +136,7 @@ bool tool_curves_write(const tool_curves *curves, const char *title, FILE *out)
         for (size_t i = 0; i < n; i++)
             numbers[c][i] = read_point(&curves->points[i], (column)c);
     }
-    draw(curves, title, out, numbers);
+    rg_status status = draw(curves, title, out, numbers);
     free(block);
-    return true;
+    return status != RG_E_MEMORY;
 }

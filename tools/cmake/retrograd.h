@@ -6,5 +6,6 @@
 #include <retrograd/nn.h>
 #include <retrograd/optim.h>
 #include <retrograd/data.h>
+#include <retrograd/plot.h>
 
 #endif

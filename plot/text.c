@@ -1,0 +1,103 @@
+/* text.c: markup, and text in it. */
+#include "picture.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+void rg_plot_put(FILE *out, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    for (char *s = text; (s = strchr(s, ',')) != NULL;) *s = '.';
+    fputs(text, out);
+}
+
+/* The length of the valid UTF-8 sequence at `at` that XML allows, or 0. */
+static size_t sequence(const unsigned char *at)
+{
+    size_t length = at[0] < 0x80 ? 1 : at[0] >= 0xC2 && at[0] < 0xE0 ? 2 : (at[0] & 0xF0) == 0xE0 ? 3
+                    : at[0] >= 0xF0 && at[0] < 0xF5 ? 4 : 0;
+    for (size_t i = 1; i < length; i++)
+        if ((at[i] & 0xC0) != 0x80) return 0;
+    if (length == 1 && at[0] < 0x20 && at[0] != '\t' && at[0] != '\n') return 0;
+    if (length == 3) {
+        unsigned point = (at[0] & 0x0Fu) << 12 | (at[1] & 0x3Fu) << 6 | (at[2] & 0x3Fu);
+        return point < 0x800 || (point >= 0xD800 && point < 0xE000) || point >= 0xFFFE ? 0 : 3;
+    }
+    if (length == 4 && ((at[0] == 0xF0 && at[1] < 0x90) || (at[0] == 0xF4 && at[1] > 0x8F))) return 0;
+    return length;
+}
+
+/* From U+3000 on, and pictographs. */
+static int columns_of(unsigned char first)
+{
+    return first >= 0xE3 ? 2 : 1;
+}
+
+int rg_plot_characters(const char *text)
+{
+    int count = 0;
+    for (const unsigned char *at = (const unsigned char *)text; *at;) {
+        size_t length = sequence(at);
+        count += length ? columns_of(*at) : 1;
+        at += length ? length : 1;
+    }
+    return count;
+}
+
+void rg_plot_put_text(FILE *out, const char *text, int most)
+{
+    static const char special[] = "&<>\"'";
+    static const char *const entity[] = { "&amp;", "&lt;", "&gt;", "&quot;", "&#39;" };
+    bool cut = rg_plot_characters(text) > most;
+    int used = 0, room = cut && most > 0 ? most - 1 : most;
+
+    for (const unsigned char *at = (const unsigned char *)text; *at;) {
+        size_t length = sequence(at);
+        const char *escaped = strchr(special, *at);
+        used += length ? columns_of(*at) : 1;
+        if (used > room) break;
+        if (!length) fputc('?', out);
+        else if (escaped) fputs(entity[escaped - special], out);
+        else fwrite(at, 1, length, out);
+        at += length ? length : 1;
+    }
+    if (cut && most > 0) fputs("\xE2\x80\xA6", out);
+}
+
+void rg_plot_text_at(FILE *out, double x, double y, const char *attributes, const char *text, double most)
+{
+    rg_plot_put(out, "<text x=\"%.1f\" y=\"%.1f\" %s>", x, y, attributes);
+    rg_plot_put_text(out, text, most > 1 ? (int)most : 1);
+    fputs("</text>\n", out);
+}
+
+void rg_plot_text_turned(FILE *out, double x, double y, const char *text, double most)
+{
+    rg_plot_put(out, "<text transform=\"translate(%.1f %.1f) rotate(-90)\" text-anchor=\"middle\" fill=\"#222\">", x,
+                y);
+    rg_plot_put_text(out, text, most > 1 ? (int)most : 1);
+    fputs("</text>\n", out);
+}
+
+void rg_plot_put_rectangle(FILE *out, double x, double y, double width, double height, const char *attributes)
+{
+    rg_plot_put(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"%s/>\n", x, y, width, height,
+                attributes);
+}
+
+void rg_plot_put_line(FILE *out, double x, double y, char direction, double length, const char *colour)
+{
+    rg_plot_put(out, "<path stroke=\"%s\" d=\"M%.1f %.1f%c%.1f\"/>\n", colour, x, y, direction, length);
+}
+
+void rg_plot_open_view(FILE *out, double x, double y, double width, double height, const double view[4],
+                       const char *attributes)
+{
+    rg_plot_put(out, "<svg x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" viewBox=\"%.4f %.4f %.4f %.4f\" "
+                "preserveAspectRatio=\"none\" %s>\n", x, y, width, height, view[0], view[1], view[2], view[3],
+                attributes);
+}
