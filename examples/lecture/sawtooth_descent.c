@@ -2,7 +2,7 @@
  *
  * There are weights with which 6 layers of two units have 64 edges (sawtooth.c). That does not mean that gradient
  * descent finds them. From random weights a larger network learns 4 edges, and of 64 no more than their mean: sixteen
- * times as many steps take a quarter off the loss.
+ * times as many steps take a tenth to a quarter off the loss.
  *
  * The lower pictures say why. All weights are right but one, which is moved. The loss of 4 edges is a valley, and its
  * gradient leads to the solution from everywhere. That of 64 is a plain with a narrow hole; nothing outside tells of
