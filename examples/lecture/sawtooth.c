@@ -98,7 +98,7 @@ int main(int argc, char **argv)
     rg_tape *tape = rg_tape_new();
     represent(tape);
     differ(tape, step, size);
-    claim(verdict(8, 0.3) == RG_CHECK_OK, "rg_gradcheck agrees where its steps are within an edge");
+    claim(verdict(8, 0.3) == RG_CHECK_OK, "rg_gradcheck agrees where its smaller steps are within an edge");
     claim(verdict(8, 0.5) == RG_CHECK_KINK, "it says so where two edges meet");
     claim(verdict(30, 0.3) == RG_CHECK_NOISE, "and where no step is within an edge: differences do not converge");
     evaluate(tape, 30, 1, (const double[]){ 0.3 }, y[0], slope);

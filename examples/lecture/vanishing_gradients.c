@@ -2,7 +2,8 @@
  *
  * A network of L layers, h_l = sigma(W_l h_(l-1) - b_l), hands the gradient back with one factor a layer:
  *
- *     df/dh_(l-1) = W_l' (sigma'(z_l) . df/dh_l),   z_l = W_l h_(l-1) - b_l.
+ *     df/dh_(l-1) = W_l' (sigma'(z_l) . df/dh_l),   df/dW_l = (sigma'(z_l) . df/dh_l) h_(l-1)',
+ *     z_l = W_l h_(l-1) - b_l.
  *
  * The slope of the sigmoid is at most 1/4. So with ||W|| for the largest singular value of W
  *
@@ -30,7 +31,7 @@ static const struct {
     rg_nn_init (*weights)(void);
     double times;
 } kinds[KINDS] = { { "sigmoid, Xavier", rg_sigmoid, rg_nn_init_xavier_normal, 1 },
-                   { "sigmoid, 4 Xavier", rg_sigmoid, rg_nn_init_xavier_normal, 4 },
+                   { "sigmoid, 4 x Xavier", rg_sigmoid, rg_nn_init_xavier_normal, 4 },
                    { "relu, Xavier", rg_relu, rg_nn_init_xavier_normal, 1 },
                    { "relu, He", rg_relu, rg_nn_init_he_normal, 1 } };
 
