@@ -5,10 +5,15 @@
 
 #include "gradcheck_system.h"
 
-/* Steps h, h/2, h/4, ...: from where a smooth function is extrapolated best down to where rounding takes over. The
+/* Steps h, h/shrink, ...: from where a smooth function is extrapolated best down to where rounding takes over. The
  * first few decide if they agree; else all are taken, and the last few tell how noisy the function is. */
 enum { RUNGS = 18, FEWEST = 3, EARLY = 7 };
 static const double first_step = 0x1p-7;
+
+/* From one rung to the next. Not 2, nor any other simple fraction: where a function goes up and down many times within a
+ * step, as a program of round numbers may, half a step often ends in a like place, and rung after rung tells of the same
+ * slope that is not there. */
+static const double shrink = 1.8885438;
 
 static double largest(const double *numbers, int64_t count)
 {
@@ -60,8 +65,8 @@ static rg_check_slope difference(const line *l, const double *to, const double *
 /* ---- The tableau ---------------------------------------------------------------------------------------------- */
 
 /* Extrapolation to step 0 [Ridders 1982; Press et al. 2007, 5.7]: column j of the tableau is free of the first j terms
- * of the error, and an entry is as good as it agrees with its two parents. `base` is what halving the step divides
- * the first term by: 4 for central differences, and then 16, ...; 2 for one-sided ones. */
+ * of the error, and an entry is as good as it agrees with its two parents. `base` is what the first term is divided by
+ * from one rung to the next: shrink^2 for central differences, and then its powers; shrink for one-sided ones. */
 typedef struct {
     double base;
     int rows;
@@ -115,7 +120,7 @@ static double observed_order(const tableau *t)
         const double first = fabs(t->entry[i - 1][0] - t->entry[i - 2][0]);
         const double second = fabs(t->entry[i][0] - t->entry[i - 1][0]);
         const double rounding = 100 * (t->rounding[i] + t->rounding[i - 1]);
-        if (first > rounding && second > rounding) return log2(first / second);
+        if (first > rounding && second > rounding) return log(first / second) / log(shrink);
     }
     return NAN;
 }
@@ -141,10 +146,20 @@ static double jump_at(const line *l, double step)
     return sum / step;
 }
 
+/* Large steps see no line, and neither do small ones: what the function does happens within a step. */
+static bool seems_blind(const tableau *t, rg_check_slope best, double size)
+{
+    double change = 0;
+    for (int i = 1; i < t->rows && i < EARLY; i++)
+        change = fmax(change, fabs(t->entry[i][0] - t->entry[i - 1][0]) * t->step[i]);
+    return fmin(change, best.error * best.step) > 0.01 * size;
+}
+
 static rg_check_slope completed(rg_check_slope best, const tableau *t, double size)
 {
     best.order = observed_order(t);
     best.bent = seems_bent(t);
+    best.blind = seems_blind(t, best, size);
     best.size = size;
     return best;
 }
@@ -153,10 +168,10 @@ static rg_check_slope completed(rg_check_slope best, const tableau *t, double si
 static bool climb(const line *l, rg_tolerance tolerance, rg_check_slope *slope)
 {
     rg_check_system *s = l->system;
-    tableau t = { .base = 4 };
+    tableau t = { .base = shrink * shrink };
     double step = first_step * l->size, size = 1;
     *slope = (rg_check_slope){ .value = NAN, .error = INFINITY, .order = NAN, .size = 1 };
-    for (int rung = 0; rung < RUNGS; rung++, step /= 2) {
+    for (int rung = 0; rung < RUNGS; rung++, step /= shrink) {
         if (!evaluate_at(l, step, s->above) || !evaluate_at(l, -step, s->below)) return false;
         const rg_check_slope plain = difference(l, s->above, s->below, 2 * step);
         if (!isfinite(plain.value) && t.rows > 0) return true;
@@ -187,10 +202,10 @@ bool rg_check_differences(rg_check_system *s, int k, const double *u, bool scale
 static bool climb_side(const line *l, double sign, rg_check_slope *slope)
 {
     rg_check_system *s = l->system;
-    tableau t = { .base = 2 };
+    tableau t = { .base = shrink };
     double step = first_step * l->size;
     if (!rg_check_evaluate(s, -1, NULL, s->below)) return false;
-    for (int rung = 0; rung < RUNGS; rung++, step /= 2) {
+    for (int rung = 0; rung < RUNGS; rung++, step /= shrink) {
         if (!evaluate_at(l, sign * step, s->above)) return false;
         rg_check_slope plain = difference(l, s->above, s->below, sign * step);
         plain.error = fabs(plain.error);

@@ -17,7 +17,7 @@ typedef struct {
     double analytic, numeric, error;
     double allowance;         /* how far apart they may be, for all that is known of rounding */
     double step, convergence;
-    bool bent;
+    bool bent, blind;
 } comparison;
 
 static int64_t elements(const probe *p)
@@ -80,7 +80,7 @@ static comparison compared(const probe *p, rg_oracle oracle, double analytic, do
     const double absolute = asked > 0 ? asked : t.absolute * known * share + (exact ? rounding_of(p, known) : 0);
     return (comparison){ .oracle = oracle, .analytic = analytic, .numeric = slope->value, .error = slope->error,
                          .allowance = absolute + t.relative * size, .step = slope->step, .convergence = slope->order,
-                         .bent = slope->bent };
+                         .bent = slope->bent, .blind = slope->blind };
 }
 
 /* An oracle compares along p->u. False on an error; *applies is left alone unless the oracle has nothing to say. */
@@ -419,7 +419,12 @@ bool rg_check_probe(probe *p, int turn)
     comparison c = { .bent = false };
     if (argument->count == 0 || argument->role == RG_ROLE_INDEX || argument->role == RG_ROLE_WALL) return true;
     draw_direction(p, turn);
-    if (!consult(p, ask_complex, &first, &c) || !consult_differences(p, turn, &first, &c)) return false;
+    const int checked = p->check->result->checked;
+    if (!consult(p, ask_complex, &first, &c)) return false;
+    const bool confirmed = p->check->result->checked > checked && fabs(c.analytic - c.numeric) <= c.allowance;
+    if (!consult_differences(p, turn, &first, &c)) return false;
+    /* Of a function that goes up and down within the smallest step differences see noise, however steep it is. */
+    if (confirmed && first.verdict == RG_CHECK_WRONG && first.c.blind) first.verdict = RG_CHECK_NOISE;
     if (c.bent || first.verdict != RG_CHECK_OK) {
         bool kink;
         rg_verdict verdict;

@@ -76,6 +76,7 @@ typedef struct {
     double order;             /* of convergence, as observed on central differences: 2 where the function is smooth */
     double size;              /* of |c|'|f|, which rounding errors are relative to; at most 1 */
     bool bent;                /* the slopes of both sides seem to differ */
+    bool blind;               /* the function seems to go up and down within the smallest step */
 } rg_check_slope;
 
 /* Along u, a direction of argument k. Central differences over a ladder of steps, which are as large as the argument

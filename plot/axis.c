@@ -56,8 +56,8 @@ int rg_plot_log_ticks(double low, double high, int most, double *ticks, double r
     range[0] = at_log_position(first);
     range[1] = at_log_position(last);
     if (last - first + 1 > most) {
-        first += (3 - (first % 3 + 3) % 3) % 3; /* the first power of ten */
         stride = 3 * ((last - first) / 3 / most + 1);
+        first += (stride - (first % stride + stride) % stride) % stride; /* 1e-5, 1, 1e5 rather than 1e-6, 0.1, 1e4 */
     }
     for (int position = first; position <= last; position += stride) ticks[count++] = at_log_position(position);
     return count;

@@ -491,6 +491,46 @@ static void noise_does_not_pass(void **state)
         ASSERT_VERDICT(RG_CHECK_NOISE, check_with(rounded_off, &offset, 1, in, first));
 }
 
+/* Up and down 2^(teeth - 1) times between 0 and 1, with a slope of 2^teeth: the tent map, applied so often. */
+static rg_tensor sawtooth(rg_tape *tape, const rg_tensor *in, int n, void *context)
+{
+    (void)n;
+    rg_tensor y = in[0], half = rg_scalar(tape, RG_F64, 0.5);
+    for (int i = 0; i < *(const int *)context; i++)
+        y = rg_sub(rg_scale(rg_relu(y), 2), rg_scale(rg_relu(rg_sub(y, half)), 4));
+    return y;
+}
+
+static rg_tensor twice_the_cotangent(void *context, int k, const rg_tensor *x, rg_tensor y, rg_tensor g)
+{
+    (void)context, (void)k, (void)x, (void)y;
+    return rg_scale(g, 2);
+}
+
+static rg_tensor sawtooth_with_twice_the_slope(rg_tape *tape, const rg_tensor *in, int n, void *context)
+{
+    rg_tensor x = rg_scale(in[0], 1), twice = rg_custom_vjp(x, in, 1, twice_the_cotangent, NULL);
+    return sawtooth(tape, &twice, n, context);
+}
+
+/* Steps that reach over many teeth, and over whole numbers of them, must not say that a right slope is wrong; nor must
+ * they hide a wrong one. */
+static void a_slope_between_teeth_finer_than_the_steps_is_noise(void **state)
+{
+    (void)state;
+    const rg_gradcheck_options first = { .first_order_only = true };
+    const double places[] = { 0.3, 0.7, 1.0 / 3, 0.123456, 0.5, 0.25, 0.375 }; /* the last three are kinks */
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        const rg_gradcheck_input in[] = { X(RG_SHAPE(1), &places[i]) };
+        for (int teeth = 20; teeth <= 40; teeth += 2)
+            ASSERT_VERDICT(RG_CHECK_NOISE, check_with(sawtooth, &teeth, 1, in, first));
+        int teeth = 8;
+        ASSERT_VERDICT(i < 4 ? RG_CHECK_OK : RG_CHECK_KINK, check_with(sawtooth, &teeth, 1, in, first));
+        teeth = 30;
+        if (i < 4) ASSERT_VERDICT(RG_CHECK_WRONG, check_with(sawtooth_with_twice_the_slope, &teeth, 1, in, first));
+    }
+}
+
 /* ---- Errors -------------------------------------------------------------------------------------------------- */
 
 static rg_tensor does_not_fit(rg_tape *tape, const rg_tensor *in, int n, void *context)
@@ -612,6 +652,7 @@ int main(void)
         cmocka_unit_test(a_mask_is_a_declared_zero),
         cmocka_unit_test(a_declared_zero_that_is_not_one_is_wrong),
         cmocka_unit_test(noise_does_not_pass),
+        cmocka_unit_test(a_slope_between_teeth_finer_than_the_steps_is_noise),
         cmocka_unit_test(an_error_says_what_happened),
         cmocka_unit_test(bad_arguments_are_errors),
         cmocka_unit_test(every_allocation_may_fail),

@@ -87,6 +87,20 @@ static void logarithmic_ticks_are_1_2_5_times_powers_of_ten(void **state)
     }
 }
 
+/* Where not every power of ten has a tick, 1 has one. */
+static void ticks_of_many_decades_are_multiples_of_their_step(void **state)
+{
+    double ticks[RG_PLOT_MOST_TICKS], range[2];
+    (void)state;
+    for (int low = -40; low < 0; low++)
+        for (int high = 1; high <= 40; high++) {
+            const int count = rg_plot_log_ticks(pow(10, low), pow(10, high), 7, ticks, range);
+            bool one = high - low < 4;
+            for (int k = 0; k < count; k++) one = one || ticks[k] == 1;
+            assert_true(one);
+        }
+}
+
 static void labels_have_the_digits_they_need(void **state)
 {
     static const struct { double value, distance; const char *text; } cases[] = {
@@ -143,6 +157,7 @@ int main(void)
         cmocka_unit_test(ticks_of_a_usual_axis_are_the_ones_a_hand_would_draw),
         cmocka_unit_test(an_axis_that_does_not_end_at_ticks_has_two_or_more),
         cmocka_unit_test(logarithmic_ticks_are_1_2_5_times_powers_of_ten),
+        cmocka_unit_test(ticks_of_many_decades_are_multiples_of_their_step),
         cmocka_unit_test(labels_have_the_digits_they_need),
         cmocka_unit_test_teardown(numbers_have_a_point_in_every_locale, teardown),
         cmocka_unit_test_teardown(text_is_escaped_and_never_malformed, teardown),
