@@ -1,4 +1,4 @@
-/* render.c: the graph of a tensor as a picture. `dot` is started without a shell, so that no character of a
+/* render.c: the graph of a tensor in a file. `dot` is started without a shell, so that no character of a
  * path means anything to anyone. */
 #define _POSIX_C_SOURCE 200809L
 #include "render.h"
@@ -18,16 +18,40 @@
 extern char **environ;
 
 enum { TIME_LIMIT = 60, POLLS_A_SECOND = 100 };
-static const char *const kinds[] = { ".dot", ".svg", ".png", ".pdf" };
 
-/* The ending of the path among the kinds, or NULL. */
-static const char *kind_of(const char *path)
+typedef rg_status graph_writer(FILE *out, rg_tensor t, const rg_graph_options *options);
+
+rg_status tool_write_dot(FILE *out, rg_tensor t, const rg_graph_options *options)
+{
+    return (options->plan ? rg_plan_dot : rg_dot)(out, t, options);
+}
+
+/* What is written, and whether dot then makes a picture of it. */
+typedef struct {
+    const char *ending;
+    graph_writer *write;
+    bool picture;
+} graph_kind;
+
+static const graph_kind kinds[] = {
+    { ".dot", tool_write_dot, false },
+    { ".svg", tool_write_dot, true },
+    { ".png", tool_write_dot, true },
+    { ".pdf", tool_write_dot, true },
+    { ".txt", rg_listing, false },
+    { ".json", rg_graph_json, false },
+};
+
+/* The kind whose ending the path has, or NULL. */
+static const graph_kind *kind_of(const char *path)
 {
     size_t length = strlen(path);
 
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (length > strlen(kinds[i]) && strcmp(path + length - strlen(kinds[i]), kinds[i]) == 0)
-            return kinds[i];
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        size_t ending = strlen(kinds[i].ending);
+        if (length > ending && strcmp(path + length - ending, kinds[i].ending) == 0)
+            return &kinds[i];
+    }
     return NULL;
 }
 
@@ -101,13 +125,14 @@ bool tool_find_graphviz(char *version, size_t size)
     return found;
 }
 
-static bool write_dot(const char *path, rg_tensor t, const rg_dot_options *options, char *message, size_t size)
+static bool write_text(const char *path, graph_writer *write, rg_tensor t, const rg_graph_options *options,
+                       char *message, size_t size)
 {
     tool_output output;
 
     if (!tool_output_open(&output, path, message, size))
         return false;
-    rg_status status = rg_dot(output.file, t, options);
+    rg_status status = write(output.file, t, options);
     if (status == RG_OK)
         return tool_output_close(&output, message, size);
     tool_output_discard(&output);
@@ -167,24 +192,24 @@ static tool_drawing keep_dot(const char *path, const char *kind, const char *tex
     return result;
 }
 
-tool_drawing tool_draw_graph(const char *path, rg_tensor t, const rg_dot_options *options, char *message, size_t size)
+tool_drawing tool_draw_graph(const char *path, rg_tensor t, const rg_graph_options *options, char *message, size_t size)
 {
-    const char *kind = kind_of(path);
+    const graph_kind *kind = kind_of(path);
     tool_drawing result = TOOL_NOT_DRAWN;
 
     if (kind == NULL) {
         snprintf(message, size, "cannot write %s: the name of a graph ends in %s", path, TOOL_GRAPH_KINDS);
         return TOOL_NOT_DRAWN;
     }
-    if (strcmp(kind, ".dot") == 0)
-        return write_dot(path, t, options, message, size) ? TOOL_DRAWN : TOOL_NOT_DRAWN;
-    char *text = tool_temporary_path(path, ".dot"), *picture = tool_temporary_path(path, kind);
+    if (!kind->picture)
+        return write_text(path, kind->write, t, options, message, size) ? TOOL_DRAWN : TOOL_NOT_DRAWN;
+    char *text = tool_temporary_path(path, ".dot"), *picture = tool_temporary_path(path, kind->ending);
     if (text == NULL || picture == NULL) {
         snprintf(message, size, "cannot write %s: %s", path, strerror(ENOMEM));
-    } else if (write_dot(text, t, options, message, size)) {
-        result = render(path, kind, text, picture, message, size);
+    } else if (write_text(text, kind->write, t, options, message, size)) {
+        result = render(path, kind->ending, text, picture, message, size);
         if (result == TOOL_DRAWN_AS_DOT)
-            result = keep_dot(path, kind, text, message, size);
+            result = keep_dot(path, kind->ending, text, message, size);
         unlink(text);
         unlink(picture);
     }

@@ -120,7 +120,7 @@ static int draw_graph(tool_training *t)
     rg_data_batches_next(&first, &batch);
     rg_tensor loss = tool_model_loss(&t->model, t->tape, &batch, tool_model_forward(&t->model, t->tape, &batch));
     tool_model_sizes(&t->model, title, sizeof title);
-    rg_dot_options look = { .backward = true, .title = title };
+    rg_graph_options look = { .backward = true, .title = title };
     tool_drawing drawn = tool_draw_graph(t->values.graph, rg_name(loss, "loss"), &look, message, sizeof message);
     rg_tape_reset(t->tape);
     rg_data_batches_free(&first);
