@@ -133,8 +133,10 @@ void rg_format_digest(char *text, size_t size, const rg_digest *digest, const ch
     const double numbers[] = { digest->min, digest->max, digest->mean, digest->norm };
     char number[4][RG_NUMBER_SIZE], count[RG_NUMBER_SIZE];
     size_t used = 0;
+    *text = '\0';
     for (int i = 0; i < 4; i++) rg_format_real(number[i], sizeof number[i], numbers[i]);
-    rg_append(text, size, &used, "min %s max %s%smean %s norm %s", number[0], number[1], line_break, number[2], number[3]);
+    if (digest->min <= digest->max)
+        rg_append(text, size, &used, "min %s max %s%smean %s norm %s", number[0], number[1], line_break, number[2], number[3]);
     rg_format_count(count, sizeof count, (uint64_t)digest->odd);
-    if (digest->odd) rg_append(text, size, &used, "%s%s not finite", line_break, count);
+    if (digest->odd) rg_append(text, size, &used, "%s%s not finite", used ? line_break : "", count);
 }

@@ -48,7 +48,7 @@ static void put_line(listing *l, const text_line *line)
 static void comment(text_line *line, const char *format, const char *text)
 {
     size_t used = strlen(line->comment);
-    if (used) rg_append(line->comment, LINE, &used, *format == '=' ? " " : " · ");
+    if (used) rg_append(line->comment, LINE, &used, " · ");
     rg_append(line->comment, LINE, &used, format, text);
 }
 
@@ -122,8 +122,8 @@ static void put_node(listing *l, uint32_t entry)
     comment_owners(l, entry, &line);
     if (e->saved[entry]) comment(&line, "%s", "saved for backward");
     if (e->role[entry] == RG_ROLE_RECOMPUTED) comment(&line, "%s", "recomputed");
-    if (l->options.values) comment_numbers(node, rg_excerpt_values(e, entry), "= %s", &line);
-    if (l->options.gradients) comment_numbers(node, rg_excerpt_gradient(e, entry), "gradient = %s", &line);
+    if (l->options.values) comment_numbers(node, rg_excerpt_values(e, entry), "values %s", &line);
+    if (l->options.gradients) comment_numbers(node, rg_excerpt_gradient(e, entry), "gradient %s", &line);
     put_line(l, &line);
 }
 

@@ -231,7 +231,7 @@ void rg_append_writes(char *text, size_t size, size_t *used, const rg_sketch *sk
     bool first = true;
     for (size_t i = 0; i < step->part_count; i++) {
         const uint32_t buffer = sketch->parts[step->first_part + i].buffer;
-        if (buffer == RG_NOT_SHOWN) continue;
+        if (buffer == RG_NOT_SHOWN || sketch->buffers[buffer].until < sketch->buffers[buffer].first) continue;
         if (!first) rg_append(text, size, used, ", ");
         rg_append_buffer(text, size, used, sketch, buffer);
         first = false;

@@ -51,7 +51,7 @@ void rg_append_entry(char *text, size_t size, size_t *used, const rg_excerpt *ex
 void rg_append_buffer(char *text, size_t size, size_t *used, const rg_sketch *sketch, uint32_t buffer);
 /* "matmul %4 + add %5 + tanh %6" */
 void rg_append_parts(char *text, size_t size, size_t *used, const rg_sketch *sketch, const rg_sketch_step *step);
-/* What it reads, or writes; with commas. */
+/* What it reads, or writes, but for what it writes over at once; with commas. */
 void rg_append_reads(char *text, size_t size, size_t *used, const rg_sketch *sketch, const rg_sketch_step *step);
 void rg_append_writes(char *text, size_t size, size_t *used, const rg_sketch *sketch, const rg_sketch_step *step);
 /* "12 steps, 4 of them of several ops; workspace 640 B, ..." */

@@ -7,17 +7,25 @@
 
 #define NUMBERS(...) ((const double[]){ __VA_ARGS__ })
 
-/* The text of a drawing, to be freed. */
-static inline char *draw_with(rg_tensor t, rg_dot_options options)
+typedef rg_status graph_writer(FILE *out, rg_tensor t, const rg_graph_options *options);
+
+/* What a writer writes, to be freed. */
+static inline char *written_by(graph_writer *write, rg_tensor t, rg_graph_options options)
 {
     static char *text; /* static, for gcc takes what open_memstream leaves here for a pointer to it */
     static size_t size;
     FILE *stream = open_memstream(&text, &size);
     assert_non_null(stream);
-    rg_status status = rg_dot(stream, t, &options);
+    rg_status status = write(stream, t, &options);
     fclose(stream);
     if (status) fail_msg("%s: %s", rg_status_name(status), rg_message(t.tape));
     return text;
+}
+
+/* The text of a drawing, to be freed. */
+static inline char *draw_with(rg_tensor t, rg_dot_options options)
+{
+    return written_by(rg_dot, t, options);
 }
 
 static inline char *draw(rg_tensor t, bool backward)
@@ -46,6 +54,30 @@ static inline int count_of(const char *text, const char *part)
 static inline int boxes_in(const char *text)
 {
     return count_of(text, "[fillcolor=");
+}
+
+static inline bool graphviz_present(void)
+{
+    return system("dot -V >/dev/null 2>&1") == 0;
+}
+
+/* Graphviz reads the text without complaint. */
+static inline void assert_valid_dot(const char *text)
+{
+    if (!graphviz_present()) return;
+    char said[256] = "";
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    fputs(text, file);
+    fflush(file);
+    char command[128];
+    snprintf(command, sizeof command, "dot -Tsvg /proc/self/fd/%d 2>&1 >/dev/null", fileno(file));
+    FILE *dot = popen(command, "r");
+    assert_non_null(dot);
+    fgets(said, sizeof said, dot);
+    int status = pclose(dot);
+    fclose(file);
+    if (status != 0 || *said) fail_msg("dot says: %s", said);
 }
 
 /* An elementwise kernel for ops of the tests' own: x^2 / 2. */
@@ -82,9 +114,9 @@ static inline void perceptron_free(perceptron *p)
 static inline rg_tensor perceptron_loss(const perceptron *p)
 {
     static const int32_t labels[] = { 0, 1 };
-    rg_tensor x = rg_name(rg_input(p->tape, RG_F64, RG_SHAPE(2, 3), NUMBERS(1, 2, 3, 4, 5, 6)), "x");
-    rg_tensor y = rg_name(rg_input(p->tape, RG_I32, RG_SHAPE(2), labels), "labels");
-    return rg_name(rg_cross_entropy(rg_nn_forward(p->net, x), y), "loss");
+    rg_tensor x = rg_name(rg_input_at("model.c:1", p->tape, RG_F64, RG_SHAPE(2, 3), NUMBERS(1, 2, 3, 4, 5, 6)), "x");
+    rg_tensor y = rg_name(rg_input_at("model.c:2", p->tape, RG_I32, RG_SHAPE(2), labels), "labels");
+    return rg_name(rg_cross_entropy_at("model.c:4", rg_nn_forward_at("model.c:3", p->net, x), y), "loss");
 }
 
 #endif

@@ -132,7 +132,7 @@ static rg_tensor alike_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
 
 #define QUIET(text) "<font color=\"#4d5761\">" text "</font>"
 #define BOX(op, values)                                                                                              \
-    op "<br/><font point-size=\"9\" color=\"#4d5761\">f64[4]</font>"                                                  \
+    op "<br/><font point-size=\"9\" color=\"#4d5761\">f64[4] · 32 B</font>"                                            \
        "<font face=\"monospace\" point-size=\"9\"><br/>" values "<"
 
 static void only_adjoints_of_this_very_gradient_show_their_values(void **state)
@@ -319,49 +319,21 @@ static void a_parameter_that_has_changed_does_not_show_other_numbers(void **stat
     perceptron_free(&p);
 }
 
-static void long_rows_are_broken_and_large_tensors_left_out(void **state)
+static void long_rows_are_broken_and_tensors_of_nothing_left_out(void **state)
 {
     (void)state;
-    static const double zeros[17];
     rg_tape *tape = rg_tape_new();
     rg_tensor row = rg_input(tape, RG_F64, RG_SHAPE(6), NUMBERS(1, 2, 3, 4, 5, 6));
     char *text = draw_with(row, (rg_dot_options){ .values = true });
     assert_drawn(text, "<br/>1&#160;2&#160;3&#160;4<br/>5&#160;6<");
     free(text);
-    text = draw_with(rg_input(tape, RG_F64, RG_SHAPE(17), zeros), (rg_dot_options){ .values = true });
-    assert_not_drawn(text, "monospace");
-    free(text);
-    text = draw_with(rg_input(tape, RG_F64, RG_SHAPE(3, 0), zeros), (rg_dot_options){ .values = true });
+    text = draw_with(rg_input(tape, RG_F64, RG_SHAPE(3, 0), NUMBERS(0)), (rg_dot_options){ .values = true });
     assert_not_drawn(text, "monospace");
     free(text);
     rg_tape_free(tape);
 }
 
 /* ---- Any text -------------------------------------------------------------------------------------------------- */
-
-static bool graphviz_present(void)
-{
-    return system("dot -V >/dev/null 2>&1") == 0;
-}
-
-/* Graphviz reads the text without complaint. */
-static void assert_valid(const char *text)
-{
-    if (!graphviz_present()) return;
-    char said[256] = "";
-    FILE *file = tmpfile();
-    assert_non_null(file);
-    fputs(text, file);
-    fflush(file);
-    char command[128];
-    snprintf(command, sizeof command, "dot -Tsvg /proc/self/fd/%d 2>&1 >/dev/null", fileno(file));
-    FILE *dot = popen(command, "r");
-    assert_non_null(dot);
-    fgets(said, sizeof said, dot);
-    int status = pclose(dot);
-    fclose(file);
-    if (status != 0 || *said) fail_msg("dot says: %s", said);
-}
 
 static void any_name_can_be_drawn(void **state)
 {
@@ -387,7 +359,7 @@ static void any_name_can_be_drawn(void **state)
     assert_not_drawn(text, "<b></b>");
     assert_not_drawn(text, "\xff");
     assert_not_drawn(text, "\xed\xa0");
-    assert_valid(text);
+    assert_valid_dot(text);
     free(text);
     rg_tape_free(tape);
 }
@@ -415,7 +387,7 @@ static void graphviz_reads_the_golden_files(void **state)
     if (!graphviz_present()) skip();
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char *text = golden_read(names[i]);
-        assert_valid(text);
+        assert_valid_dot(text);
         free(text);
     }
 }
@@ -439,7 +411,7 @@ int main(void)
         cmocka_unit_test(what_is_no_scalar_is_drawn_without_adjoints),
         cmocka_unit_test(a_gradient_of_a_gradient_can_be_drawn),
         cmocka_unit_test(a_parameter_that_has_changed_does_not_show_other_numbers),
-        cmocka_unit_test(long_rows_are_broken_and_large_tensors_left_out),
+        cmocka_unit_test(long_rows_are_broken_and_tensors_of_nothing_left_out),
         cmocka_unit_test(any_name_can_be_drawn),
         cmocka_unit_test(numbers_have_a_point_in_every_locale),
         cmocka_unit_test(graphviz_reads_the_golden_files),

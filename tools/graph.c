@@ -5,16 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "graph_file.h"
 #include "model.h"
 #include "output.h"
-#include "render.h"
 #include "subcommands.h"
 
 typedef struct {
     tool_model_options model;
-    int64_t inputs, outputs, batch;
+    int64_t inputs, outputs, batch, collapse, most_nodes;
     const char *load, *output;
-    bool backward, sites;
+    bool backward, sites, values, gradients, plan;
 } values;
 
 #define SLOT(member) offsetof(values, member)
@@ -28,11 +28,23 @@ static const tool_option options[] = {
       .help = "classes; 1: a number is predicted" },
     { TOOL_INTEGER, "batch", "N", SLOT(batch), "64", .low = 1, .high = 1 << 20, .help = "examples in a step" },
     { TOOL_TEXT, "load", "FILE", SLOT(load), NULL, .help = "the network in this file instead" },
-    { .kind = TOOL_HEADING, .name = "Drawing" },
-    { TOOL_FLAG, "backward", NULL, SLOT(backward), NULL, .help = "the gradients too" },
+    { .kind = TOOL_HEADING, .name = "What is shown" },
+    { TOOL_FLAG, "backward", NULL, SLOT(backward), NULL, .help = "the backward pass too" },
+    { TOOL_FLAG, "values", NULL, SLOT(values), NULL,
+      .help = "the numbers of each tensor, for inputs drawn at random: few in full, many as minimum, maximum, mean and norm" },
+    { TOOL_FLAG, "gradients", NULL, SLOT(gradients), NULL, .help = "the same of its gradient" },
     { TOOL_FLAG, "sites", NULL, SLOT(sites), NULL, .help = "the source line that recorded each node" },
+    { TOOL_FLAG, "plan", NULL, SLOT(plan), NULL,
+      .help = "the plan that computes it: its steps, and where in memory values lie and how long. A picture shows it instead "
+              "of the graph, a text has it as one more part" },
+    { TOOL_INTEGER, "collapse", "DEPTH", SLOT(collapse), NULL, .low = 1, .high = 1 << 20,
+      .help = "scopes so deep are one box each; 1: every layer; default: none" },
+    { TOOL_INTEGER, "most-nodes", "N", SLOT(most_nodes), NULL, .low = 1, .high = 1 << 20,
+      .help = "above so many boxes, layers are collapsed and then the middle is folded; of a plan, so many rows are drawn. "
+              "Default: 400 boxes, 60 rows" },
     { TOOL_TEXT, "output", "FILE", SLOT(output), NULL,
-      .help = "where to: " TOOL_GRAPH_KINDS " (pictures need Graphviz); default: DOT on standard output" },
+      .help = "where to: " TOOL_GRAPH_KINDS " (pictures need Graphviz; .txt reads like a program); default: DOT on standard "
+              "output" },
     { .kind = TOOL_END },
 };
 
@@ -50,35 +62,63 @@ static rg_status make_model(const values *v, tool_model *model, rg_error *error)
 
 static int draw(const tool_command *command, const values *v, rg_tape *tape, rg_tensor loss, const char *title)
 {
-    rg_dot_options look = { .backward = v->backward, .sites = v->sites, .title = title };
+    const tool_graph_shown shown = { .t = loss, .options = {
+        .backward = v->backward, .plan = v->plan, .sites = v->sites, .values = v->values, .gradients = v->gradients,
+        .collapse_depth = (int)v->collapse, .most_nodes = (size_t)v->most_nodes, .title = title,
+    } };
     char message[1024];
 
     if (v->output == NULL) {
-        rg_status status = rg_dot(stdout, loss, &look);
+        rg_status status = tool_graph_kinds[0].write(stdout, &shown); /* DOT */
         return status == RG_OK ? 0
                : tool_fail(command, "%s", rg_failed(tape) ? rg_message(tape) : rg_status_name(status));
     }
-    return tool_draw_graph(v->output, loss, &look, message, sizeof message) == TOOL_DRAWN
+    return tool_draw(v->output, tool_graph_kinds, &shown, tape, message, sizeof message) == TOOL_DRAWN
                ? 0 : tool_fail(command, "%s", message);
 }
 
-/* Records a step on zeros and draws it; nothing is computed. */
+/* Standard normal numbers, and each class in turn. */
+static void fill(void *numbers, rg_dtype dtype, size_t count, int32_t *labels, const values *v, int32_t classes)
+{
+    for (size_t i = 0; i < count; i++) {
+        double number = rg_random_normal(1, 0, i);
+        if (dtype == RG_F64)
+            ((double *)numbers)[i] = number;
+        else
+            ((float *)numbers)[i] = (float)number;
+    }
+    for (int64_t i = 0; i < v->batch && classes > 0; i++)
+        labels[i] = (int32_t)(i % classes);
+}
+
+/* Records a step on made-up examples and draws it. Nothing is computed unless its numbers are to be shown: then node by
+ * node, for so each one's are kept. */
 static int draw_step(const tool_command *command, const values *v, const tool_model *model, rg_tape *tape)
 {
-    size_t size = (size_t)(v->batch * model->inputs);
-    void *zeros = calloc(size < (size_t)v->batch ? (size_t)v->batch : size, sizeof(double));
+    size_t size = (size_t)(v->batch * model->inputs), count = size < (size_t)v->batch ? (size_t)v->batch : size;
+    void *numbers = calloc(count, sizeof(double));
+    int32_t *labels = calloc((size_t)v->batch, sizeof *labels);
     rg_data_batch batch = {
-        .count = v->batch, .dtype = tool_dtype(&model->options), .features = zeros, .labels = zeros, .targets = zeros,
+        .count = v->batch, .dtype = tool_dtype(&model->options), .features = numbers, .labels = labels, .targets = numbers,
     };
     char title[512];
+    int status = 0;
 
-    if (zeros == NULL)
-        return tool_fail(command, "%s", strerror(ENOMEM));
-    rg_tensor loss = tool_model_loss(model, tape, &batch, tool_model_forward(model, tape, &batch));
-    tool_model_sizes(model, title, sizeof title);
-    int status = rg_failed(tape) ? tool_fail(command, "%s", rg_message(tape))
+    if (numbers != NULL && labels != NULL) {
+        fill(numbers, batch.dtype, count, labels, v, model->classes);
+        rg_tensor loss = tool_model_loss(model, tape, &batch, tool_model_forward(model, tape, &batch));
+        if (v->gradients || (v->values && v->backward))
+            rg_backward(loss);
+        else if (v->values)
+            rg_eval(1, &loss);
+        tool_model_sizes(model, title, sizeof title);
+        status = rg_failed(tape) ? tool_fail(command, "%s", rg_message(tape))
                                  : draw(command, v, tape, rg_name(loss, "loss"), title);
-    free(zeros);
+    } else {
+        status = tool_fail(command, "%s", strerror(ENOMEM));
+    }
+    free(labels);
+    free(numbers);
     return status;
 }
 
@@ -90,7 +130,7 @@ static int check(const tool_command *command, const values *v, const bool *given
     for (size_t i = 0; i < sizeof described / sizeof described[0] && v->load != NULL; i++)
         if (tool_given(command, given, described[i]))
             return tool_misuse(command, "--load and --%s exclude each other: the file has it", described[i]);
-    if (v->output != NULL && !tool_graph_kind_known(v->output))
+    if (v->output != NULL && tool_kind_of(tool_graph_kinds, v->output) == NULL)
         return tool_misuse(command, "--output wants a name that ends in " TOOL_GRAPH_KINDS ", not '%s'", v->output);
     if (v->output != NULL && !tool_output_check(v->output, false, message, sizeof message))
         return tool_fail(command, "%s", message);
@@ -111,7 +151,7 @@ static int run(const tool_command *command, const void *given_values, const bool
         return tool_fail(command, "%s", error.message);
     }
     bool fits = v->batch <= MOST_NUMBERS / model.inputs;
-    rg_tape *tape = fits ? rg_tape_new_with((rg_tape_options){ .threads = 1 }) : NULL;
+    rg_tape *tape = fits ? rg_tape_new_with((rg_tape_options){ .threads = 1, .eager = v->values || v->gradients }) : NULL;
     status = tape == NULL ? tool_fail(command, "%s", strerror(ENOMEM)) : draw_step(command, v, &model, tape);
     rg_tape_free(tape);
     tool_model_free(&model);
@@ -120,11 +160,16 @@ static int run(const tool_command *command, const void *given_values, const bool
 
 const tool_command tool_graph = {
     .name = "graph",
-    .summary = "draw the graph of a network without training it",
-    .about = "Records one training step of a network and writes its graph: every node with its op, shape, dtype and "
-             "name, in the order of recording.",
+    .summary = "show the graph of a network, or its plan, without training it",
+    .about = "Records one training step of a network and writes its graph: every node with its op, shape, dtype, bytes and "
+             "name, in the order of recording. What the file's name ends in says how: as a picture, as Graphviz DOT, as text "
+             "that reads like a program, or as JSON (docs/graph-schema.json).",
     .examples =
         "  retrograd graph --layers 128,64 --output graph.svg\n"
+        "  retrograd graph --layers 32,32,32 --backward --collapse 1 --output layers.png\n"
+        "  retrograd graph --inputs 3 --layers 4 --outputs 2 --batch 2 --backward --values --gradients --output mlp.svg\n"
+        "  retrograd graph --layers 128,64 --backward --plan --output plan.svg\n"
+        "  retrograd graph --load model.safetensors --backward --plan --output model.txt\n"
         "  retrograd graph --inputs 3 --layers 4 --outputs 2 --backward | dot -Tsvg > graph.svg\n",
     .options = options,
     .values_size = sizeof(values),

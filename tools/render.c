@@ -1,4 +1,4 @@
-/* render.c: the graph of a tensor as a picture. `dot` is started without a shell, so that no character of a
+/* render.c: what can be shown, in a file. `dot` is started without a shell, so that no character of a
  * path means anything to anyone. */
 #define _POSIX_C_SOURCE 200809L
 #include "render.h"
@@ -18,22 +18,17 @@
 extern char **environ;
 
 enum { TIME_LIMIT = 60, POLLS_A_SECOND = 100 };
-static const char *const kinds[] = { ".dot", ".svg", ".png", ".pdf" };
 
-/* The ending of the path among the kinds, or NULL. */
-static const char *kind_of(const char *path)
+const tool_kind *tool_kind_of(const tool_kind *kinds, const char *path)
 {
     size_t length = strlen(path);
 
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (length > strlen(kinds[i]) && strcmp(path + length - strlen(kinds[i]), kinds[i]) == 0)
-            return kinds[i];
+    for (; kinds->ending != NULL; kinds++) {
+        size_t ending = strlen(kinds->ending);
+        if (length > ending && strcmp(path + length - ending, kinds->ending) == 0)
+            return kinds;
+    }
     return NULL;
-}
-
-bool tool_graph_kind_known(const char *path)
-{
-    return kind_of(path) != NULL;
 }
 
 /* Waits for a child, at most for the time limit. Returns its exit status, or -1 if it did not end by itself. */
@@ -101,18 +96,19 @@ bool tool_find_graphviz(char *version, size_t size)
     return found;
 }
 
-static bool write_dot(const char *path, rg_tensor t, const rg_dot_options *options, char *message, size_t size)
+static bool write_text(const char *path, tool_writer *write, const void *shown, const rg_tape *tape, char *message,
+                       size_t size)
 {
     tool_output output;
 
     if (!tool_output_open(&output, path, message, size))
         return false;
-    rg_status status = rg_dot(output.file, t, options);
+    rg_status status = write(output.file, shown);
     if (status == RG_OK)
         return tool_output_close(&output, message, size);
     tool_output_discard(&output);
-    const char *why = t.tape != NULL && rg_failed(t.tape) ? rg_message(t.tape) : rg_status_name(status);
-    snprintf(message, size, "cannot draw the graph: %s", why);
+    snprintf(message, size, "cannot write %s: %s", path,
+             tape != NULL && rg_failed(tape) ? rg_message(tape) : rg_status_name(status));
     return false;
 }
 
@@ -167,24 +163,25 @@ static tool_drawing keep_dot(const char *path, const char *kind, const char *tex
     return result;
 }
 
-tool_drawing tool_draw_graph(const char *path, rg_tensor t, const rg_dot_options *options, char *message, size_t size)
+tool_drawing tool_draw(const char *path, const tool_kind *kinds, const void *shown, const rg_tape *tape, char *message,
+                       size_t size)
 {
-    const char *kind = kind_of(path);
+    const tool_kind *kind = tool_kind_of(kinds, path);
     tool_drawing result = TOOL_NOT_DRAWN;
 
     if (kind == NULL) {
-        snprintf(message, size, "cannot write %s: the name of a graph ends in %s", path, TOOL_GRAPH_KINDS);
+        snprintf(message, size, "cannot write %s: its name ends in nothing that is known here", path);
         return TOOL_NOT_DRAWN;
     }
-    if (strcmp(kind, ".dot") == 0)
-        return write_dot(path, t, options, message, size) ? TOOL_DRAWN : TOOL_NOT_DRAWN;
-    char *text = tool_temporary_path(path, ".dot"), *picture = tool_temporary_path(path, kind);
+    if (!kind->picture)
+        return write_text(path, kind->write, shown, tape, message, size) ? TOOL_DRAWN : TOOL_NOT_DRAWN;
+    char *text = tool_temporary_path(path, ".dot"), *picture = tool_temporary_path(path, kind->ending);
     if (text == NULL || picture == NULL) {
         snprintf(message, size, "cannot write %s: %s", path, strerror(ENOMEM));
-    } else if (write_dot(text, t, options, message, size)) {
-        result = render(path, kind, text, picture, message, size);
+    } else if (write_text(text, kind->write, shown, tape, message, size)) {
+        result = render(path, kind->ending, text, picture, message, size);
         if (result == TOOL_DRAWN_AS_DOT)
-            result = keep_dot(path, kind, text, message, size);
+            result = keep_dot(path, kind->ending, text, message, size);
         unlink(text);
         unlink(picture);
     }

@@ -1,4 +1,4 @@
-/* render.h: the graph of a tensor as a picture, by Graphviz where it is installed. */
+/* render.h: what can be shown, in a file of any kind: as text, or as a picture by Graphviz where it is installed. */
 #ifndef RETROGRAD_TOOLS_RENDER_H
 #define RETROGRAD_TOOLS_RENDER_H
 
@@ -13,13 +13,23 @@ typedef enum {
     TOOL_NOT_DRAWN     /* nothing was written; the message says why */
 } tool_drawing;
 
-#define TOOL_GRAPH_KINDS ".dot, .svg, .png or .pdf"
-/* Whether the path ends in one of these. */
-bool tool_graph_kind_known(const char *path);
+/* Writes what is shown to a stream. */
+typedef rg_status tool_writer(FILE *out, const void *shown);
 
-/* Writes what t depends on (see rg_dot) to a file of the kind that its name says. Graphviz gets a minute. */
-tool_drawing tool_draw_graph(const char *path, rg_tensor t, const rg_dot_options *options, char *message,
-                             size_t size);
+/* A kind of file: what is written, and whether dot then makes a picture of it. */
+typedef struct {
+    const char *ending;       /* ".svg"; NULL ends a list */
+    tool_writer *write;
+    bool picture;
+} tool_kind;
+
+/* The kind whose ending the path has, or NULL. */
+const tool_kind *tool_kind_of(const tool_kind *kinds, const char *path);
+
+/* Writes what is shown to a file of the kind that its name says. Graphviz gets a minute. A tape that has failed, if one is
+ * given, says why it could not be written. */
+tool_drawing tool_draw(const char *path, const tool_kind *kinds, const void *shown, const rg_tape *tape, char *message,
+                       size_t size);
 
 /* Whether `dot` can be run; its version as text. */
 bool tool_find_graphviz(char *version, size_t size);

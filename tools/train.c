@@ -2,8 +2,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "graph_file.h"
 #include "output.h"
-#include "render.h"
 #include "subcommands.h"
 #include "training.h"
 
@@ -88,7 +88,7 @@ static int check_combinations(const tool_training *t)
         return tool_misuse(t->command, "--restart needs --load");
     if (v->test_data != NULL && tool_given(t->command, t->given, "test-split"))
         return tool_misuse(t->command, "--test-data and --test-split exclude each other");
-    if (v->graph != NULL && !tool_graph_kind_known(v->graph))
+    if (v->graph != NULL && tool_kind_of(tool_graph_kinds, v->graph) == NULL)
         return tool_misuse(t->command, "--graph wants a name that ends in " TOOL_GRAPH_KINDS ", not '%s'", v->graph);
     return 0;
 }
@@ -120,8 +120,8 @@ static int draw_graph(tool_training *t)
     rg_data_batches_next(&first, &batch);
     rg_tensor loss = tool_model_loss(&t->model, t->tape, &batch, tool_model_forward(&t->model, t->tape, &batch));
     tool_model_sizes(&t->model, title, sizeof title);
-    rg_dot_options look = { .backward = true, .title = title };
-    tool_drawing drawn = tool_draw_graph(t->values.graph, rg_name(loss, "loss"), &look, message, sizeof message);
+    tool_graph_shown shown = { .t = rg_name(loss, "loss"), .options = { .backward = true, .title = title } };
+    tool_drawing drawn = tool_draw(t->values.graph, tool_graph_kinds, &shown, t->tape, message, sizeof message);
     rg_tape_reset(t->tape);
     rg_data_batches_free(&first);
     rg_params_set_random_counter(t->model.theta, counter);

@@ -1,8 +1,18 @@
-/* test_dot_trace.c: looking at a tape leaves it as it was, and what cannot be drawn is an error. */
+/* test_graph_trace.c: looking at a tape, in any form, leaves it as it was, and what cannot be shown is an error. */
 #define _POSIX_C_SOURCE 200809L
 #include "drawing.h"
 
 #include "failing_malloc.h"
+
+static graph_writer *const writers[] = { rg_dot, rg_plan_dot, rg_listing, rg_graph_json };
+enum { WRITERS = sizeof writers / sizeof writers[0] };
+
+/* In all forms. */
+static void look(rg_tensor t)
+{
+    const rg_graph_options all = { .backward = true, .plan = true, .values = true, .gradients = true };
+    for (int i = 0; i < WRITERS; i++) free(written_by(writers[i], t, all));
+}
 
 static void the_drawing_is_the_same_before_and_after_the_gradient_is_asked_for(void **state)
 {
@@ -34,10 +44,10 @@ static rg_tape_stats train(step_kind kind, int drawn, double *gradient)
         if (kind != AT_ONCE) rg_item(first);
         if (kind == IN_TWO_PARTS) loss = rg_square(first);
         if (kind == TWO_LOSSES) loss = rg_exp(rg_parameter(p.tape, other));
-        if (step == drawn) free(draw(first, true));
-        if (step == drawn) free(draw(loss, true));
+        if (step == drawn) look(first);
+        if (step == drawn) look(loss);
         assert_int_equal(rg_backward(loss), RG_OK);
-        if (step == drawn) free(draw(first, true));
+        if (step == drawn) look(first);
     }
     assert_int_equal(rg_params_count(p.theta), 26);
     memcpy(gradient, rg_params_gradient(p.theta), 26 * sizeof *gradient);
@@ -98,9 +108,9 @@ static void drawing_often_takes_no_more_memory_than_once(void **state)
     (void)state;
     perceptron p = perceptron_new();
     rg_tensor loss = perceptron_loss(&p);
-    free(draw(loss, true));
+    look(loss);
     uint64_t bytes = rg_tape_get_stats(p.tape).tape_bytes;
-    for (int i = 0; i < 100; i++) free(draw(loss, true));
+    for (int i = 0; i < 100; i++) look(loss);
     assert_int_equal(rg_tape_get_stats(p.tape).tape_bytes, bytes);
     perceptron_free(&p);
 }
@@ -114,9 +124,11 @@ static void a_stream_that_cannot_be_written_is_an_error_that_does_not_stick(void
     rg_tensor x = rg_input(tape, RG_F64, RG_SCALAR, NUMBERS(3));
     FILE *full = fopen("/dev/full", "w"), *unwritable = fopen("/dev/null", "r");
     assert_non_null(unwritable);
-    if (full) assert_int_equal(rg_dot(full, x, NULL), RG_E_FILE);
-    assert_int_equal(rg_dot(unwritable, x, NULL), RG_E_FILE);
-    assert_int_equal(rg_dot(NULL, x, NULL), RG_E_NULL);
+    for (int i = 0; i < WRITERS; i++) {
+        if (full) assert_int_equal(writers[i](full, x, NULL), RG_E_FILE);
+        assert_int_equal(writers[i](unwritable, x, NULL), RG_E_FILE);
+        assert_int_equal(writers[i](NULL, x, NULL), RG_E_NULL);
+    }
     assert_false(rg_failed(tape));
     if (full) fclose(full);
     fclose(unwritable);
@@ -130,14 +142,52 @@ static void a_bad_tensor_is_an_error(void **state)
     rg_tensor x = rg_input(tape, RG_F64, RG_SCALAR, NUMBERS(3));
     FILE *out = tmpfile();
     assert_non_null(out);
-    assert_int_equal(rg_dot(out, (rg_tensor){ 0 }, NULL), RG_E_NULL);
+    for (int i = 0; i < WRITERS; i++) assert_int_equal(writers[i](out, (rg_tensor){ 0 }, NULL), RG_E_NULL);
     rg_tape_reset(tape);
-    assert_int_equal(rg_dot(out, x, NULL), RG_E_TAPE);
-    assert_int_equal(rg_tape_status(tape), RG_E_TAPE);
-    assert_non_null(strstr(rg_message(tape), "reset"));
+    for (int i = 0; i < WRITERS; i++) {
+        assert_int_equal(writers[i](out, x, NULL), RG_E_TAPE);
+        assert_int_equal(rg_tape_status(tape), RG_E_TAPE);
+        assert_non_null(strstr(rg_message(tape), "graph: the tensor is from before rg_tape_reset"));
+        rg_tape_clear_error(tape);
+    }
     assert_int_equal(ftell(out), 0);
+    look(rg_input(tape, RG_F64, RG_SCALAR, NUMBERS(3))); /* the next correct call works */
     fclose(out);
     rg_tape_free(tape);
+}
+
+static void a_bad_path_is_an_error(void **state)
+{
+    (void)state;
+    rg_tape *tape = rg_tape_new(), *other = rg_tape_new();
+    rg_tensor old = rg_input(tape, RG_F64, RG_SCALAR, NUMBERS(3));
+    rg_tape_reset(tape);
+    rg_tensor x = rg_input(tape, RG_F64, RG_SCALAR, NUMBERS(3)), elsewhere = rg_input(other, RG_F64, RG_SCALAR, NUMBERS(3));
+    const struct {
+        rg_tensor path[2];
+        rg_status status;
+        const char *message;
+    } bad[] = {
+        { { x, { 0 } }, RG_E_NULL, "graph: tensor 2 of the path is the null tensor" },
+        { { elsewhere, x }, RG_E_TAPE, "graph: tensor 1 of the path is on another tape" },
+        { { x, old }, RG_E_TAPE, "graph: tensor 2 of the path is on another tape, or from before rg_tape_reset" },
+    };
+    FILE *out = tmpfile();
+    assert_non_null(out);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(rg_dot(out, x, &(rg_dot_options){ .path = bad[i].path, .path_count = 2 }), bad[i].status);
+        assert_non_null(strstr(rg_message(tape), bad[i].message));
+        rg_tape_clear_error(tape);
+    }
+    assert_int_equal(rg_dot(out, x, &(rg_dot_options){ .path_count = 2 }), RG_E_NULL);
+    rg_tape_clear_error(tape);
+    assert_int_equal(ftell(out), 0);
+    rg_tensor unrelated = rg_exp(x);
+    assert_int_equal(rg_dot(out, x, &(rg_dot_options){ .path = &unrelated, .path_count = 1 }), RG_OK);
+    assert_false(rg_failed(tape) || rg_failed(other));
+    fclose(out);
+    rg_tape_free(tape);
+    rg_tape_free(other);
 }
 
 static void adjoints_of_an_op_without_a_rule_are_an_error(void **state)
@@ -157,8 +207,13 @@ static void adjoints_of_an_op_without_a_rule_are_an_error(void **state)
     uint64_t nodes = rg_tape_get_stats(tape).nodes;
     FILE *out = tmpfile();
     assert_non_null(out);
-    assert_int_equal(rg_dot(out, y, &(rg_dot_options){ .backward = true }), RG_E_GRADIENT);
-    assert_int_equal(rg_tape_status(tape), RG_E_GRADIENT);
+    for (int i = 0; i < WRITERS; i++) {
+        assert_int_equal(writers[i](out, y, &(rg_graph_options){ .gradients = true }), RG_E_GRADIENT);
+        rg_tape_clear_error(tape);
+        assert_int_equal(writers[i](out, y, &(rg_graph_options){ .backward = true }), RG_E_GRADIENT);
+        assert_int_equal(rg_tape_status(tape), RG_E_GRADIENT);
+        if (i + 1 < WRITERS) rg_tape_clear_error(tape);
+    }
     assert_int_equal(rg_tape_get_stats(tape).nodes, nodes);
     text = draw(y, false); /* a tape that has failed can be looked at */
     assert_drawn(text, "without");
@@ -177,19 +232,27 @@ static void running_out_of_memory_anywhere_is_an_error(void **state)
     FILE *out = fopen("/dev/null", "w");
     assert_non_null(out);
     setvbuf(out, room, _IOFBF, sizeof room);
-    rg_status status = RG_E_MEMORY;
-    for (long n = 0; status != RG_OK; n++) {
-        long alive = allocations_alive;
-        perceptron p = perceptron_new();
-        rg_tensor loss = perceptron_loss(&p);
-        allocations_fail_after(n);
-        status = rg_dot(out, loss, &(rg_dot_options){ .backward = true });
-        long failed = allocations_failed;
-        allocations_fail_after(-1);
-        assert_true(status == RG_E_MEMORY ? failed > 0 : status == RG_OK && failed == 0);
-        perceptron_free(&p);
-        assert_int_equal(allocations_alive, alive);
-        assert_in_range(n, 0, 1000);
+    const rg_graph_options all = { .backward = true, .plan = true, .values = true, .gradients = true, .collapse_depth = 1 };
+    for (int i = 0; i < 2 * WRITERS; i++) {
+        rg_status status = RG_E_MEMORY;
+        for (long n = 0; status != RG_OK; n++) {
+            long alive = allocations_alive;
+            perceptron p = perceptron_new();
+            rg_tensor loss = perceptron_loss(&p);
+            /* Alone, or with all that follow. */
+            if (i < WRITERS) allocations_fail_after(n);
+            else allocations_fail_once_after(n);
+            status = writers[i % WRITERS](out, loss, &all);
+            long failed = allocations_failed;
+            allocations_fail_after(-1);
+            assert_true(status == RG_E_MEMORY ? failed > 0 : status == RG_OK && (failed == 0 || i >= WRITERS));
+            if (failed > 0 && status == RG_OK) status = RG_E_MEMORY; /* it could do without */
+            rg_tape_clear_error(p.tape);
+            assert_int_equal(rg_backward(loss), RG_OK);
+            perceptron_free(&p);
+            assert_int_equal(allocations_alive, alive);
+            assert_in_range(n, 0, 20000);
+        }
     }
     fclose(out);
 }
@@ -203,6 +266,7 @@ int main(void)
         cmocka_unit_test(drawing_often_takes_no_more_memory_than_once),
         cmocka_unit_test(a_stream_that_cannot_be_written_is_an_error_that_does_not_stick),
         cmocka_unit_test(a_bad_tensor_is_an_error),
+        cmocka_unit_test(a_bad_path_is_an_error),
         cmocka_unit_test(adjoints_of_an_op_without_a_rule_are_an_error),
         cmocka_unit_test(running_out_of_memory_anywhere_is_an_error),
     };
