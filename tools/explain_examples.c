@@ -69,12 +69,18 @@ static rg_tensor multilayer(rg_tape *tape, int depth)
 
 /* ---- Units that are fully connected ---------------------------------------------------------------------------- */
 
+/* Fixed weights, by the unit's number and the input's: of any size and sign, so that paths differ. */
+static double weight(int64_t unit, int k)
+{
+    return sin(1 + 3 * (double)unit + 2 * k);
+}
+
 static void unit_f64(const rg_call *call, int64_t begin, int64_t end)
 {
     double sum = 0;
     (void)begin, (void)end; /* the one item */
-    for (int k = 0; k < call->operands; k++) sum += *(const double *)call->in[k];
-    *(double *)call->out = tanh(sum / call->operands);
+    for (int k = 0; k < call->operands; k++) sum += weight(*(const int64_t *)call->attributes, k) * *(const double *)call->in[k];
+    *(double *)call->out = tanh(sum);
 }
 
 static rg_status unit_shape(rg_shape_call *call)
@@ -84,36 +90,36 @@ static rg_status unit_shape(rg_shape_call *call)
     return RG_OK;
 }
 
-/* y = tanh(sum / n), so dy/dx_k = (1 - y^2) / n. */
+/* y = tanh(sum of w_k x_k), so dy/dx_k = (1 - y^2) w_k. */
 static rg_tensor unit_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
 {
-    int n = 0;
-    (void)k, (void)in;
-    while (!rg_is_null(rg_operand(y, n))) n++;
-    return rg_mul(g, rg_scale(rg_one_minus(rg_square(y)), 1.0 / n));
+    (void)in;
+    return rg_mul(g, rg_scale(rg_one_minus(rg_square(y)), weight(*(const int64_t *)rg_attributes_of(y), k)));
 }
 
-static const rg_op unit = { .name = "unit", .doc = "tanh of the mean of its inputs", .arity = RG_VARIADIC, .kind = RG_ITEMS,
-                            .shape = unit_shape, .f64 = unit_f64, .vjp = unit_vjp };
+static const rg_op unit = { .name = "unit", .doc = "tanh of the sum of its inputs, weighted", .arity = RG_VARIADIC,
+                            .kind = RG_ITEMS, .attribute_size = sizeof(int64_t), .shape = unit_shape, .f64 = unit_f64,
+                            .vjp = unit_vjp };
 
 /* Layers of three units, each of which reads all of the layer before. */
 static rg_tensor layers(rg_tape *tape, int depth)
 {
     enum { UNITS = 3 };
     rg_tensor before[UNITS], now[UNITS];
+    int64_t unit_number = 0;
     char name[24];
     for (int i = 0; i < UNITS; i++) {
         snprintf(name, sizeof name, "x%d", i + 1);
         before[i] = number(tape, name, 0.5 * (i + 1));
     }
     for (int l = 1; l <= depth; l++) {
-        for (int i = 0; i < UNITS; i++) {
+        for (int i = 0; i < UNITS; i++, unit_number++) {
             snprintf(name, sizeof name, "h%d.%d", l, i + 1);
-            now[i] = rg_name(rg_apply(&unit, NULL, UNITS, before), name);
+            now[i] = rg_name(rg_apply(&unit, &unit_number, UNITS, before), name);
         }
         for (int i = 0; i < UNITS; i++) before[i] = now[i];
     }
-    return rg_name(rg_apply(&unit, NULL, UNITS, before), "y");
+    return rg_name(rg_apply(&unit, &unit_number, UNITS, before), "y");
 }
 
 const tool_explained tool_explain_examples[] = {
