@@ -13,10 +13,19 @@ static bool add(cJSON *object, const char *name, cJSON *item)
     return name ? cJSON_AddItemToObject(object, name, item) : cJSON_AddItemToArray(object, item);
 }
 
-/* null for NaN and infinities, which JSON does not know. */
+/* With as many digits as it takes to read the same number again, which cJSON leaves out; a point in every locale. Null for
+ * NaN and infinities, which JSON does not know. */
 static cJSON *number_of(double value)
 {
-    return isfinite(value) ? cJSON_CreateNumber(value) : cJSON_CreateNull();
+    char text[32];
+    if (!isfinite(value)) return cJSON_CreateNull();
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) break;
+    }
+    for (char *s = text; *s; s++)
+        if (*s == ',') *s = '.';
+    return cJSON_CreateRaw(text);
 }
 
 static cJSON *count_of(rg_path_count count)
