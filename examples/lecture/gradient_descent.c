@@ -121,8 +121,8 @@ int main(int argc, char **argv)
     claim(loss[SMALL][STEPS - 1] > 3 * last, "too small: still %.3f", loss[SMALL][STEPS - 1]);
     claim(!(loss[LARGE][STEPS - 1] < 1e100), "too large: beyond 1e100");
 
-    const rg_plot_field field = { .columns = SIDE, .rows = SIDE, .z = z, .x_low = -2, .x_high = 5, .y_low = -2, .y_high = 3.5,
-                                  .heat = true, .contours = 12, .logarithmic = true, .name = "loss" };
+    const rg_plot_field field = { .columns = SIDE, .rows = SIDE, .z = z, .x_low = -2, .x_high = 5, .y_low = -2,
+                                  .y_high = 3.5, .heat = true, .contours = 12, .logarithmic = true, .name = "loss" };
     towards(direction[0], end, path[RIGHT][0], direction[1]); /* which is 0 as yet */
     towards(direction[1], end, path[RIGHT][BEND], direction[0]);
     survey(&net, tape, end, direction, field, z);

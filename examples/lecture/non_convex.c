@@ -1,15 +1,15 @@
 /* 7. Non-convex, but fine
  *
- * The loss of a network is not convex, so gradient descent might end anywhere: in a valley that is not the deepest, as it
- * does when the network is small. But the more weights there are, the less it does. With several times as many weights
- * as examples, even labels that were drawn by lot are learned by heart, from every beginning.
+ * The loss of a network is not convex, so gradient descent might end anywhere: in a valley that is not the deepest, as
+ * it does when the network is small. But the more weights there are, the less it does. With several times as many
+ * weights as examples, even labels that were drawn by lot are learned by heart, from every beginning.
  *
  * The places where the runs end are not one place: they lie far apart, and on the straight line between two of them the
  * loss is high again. There are many valleys, and all of them are deep enough. (Many are mirror images: exchange two
  * hidden neurons, and theta is another, but the network is the same.)
  *
- * In the program theta has a row for each run. The gradient of the sum of their losses holds the gradient of each one's own, so
- * all runs descend at the same time and know nothing of each other. */
+ * In the program theta has a row for each run. The gradient of the sum of their losses holds the gradient of each
+ * one's own, so all runs descend at the same time and know nothing of each other. */
 #include <math.h>
 #include <string.h>
 
@@ -94,7 +94,8 @@ static void draw_all(int argc, char **argv, double loss[WIDTHS][STEPS][RUNS], do
         for (int wide = 0; wide < 2; wide++) {
             double *fall = falling[wide][run];
             for (int i = 0; i < SHOWN; i++) fall[i] = loss[wide ? WIDTHS - 1 : 1][10 * i][run];
-            curves[2 * run + wide] = (rg_plot_series){ .colour = wide, .faint = true, .count = SHOWN, .x = steps, .y = fall };
+            curves[2 * run + wide] =
+                (rg_plot_series){ .colour = wide, .faint = true, .count = SHOWN, .x = steps, .y = fall };
         }
         for (int w = 0; w < WIDTHS; w++) { /* side by side, so that each is seen */
             at[w][run] = w + 0.6 * run / (RUNS - 1) - 0.3;
@@ -103,7 +104,8 @@ static void draw_all(int argc, char **argv, double loss[WIDTHS][STEPS][RUNS], do
     }
     curves[0].name = "2 hidden neurons", curves[1].name = "16 hidden neurons";
     for (int w = 0; w < WIDTHS; w++)
-        ends[w] = (rg_plot_series){ .colour = w == WIDTHS - 1, .kind = RG_PLOT_POINTS, .count = RUNS, .x = at[w], .y = end[w] };
+        ends[w] = (rg_plot_series){ .colour = w == WIDTHS - 1, .kind = RG_PLOT_POINTS, .count = RUNS, .x = at[w],
+                                    .y = end[w] };
     const double enough_x[] = { 1.5, 1.5 }, enough_y[] = { 1e-32, 1 };
     ends[WIDTHS] = (rg_plot_series){ .name = "more weights than examples from here on", .colour = 2, .dashed = true,
                                      .count = 2, .x = enough_x, .y = enough_y };
@@ -114,12 +116,14 @@ static void draw_all(int argc, char **argv, double loss[WIDTHS][STEPS][RUNS], do
     const rg_plot_axis last = { .label = "loss", .logarithmic = true, .low = 1e-32, .high = 1 };
     const rg_plot_axis widths = { .label = "hidden neurons", .names = names, .name_count = WIDTHS };
     const rg_plot_chart charts[] = {
-        { .title = "24 runs of two networks", .x = { .label = "step" }, .y = falls, .count = 2 * RUNS, .series = curves },
+        { .title = "24 runs of two networks", .x = { .label = "step" }, .y = falls, .count = 2 * RUNS,
+          .series = curves },
         { .title = "Where the runs end", .x = widths, .y = last, .count = WIDTHS + 1, .series = ends },
-        { .title = "Straight from one end to the 23 others", .x = { .label = "share of the way" }, .y = { .label = "loss" },
-          .count = LINES, .series = lines },
+        { .title = "Straight from one end to the 23 others", .x = { .label = "share of the way" },
+          .y = { .label = "loss" }, .count = LINES, .series = lines },
     };
-    draw(argc, argv, "non_convex.svg", &(rg_plot){ .title = "Many valleys, all deep enough", .count = 3, .charts = charts });
+    draw(argc, argv, "non_convex.svg",
+         &(rg_plot){ .title = "Many valleys, all deep enough", .count = 3, .charts = charts });
 }
 
 int main(int argc, char **argv)

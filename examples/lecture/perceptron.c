@@ -5,11 +5,11 @@
  *
  *     w <- w + (y - h) x,    b <- b - (y - h)
  *
- * If some line separates the examples, the rule comes to rest at one that does, after at most (R / gamma)^2 mistakes: R is
- * the length of the longest (x, -1), and gamma how far the examples are from a line that separates them, in the space of
- * (w, b) [Novikoff 1962]. If there is no such line, the rule never rests, and where it is stopped is luck. Gradient
- * descent on the squared loss of a sigmoid neuron, h = sigma(w.x - b), has a sum over all examples to go down on: it
- * settles, and makes fewer errors. */
+ * If some line separates the examples, the rule comes to rest at one that does, after at most (R / gamma)^2 mistakes:
+ * R is the length of the longest (x, -1), and gamma how far the examples are from a line that separates them, in the
+ * space of (w, b) [Novikoff 1962]. If there is no such line, the rule never rests, and where it is stopped is luck.
+ * Gradient descent on the squared loss of a sigmoid neuron, h = sigma(w.x - b), has a sum over all examples to go down
+ * on: it settles, and makes fewer errors. */
 #include <math.h>
 #include <string.h>
 
@@ -124,8 +124,8 @@ int main(int argc, char **argv)
     claim(busy < EPOCHS && mistakes[SEPARABLE][EPOCHS - 1] == 0, "separable: the rule rests after %d epochs", busy);
     claim(total <= bound, "separable: %d mistakes, at most (R / gamma)^2 = %.0f", total, bound);
     claim(fewest > 0, "not separable: the rule never rests, with %d mistakes or more in every epoch", fewest);
-    claim(settled < luckiest, "not separable: gradient descent settles at %.0f %% wrong; after an epoch of the rule it is"
-          " %.0f %% on average, and %.0f %% at its luckiest", settled, mean, luckiest);
+    claim(settled < luckiest, "not separable: gradient descent settles at %.0f %% wrong; the rule has %.0f %% after an"
+          " epoch on average, and %.0f %% at its luckiest", settled, mean, luckiest);
 
     for (int i = 0; i < EXAMPLES; i++) { /* two clouds, with gaps where the other's points are */
         x1[i] = all[MIXED].x[i][0];
@@ -133,10 +133,11 @@ int main(int argc, char **argv)
     }
     rg_plot_series data[LINES + 3] = {
         { .name = "y = 0", .colour = 0, .kind = RG_PLOT_POINTS, .count = EXAMPLES, .x = x1, .y = x2[0] },
-        { .name = "y = 1", .colour = 1, .kind = RG_PLOT_POINTS, .mark = RG_PLOT_TRIANGLE, .count = EXAMPLES, .x = x1, .y = x2[1] },
+        { .name = "y = 1", .colour = 1, .kind = RG_PLOT_POINTS, .count = EXAMPLES, .x = x1, .y = x2[1] },
     };
-    for (int line = 0; line <= LINES; line++)
-        data[2 + line] = (rg_plot_series){ .colour = 2, .faint = line < LINES - 1, .count = 2, .x = line_x, .y = line_y[line] };
+    data[1].mark = RG_PLOT_TRIANGLE;
+    for (int k = 0; k <= LINES; k++)
+        data[2 + k] = (rg_plot_series){ .colour = 2, .faint = k < LINES - 1, .count = 2, .x = line_x, .y = line_y[k] };
     data[LINES + 1].name = "the rule, last epochs";
     data[LINES + 2].name = "gradient descent", data[LINES + 2].colour = 3;
     const rg_plot_series errors[] = {
@@ -144,11 +145,13 @@ int main(int argc, char **argv)
         { .name = "the rule", .colour = 2, .count = EPOCHS, .x = epochs, .y = wrong[MIXED] },
         { .name = "gradient descent", .colour = 3, .count = EPOCHS, .x = epochs, .y = wrong[2] },
     };
-    const rg_plot_axis first = { .label = "x1", .low = -1, .high = 1 }, second = { .label = "x2", .low = -1, .high = 1 };
+    const rg_plot_axis first = { .label = "x1", .low = -1, .high = 1 };
+    const rg_plot_axis second = { .label = "x2", .low = -1, .high = 1 };
     const rg_plot_chart charts[] = {
         { .title = "Not separable: one label in ten is wrong", .x = first, .y = second, .equal = true,
           .count = LINES + 3, .series = data },
-        { .title = "Errors after each epoch", .x = { .label = "epoch" }, .y = { .label = "% wrong" }, .count = 3, .series = errors },
+        { .title = "Errors after each epoch", .x = { .label = "epoch" }, .y = { .label = "% wrong" }, .count = 3,
+          .series = errors },
     };
     draw(argc, argv, "perceptron.svg", &(rg_plot){ .title = "The perceptron rule, and gradient descent", .count = 2,
                                                    .height = 420, .charts = charts });
