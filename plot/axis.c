@@ -145,13 +145,16 @@ void rg_plot_scale_set(rg_plot_scale *scale, double low, double high, bool to_ti
         scale->distance = 0;
         if (keep_ticks(scale, ticks, count) >= 2) return;
     }
-    count = rg_plot_ticks(low, high, most, ticks);
-    if (to_ticks && !scale->logarithmic) {
-        scale->low = ticks[0];
-        scale->high = ticks[count - 1];
+    /* Those at the ends may lie beyond the axis; one tick alone says nothing of what is how far away. */
+    for (int kept = 0; kept < 2 && most <= RG_PLOT_MOST_TICKS; most += 2) {
+        count = rg_plot_ticks(low, high, most, ticks);
+        if (to_ticks && !scale->logarithmic) {
+            scale->low = ticks[0];
+            scale->high = ticks[count - 1];
+        }
+        scale->distance = ticks[1] - ticks[0];
+        kept = keep_ticks(scale, ticks, count);
     }
-    scale->distance = ticks[1] - ticks[0];
-    keep_ticks(scale, ticks, count);
 }
 
 int rg_plot_tick_count(const rg_plot_scale *scale)

@@ -14,6 +14,8 @@
 
 #include <locale.h>
 #include <math.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -83,14 +85,18 @@ static void count_strokes(int *moves, int *lines)
 
 static void what_cannot_be_drawn_leaves_a_gap(void **state)
 {
-    const double x[] = { 0, 1, 2, 3, 4 }, y[] = { 4, 2, NAN, 1, INFINITY };
+    const double x[] = { 0, 1, 2, 3, 400 }, y[] = { 4, 2, NAN, 1, INFINITY };
     const rg_plot_series series[] = { { .count = 5, .x = x, .y = y } };
+    double n[8], frame[3];
     int moves, lines;
     (void)state;
     draw((rg_plot_chart){ .count = 1, .series = series });
     count_strokes(&moves, &lines);
     assert_int_equal(moves, 2);
     assert_int_equal(lines, 1);
+    numbers_after("<path stroke=\"#666\" d=\"M", 0, 3, frame);
+    numbers_after("stroke-width=\"2.2\" d=\"M", 0, 8, n);
+    assert_true(fabs(n[0] - frame[0]) < 0.2 && fabs(n[5] - frame[0] - frame[2]) < 0.2); /* the axis ends at 3 */
 }
 
 static void lines_end_where_the_axes_end(void **state)
@@ -176,6 +182,13 @@ static void charts_stand_in_rows(void **state)
         numbers_after("viewBox=\"", 0, 4, size);
         assert_true(size[2] == 40 + 200 * cases[i].across && fabs(size[3] - 40 - 150 * cases[i].down) <= 50);
         assert_int_equal(count_of(picture, "no finite values"), 5);
+        const int texts = count_of(picture, "<text x=\"") - 1; /* that of the title beside; the others are alike */
+        double first[2], last[2];
+        numbers_after("<text x=\"", texts / 5, 2, first);
+        numbers_after("<text x=\"", texts, 2, last);
+        assert_true(last[0] - first[0] == 200 * (4 % (int)cases[i].across));
+        assert_true(last[1] - first[1] >= 150 * (cases[i].down - 1) && last[1] - first[1] < 170 * cases[i].down);
+        assert_true(cases[i].down > 1 || last[1] == first[1]);
     }
 }
 
@@ -205,16 +218,15 @@ static void logarithmic_axes_are_even_in_powers(void **state)
 
 static void bars_are_as_high_as_their_numbers_and_stand_beside_each_other(void **state)
 {
-    const double x[] = { 2, 0, 1 }, a[] = { 4, 1, -2 }, b[] = { 3, 2, 1 };
-    const char *const names[] = { "zero", "one", "two" };
+    const double x[] = { 0, 20, 10 }, a[] = { 1, 4, -2 }, b[] = { 2, 3, 1 };
     const rg_plot_series series[] = {
         { .kind = RG_PLOT_BARS, .count = 3, .x = x, .y = a }, { .kind = RG_PLOT_BARS, .count = 3, .x = x, .y = b },
     };
     double bar[6][4];
     (void)state;
-    draw((rg_plot_chart){ .x = { .names = names, .name_count = 3 }, .count = 2, .series = series });
+    draw((rg_plot_chart){ .count = 2, .series = series });
     for (int i = 0; i < 6; i++) numbers_after("<rect x=\"", 1 + i, 4, bar[i]); /* behind the card */
-    double unit = bar[1][3], base = bar[1][1] + bar[1][3];
+    double unit = bar[0][3], base = bar[0][1] + bar[0][3];
     for (int i = 0; i < 6; i++) {
         double y = i < 3 ? a[i] : b[i - 3];
         assert_true(fabs(bar[i][3] - unit * fabs(y)) < 0.6);
@@ -222,9 +234,35 @@ static void bars_are_as_high_as_their_numbers_and_stand_beside_each_other(void *
         assert_true(fabs(bar[i][2] - bar[0][2]) < 0.2);
     }
     for (int i = 0; i < 3; i++) assert_true(bar[i + 3][0] >= bar[i][0] + bar[i][2]);
-    assert_true(bar[1][0] < bar[2][0] && bar[2][0] < bar[0][0]); /* by x, not by place in the array */
-    assert_true(bar[4][0] + bar[4][2] < bar[2][0]);              /* groups do not touch */
-    for (int i = 0; i < 3; i++) assert_non_null(strstr(picture, names[i]));
+    assert_true(bar[0][0] < bar[2][0] && bar[2][0] < bar[1][0]); /* by x, not by place in the array */
+    assert_true(bar[3][0] + bar[3][2] < bar[2][0] && bar[5][0] + bar[5][2] < bar[1][0]); /* groups do not touch */
+    assert_true(bar[0][2] > 30);
+
+    const double high[] = { 8, 9, 10 };
+    const rg_plot_series alone = { .kind = RG_PLOT_BARS, .count = 3, .x = x, .y = high };
+    draw((rg_plot_chart){ .count = 1, .series = &alone });
+    for (int i = 0; i < 2; i++) numbers_after("<rect x=\"", 1 + i, 4, bar[i]);
+    assert_true(fabs(bar[0][3] / bar[1][3] - 8.0 / 9) < 0.01); /* from 0 */
+}
+
+static void names_stand_below_bars_and_a_logarithmic_axis_shows_the_smallest(void **state)
+{
+    const double x[] = { 0, 1, 2 }, y[] = { 1e-9, 1e-3, 1 };
+    const char *const names[] = { "zero", "one", "two" };
+    const rg_plot_series series[] = { { .kind = RG_PLOT_BARS, .count = 3, .x = x, .y = y } };
+    double bar[3][4], label[2];
+    (void)state;
+    draw((rg_plot_chart){ .x = { .names = names, .name_count = 3 }, .y.logarithmic = true, .count = 1,
+                          .series = series });
+    const int texts = count_of(picture, "<text x=\"");
+    for (int i = 0; i < 3; i++) {
+        numbers_after("<rect x=\"", 1 + i, 4, bar[i]);
+        numbers_after("<text x=\"", texts - 3 + i, 2, label);
+        assert_true(fabs(bar[i][0] + bar[i][2] / 2 - label[0]) < 0.2 && label[1] > bar[i][1] + bar[i][3]);
+        assert_non_null(strstr(picture, names[i]));
+    }
+    assert_true(bar[0][3] > 2);
+    assert_true(fabs((bar[1][3] - bar[0][3]) / 6 - (bar[2][3] - bar[1][3]) / 3) < 0.3);
 }
 
 /* ---- Fields ---------------------------------------------------------------------------------------------------- */
@@ -351,21 +389,21 @@ static rg_plot_chart make_chart(const rg_plot_field *field)
 
 static void equal_numbers_give_equal_bytes_in_every_locale(void **state)
 {
-    static const char *const locales[] = { "C", "de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "fr_FR.utf8" };
+    static const char *const locales[] = { "C", "C", "de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "fr_FR.utf8" };
     rg_plot_field field = make_bowl();
     char *first = NULL;
     (void)state;
     field.heat = true;
     field.contours = 5;
     for (size_t i = 0; i < sizeof locales / sizeof locales[0]; i++) {
+        const rg_plot_chart charts[] = { make_chart(&field), make_chart(NULL) };
         if (!setlocale(LC_NUMERIC, locales[i])) continue;
-        draw(make_chart(&field));
+        draw_plot((rg_plot){ .count = 2, .charts = charts });
         setlocale(LC_NUMERIC, "C");
         if (first) assert_string_equal(picture, first);
         else first = strdup(picture);
     }
-    draw(make_chart(&field));
-    assert_string_equal(picture, first);
+    assert_non_null(strstr(picture, ">-0.5</text>"));
     free(first);
 }
 
@@ -447,6 +485,7 @@ static void misuse_is_refused_with_a_message(void **state)
 static void a_file_is_replaced_wholly_or_not_at_all(void **state)
 {
     char folder[] = "/tmp/test_plot_XXXXXX", path[64], text[8] = "";
+    struct stat found;
     const rg_plot_chart chart = make_chart(NULL);
     const rg_plot plot = { .count = 1, .charts = &chart };
     rg_error error = { 0 };
@@ -460,6 +499,18 @@ static void a_file_is_replaced_wholly_or_not_at_all(void **state)
     assert_int_equal(fread(text, 1, 4, file), 4);
     fclose(file);
     assert_string_equal(text, "<svg");
+    assert_int_equal(stat(path, &found), 0);
+    const off_t length = found.st_size;
+    /* A disk that is full. */
+    const struct rlimit none = { 10, RLIM_INFINITY }, all = { RLIM_INFINITY, RLIM_INFINITY };
+    void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &none);
+    rg_status status = rg_plot_save(path, &plot, &error);
+    setrlimit(RLIMIT_FSIZE, &all);
+    signal(SIGXFSZ, before);
+    assert_int_equal(status, RG_E_FILE);
+    assert_true(stat(path, &found) == 0 && found.st_size == length);
+
     assert_int_equal(unlink(path), 0);
     assert_int_equal(rg_plot_save(folder, &plot, &error), RG_E_FILE);
     assert_non_null(strstr(error.message, folder));
@@ -507,6 +558,7 @@ int main(void)
         cmocka_unit_test_teardown(a_unit_is_as_long_on_both_equal_axes, teardown),
         cmocka_unit_test_teardown(logarithmic_axes_are_even_in_powers, teardown),
         cmocka_unit_test_teardown(bars_are_as_high_as_their_numbers_and_stand_beside_each_other, teardown),
+        cmocka_unit_test_teardown(names_stand_below_bars_and_a_logarithmic_axis_shows_the_smallest, teardown),
         cmocka_unit_test_teardown(contours_of_a_bowl_are_circles, teardown),
         cmocka_unit_test_teardown(a_saddle_is_resolved_by_its_mean, teardown),
         cmocka_unit_test_teardown(colours_of_a_heat_map_go_with_its_numbers, teardown),

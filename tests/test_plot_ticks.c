@@ -52,6 +52,19 @@ static void ticks_of_a_usual_axis_are_the_ones_a_hand_would_draw(void **state)
     assert_true(ticks[0] == 88 && ticks[6] == 100);
 }
 
+static void an_axis_that_does_not_end_at_ticks_has_two_or_more(void **state)
+{
+    static const double ranges[][2] = { { -3, 3 }, { -1.2, 1.3 }, { 0.3, 2.3 }, { 97.2, 98.1 }, { -9, 1 }, { 41, 44 } };
+    (void)state;
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+        for (int most = 3; most <= RG_PLOT_MOST_TICKS; most++) {
+            rg_plot_scale scale = { 0 };
+            rg_plot_scale_set(&scale, ranges[i][0], ranges[i][1], false, most);
+            assert_in_range(rg_plot_tick_count(&scale), 2, most + 2);
+        }
+    }
+}
+
 static void logarithmic_ticks_are_1_2_5_times_powers_of_ten(void **state)
 {
     static const double ranges[][2] = {
@@ -113,6 +126,15 @@ static void escapes_to(const char *text, int most, const char *expected)
     assert_string_equal(picture, expected);
 }
 
+static void numbers_have_a_point_in_every_locale(void **state)
+{
+    (void)state;
+    FILE *out = begin();
+    rg_plot_put(out, "x=\"%s\" y=\"%d\"", "1,5", 2); /* as a number is printed where a comma is usual */
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(picture, "x=\"1.5\" y=\"2\"");
+}
+
 static void text_is_escaped_and_never_malformed(void **state)
 {
     (void)state;
@@ -133,9 +155,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ticks_are_1_2_5_apart_and_cover_the_range),
         cmocka_unit_test(ticks_of_a_usual_axis_are_the_ones_a_hand_would_draw),
+        cmocka_unit_test(an_axis_that_does_not_end_at_ticks_has_two_or_more),
         cmocka_unit_test(logarithmic_ticks_are_1_2_5_times_powers_of_ten),
         cmocka_unit_test(ticks_of_many_decades_are_multiples_of_their_step),
         cmocka_unit_test(labels_have_the_digits_they_need),
+        cmocka_unit_test_teardown(numbers_have_a_point_in_every_locale, teardown),
         cmocka_unit_test_teardown(text_is_escaped_and_never_malformed, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

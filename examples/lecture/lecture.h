@@ -13,8 +13,6 @@
 
 #include <retrograd.h>
 
-#include "plot.h"
-
 /* Prints the sentence as one that holds; if it does not, the program ends there with status 1. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
@@ -54,7 +52,7 @@ static inline void draw(int argc, char **argv, const char *file, const rg_plot *
     const char *path = picture_path(argc, argv, file, buffer);
     rg_error error;
     if (!path || rg_plot_save(path, plot, &error) == RG_OK) return;
-    fprintf(stderr, "%s: %s\n", path, error.message);
+    fprintf(stderr, "%s\n", error.message);
     exit(1);
 }
 
