@@ -52,7 +52,7 @@ static inline void draw(int argc, char **argv, const char *file, const rg_plot *
     const char *path = picture_path(argc, argv, file, buffer);
     rg_error error;
     if (!path || rg_plot_save(path, plot, &error) == RG_OK) return;
-    fprintf(stderr, "%s: %s\n", path, error.message);
+    fprintf(stderr, "%s\n", error.message);
     exit(1);
 }
 
