@@ -10,9 +10,9 @@
 enum { RUNGS = 18, FEWEST = 3, EARLY = 7 };
 static const double first_step = 0x1p-7;
 
-/* From one rung to the next. Not 2, nor any other simple fraction: where a function goes up and down many times within a
- * step, as a program of round numbers may, half a step often ends in a like place, and rung after rung tells of the same
- * slope that is not there. */
+/* From one rung to the next. Not 2, nor any other simple fraction: where a function goes up and down many times within
+ * a step, as a program of round numbers may, half a step often ends in a like place, and rung after rung tells of the
+ * same slope that is not there. */
 static const double shrink = 1.8885438;
 
 static double largest(const double *numbers, int64_t count)

@@ -51,18 +51,10 @@ static rg_tensor forward(const perceptron *p, rg_tensor x, rg_tensor *h1)
     return rg_name(layer(rg_relu, rg_parameter(tape, p->W2), *h1, rg_parameter(tape, p->b2)), "y");
 }
 
-/* From the answer back to x: every value, so that the picture can show it. */
-static void evaluate_all(rg_tensor t)
-{
-    rg_data(t);
-    for (int k = 0; !rg_is_null(rg_operand(t, k)); k++) evaluate_all(rg_operand(t, k));
-}
-
 static void draw_graph(const char *path, rg_tensor y)
 {
     const rg_dot_options options = { .values = true, .title = "relu(W2 relu(W1 x - b1) - b2)" };
     FILE *out = fopen(path, "w");
-    evaluate_all(y);
     bool written = out && rg_dot(out, y, &options) == RG_OK;
     if (out && fclose(out) != 0) written = false;
     if (written) return;
@@ -74,7 +66,7 @@ int main(int argc, char **argv)
 {
     rg_params *theta = rg_params_new(RG_F64, 0);
     const perceptron p = of_the_lecture(theta);
-    rg_tape *tape = rg_tape_new();
+    rg_tape *tape = rg_tape_new_with((rg_tape_options){ .eager = true }); /* node by node, so that each has its value */
     rg_tensor x = rg_name(rg_input(tape, RG_F64, RG_SHAPE(3, 1), (const double[]){ 1, 0, 0 }), "x"), h1;
     rg_tensor y = forward(&p, x, &h1);
     double hidden[4], answer[2];
