@@ -219,7 +219,7 @@ static void put_legend(const rg_drawing *d)
     for (int i = 0; i < RG_LOOKS; i++)
         if (used.look[i])
             fprintf(d->out, "<font color=\"%s\">%s</font> %s &#160;", rg_looks[i].line,
-                    i == RG_ROLE_RECOMPUTED ? "┄" : "■", rg_looks[i].name);
+                    i == RG_ROLE_RECOMPUTED ? "┄" : "■", rg_look_name(i));
     if (used.saved) fputs("▣ saved for backward &#160;", d->out);
     if (used.path) {
         fputs("<font color=\"" RG_DOT_PATH "\">━</font> ", d->out);
@@ -234,12 +234,7 @@ static void put_legend(const rg_drawing *d)
 
 static void put_title(const rg_drawing *d)
 {
-    fputs("    label=<", d->out);
-    if (d->options.title && *d->options.title) {
-        fputs("<font point-size=\"14\"><b>", d->out);
-        rg_put_text(d->out, d->options.title, RG_TEXT_LABEL);
-        fputs("</b></font><br/>", d->out);
-    }
+    rg_put_dot_title(d->out, &d->options);
     put_legend(d);
     fputs(">;\n", d->out);
 }

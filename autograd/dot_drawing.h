@@ -25,17 +25,20 @@ typedef struct {
  * text. Behind the roles come a scope and a fold. */
 enum { RG_LOOK_SCOPE = RG_ROLES, RG_LOOK_FOLD, RG_LOOKS };
 typedef struct {
-    const char *name, *fill, *line;
+    char fill[8], line[8];
 } rg_look;
 extern const rg_look rg_looks[RG_LOOKS];
+const char *rg_look_name(int look);
 int rg_look_of(const rg_drawing *d, uint32_t box);
 
 /* The strip under a large tensor's numbers is coloured by the decade of their root mean square. */
 enum { RG_HEATS = 7 };
-extern const char *const rg_heat[RG_HEATS];
+extern const char rg_heat[RG_HEATS][8];
 
 /* Whether the box would have a strip. */
 bool rg_has_strip(const rg_drawing *d, uint32_t box);
+/* Begins the label of a graph. */
+void rg_put_dot_title(FILE *out, const rg_graph_options *options);
 /* "n7 [fillcolor=..., label=<...>];" */
 void rg_put_box(const rg_drawing *d, uint32_t box);
 

@@ -5,22 +5,36 @@
 #include <string.h>
 
 const rg_look rg_looks[RG_LOOKS] = {
-    [RG_ROLE_INPUT] = { "input", "#d9ecf8", "#3d8fc4" },
-    [RG_ROLE_PARAMETER] = { "parameter", "#fdeac4", "#d08e00" },
-    [RG_ROLE_CONSTANT] = { "constant", "#ececec", "#8c8c8c" },
-    [RG_ROLE_OPERATION] = { "operation", "#ffffff", "#5c6670" },
-    [RG_ROLE_RECOMPUTED] = { "recomputed", "#ffffff", "#5c6670" },
-    [RG_ROLE_ADJOINT] = { "adjoint", "#f8e9f2", RG_DOT_ADJOINT },
-    [RG_ROLE_GRADIENT] = { "gradient", "#efc9df", "#a0457c" },
-    [RG_ROLE_RESULT] = { "result", "#cdeee1", "#008a62" },
-    [RG_LOOK_SCOPE] = { "scope", "#e6e9f2", "#5b6b9a" },
-    [RG_LOOK_FOLD] = { "not shown", "#ffffff", "#b4bdc6" },
+    [RG_ROLE_INPUT] = { "#d9ecf8", "#3d8fc4" },
+    [RG_ROLE_PARAMETER] = { "#fdeac4", "#d08e00" },
+    [RG_ROLE_CONSTANT] = { "#ececec", "#8c8c8c" },
+    [RG_ROLE_OPERATION] = { "#ffffff", "#5c6670" },
+    [RG_ROLE_RECOMPUTED] = { "#ffffff", "#5c6670" },
+    [RG_ROLE_ADJOINT] = { "#f8e9f2", RG_DOT_ADJOINT },
+    [RG_ROLE_GRADIENT] = { "#efc9df", "#a0457c" },
+    [RG_ROLE_RESULT] = { "#cdeee1", "#008a62" },
+    [RG_LOOK_SCOPE] = { "#e6e9f2", "#5b6b9a" },
+    [RG_LOOK_FOLD] = { "#ffffff", "#b4bdc6" },
 };
 
 /* From viridis: the same to everyone, and in order without colour too. */
-const char *const rg_heat[RG_HEATS] = { "#440154", "#443983", "#31688e", "#21918c", "#35b779", "#90d743", "#fde725" };
+const char rg_heat[RG_HEATS][8] = { "#440154", "#443983", "#31688e", "#21918c", "#35b779", "#90d743", "#fde725" };
 
 enum { ELEMENTS_A_LINE = 4, FEW_ADJOINTS = 3 };
+
+const char *rg_look_name(int look)
+{
+    return look < RG_ROLES ? rg_role_names[look] : "scope";
+}
+
+void rg_put_dot_title(FILE *out, const rg_graph_options *options)
+{
+    fputs("    label=<", out);
+    if (!options->title || !*options->title) return;
+    fputs("<font point-size=\"14\"><b>", out);
+    rg_put_text(out, options->title, RG_TEXT_LABEL);
+    fputs("</b></font><br/>", out);
+}
 
 int rg_look_of(const rg_drawing *d, uint32_t box)
 {
@@ -99,7 +113,7 @@ static void put_many(const rg_drawing *d, uint32_t entry)
     for (int which = 0; which < NUMBERS; which++) {
         const void *data = numbers_of(d, entry, which);
         if (!data) continue;
-        char text[4 * RG_NUMBER_SIZE + 64];
+        char text[RG_DIGEST_SIZE];
         const rg_dtype dtype = (rg_dtype)rg_excerpt_node(&d->excerpt, entry)->dtype;
         const rg_digest digest = rg_digest_of(dtype, data, elements_of(d, entry));
         rg_format_digest(text, sizeof text, &digest, "<br/>");

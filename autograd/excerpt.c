@@ -155,7 +155,7 @@ static bool find_backward(rg_excerpt *excerpt)
 
 /* ---- Roles ------------------------------------------------------------------------------------------------------- */
 
-const char *const rg_role_names[RG_ROLES] = {
+const char rg_role_names[RG_ROLES][12] = {
     [RG_ROLE_INPUT] = "input", [RG_ROLE_PARAMETER] = "parameter", [RG_ROLE_CONSTANT] = "constant",
     [RG_ROLE_OPERATION] = "operation", [RG_ROLE_RECOMPUTED] = "recomputed", [RG_ROLE_ADJOINT] = "adjoint",
     [RG_ROLE_GRADIENT] = "gradient", [RG_ROLE_RESULT] = "result",

@@ -14,7 +14,7 @@ typedef enum {
     RG_ROLE_RESULT,           /* the tensor itself */
     RG_ROLES
 } rg_role;
-extern const char *const rg_role_names[RG_ROLES];
+extern const char rg_role_names[RG_ROLES][12];
 
 typedef enum {
     RG_ADJOINTS_NONE,

@@ -2,9 +2,11 @@
 #include "graph_text.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <string.h>
 
-size_t rg_character_length(const unsigned char *s)
+/* The length of the character at s if it is one that XML allows, in UTF-8; else 0. */
+static size_t character_length(const unsigned char *s)
 {
     static const uint32_t least[] = { 0, 0x20, 0x80, 0x800, 0x10000 };
     size_t length = *s < 0x80 ? 1 : *s >> 5 == 6 ? 2 : *s >> 4 == 14 ? 3 : *s >> 3 == 30 ? 4 : 0;
@@ -23,6 +25,7 @@ size_t rg_character_length(const unsigned char *s)
 static const char *escape_of(unsigned char c, rg_text_kind kind)
 {
     if (kind == RG_TEXT_PLAIN) return NULL;
+    if (kind == RG_TEXT_JSON) return c == '"' ? "\\\"" : c == '\\' ? "\\\\" : NULL;
     if (c == '&') return "&amp;";
     if (c == '<') return "&lt;";
     if (c == '>') return "&gt;";
@@ -34,15 +37,27 @@ size_t rg_put_text(FILE *out, const char *text, rg_text_kind kind)
 {
     size_t characters = 0;
     for (const unsigned char *s = (const unsigned char *)text; *s; characters++) {
-        const size_t length = rg_character_length(s);
+        const size_t length = character_length(s);
         const char *escape = escape_of(*s, kind);
+        const bool control = *s < 0x20 && kind == RG_TEXT_JSON;
         if (*s == '\t' || *s == '\n' || *s == '\r') escape = " ";
         else if (length == 0) escape = "\xef\xbf\xbd";
-        if (out && escape) fputs(escape, out);
+        if (out && control) fprintf(out, "\\u%04x", *s);
+        else if (out && escape) fputs(escape, out);
         else if (out) fwrite(s, 1, length, out);
         s += length ? length : 1;
     }
     return characters;
+}
+
+void rg_line_print(rg_line *line, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    const size_t room = sizeof line->text - line->used;
+    const int written = vsnprintf(line->text + line->used, room, format, arguments);
+    va_end(arguments);
+    if (written > 0) line->used += (size_t)written < room ? (size_t)written : room - 1;
 }
 
 /* ---- Numbers ----------------------------------------------------------------------------------------------------- */
@@ -54,11 +69,16 @@ void rg_format_attributes(const rg_node *node, char *text, size_t size)
     text[size - 1] = '\0';
 }
 
+void rg_set_point(char *number)
+{
+    for (char *s = number; *s; s++)
+        if (*s == ',') *s = '.';
+}
+
 void rg_format_real(char *text, size_t size, double value)
 {
     snprintf(text, size, "%.4g", value == 0 ? 0 : value); /* -0 is 0 */
-    for (char *s = text; *s; s++)
-        if (*s == ',') *s = '.';
+    rg_set_point(text);
 }
 
 void rg_format_count(char *text, size_t size, uint64_t count)
@@ -77,8 +97,7 @@ void rg_format_bytes(char *text, size_t size, double bytes)
     for (; bytes >= 1000 && unit < 4; unit++) bytes /= 1000;
     char number[RG_NUMBER_SIZE];
     snprintf(number, sizeof number, bytes < 10 && unit > 0 ? "%.1f" : "%.0f", bytes);
-    for (char *s = number; *s; s++)
-        if (*s == ',') *s = '.';
+    rg_set_point(number);
     snprintf(text, size, "%s %s", number, units[unit]);
 }
 

@@ -7,10 +7,10 @@
 #include "dot_drawing.h"
 #include "sketch.h"
 
-enum { MOST_ROWS = 60, MOST_COLUMNS = 64, LEFT_COLUMNS = 5, TEXT = 512 };
+enum { MOST_ROWS = 60, MOST_COLUMNS = 64, LEFT_COLUMNS = 5 };
 
 /* Tints on which dark text can be read. */
-static const char *const tints[] = { "#cfe6f5", "#fbe3b4", "#cdeee1", "#f3d6e6", "#e4e0f4", "#f7e9d0", "#d9ead3", "#fbd9cc" };
+static const char tints[][8] = { "#cfe6f5", "#fbe3b4", "#cdeee1", "#f3d6e6", "#e4e0f4", "#f7e9d0", "#d9ead3", "#fbd9cc" };
 enum { TINTS = sizeof tints / sizeof tints[0] };
 
 typedef struct {
@@ -22,6 +22,7 @@ typedef struct {
     size_t *edges;            /* addresses at which a column begins or ends, in order */
     size_t edge_count;        /* 0: no map */
     uint32_t *at;             /* [columns] the buffer there; RG_NOT_SHOWN */
+    uint32_t *first_of, *next_of; /* [steps], [buffers] of the map: those that begin in a step, as a list */
 } plan_drawing;
 
 static size_t columns_of(const plan_drawing *d)
@@ -70,6 +71,23 @@ static bool find_columns(plan_drawing *d)
     return true;
 }
 
+static bool list_beginnings(plan_drawing *d)
+{
+    rg_arena *scratch = &d->excerpt.tape->scratch;
+    const size_t steps = d->sketch.step_count + 1, buffers = d->sketch.workspace_buffers;
+    d->first_of = rg_arena_take(scratch, steps * sizeof *d->first_of);
+    d->next_of = rg_arena_take(scratch, (buffers + 1) * sizeof *d->next_of);
+    if (!d->first_of || !d->next_of) return false;
+    memset(d->first_of, 0xff, steps * sizeof *d->first_of);
+    for (size_t i = buffers; i-- > 0;) {
+        const rg_sketch_buffer *buffer = &d->sketch.buffers[i];
+        if (!is_mapped(d, buffer)) continue;
+        d->next_of[i] = d->first_of[buffer->first];
+        d->first_of[buffer->first] = (uint32_t)i;
+    }
+    return true;
+}
+
 static size_t column_of(const plan_drawing *d, size_t address)
 {
     size_t column = 0;
@@ -97,23 +115,35 @@ static void put_buffer(const plan_drawing *d, size_t number, size_t columns, siz
     fprintf(d->out, "<br/>%s</font></td>", bytes);
 }
 
+static void place(plan_drawing *d, size_t number, bool *fresh)
+{
+    const rg_sketch_buffer *buffer = &d->sketch.buffers[number];
+    for (size_t c = column_of(d, buffer->offset); d->edges[c] < buffer->offset + buffer->room; c++) {
+        d->at[c] = (uint32_t)number;
+        fresh[c] = true;
+    }
+}
+
+/* Where rows begin, above or behind those that are not drawn, all that lives begins. */
+static void place_all(plan_drawing *d, int64_t step, bool *fresh)
+{
+    for (size_t i = 0; i < d->sketch.workspace_buffers; i++) {
+        const rg_sketch_buffer *buffer = &d->sketch.buffers[i];
+        if (is_mapped(d, buffer) && buffer->first <= step && buffer->until >= step) place(d, i, fresh);
+    }
+}
+
 /* Of the row of a step: what begins here, and what is empty; the rest is covered by rectangles from above. `end` is the
  * first step that is not drawn below this one without a gap. */
 static void put_map(plan_drawing *d, size_t step, bool begins, size_t end)
 {
     const size_t columns = columns_of(d);
     bool fresh[MOST_COLUMNS] = { false };
+    if (columns == 0) return;
     for (size_t c = 0; c < columns; c++)
         if (begins || (d->at[c] != RG_NOT_SHOWN && d->sketch.buffers[d->at[c]].until < (int64_t)step)) d->at[c] = RG_NOT_SHOWN;
-    for (size_t i = 0; i < d->sketch.workspace_buffers; i++) {
-        const rg_sketch_buffer *buffer = &d->sketch.buffers[i];
-        const bool here = buffer->first == (int64_t)step || (begins && buffer->first < (int64_t)step);
-        if (!is_mapped(d, buffer) || !here || buffer->until < (int64_t)step) continue;
-        for (size_t c = column_of(d, buffer->offset); d->edges[c] < buffer->offset + buffer->room; c++) {
-            d->at[c] = (uint32_t)i;
-            fresh[c] = true;
-        }
-    }
+    if (begins) place_all(d, (int64_t)step, fresh);
+    for (uint32_t i = d->first_of[step]; i != RG_NOT_SHOWN && !begins; i = d->next_of[i]) place(d, i, fresh);
     for (size_t c = 0, width; c < columns; c += width) {
         for (width = 1; c + width < columns && d->at[c + width] == d->at[c] && fresh[c + width] == fresh[c];) width++;
         if (d->at[c] == RG_NOT_SHOWN) {
@@ -142,25 +172,25 @@ static void put_parts(const plan_drawing *d, const rg_sketch_step *step)
     fputs("<br align=\"left\"/></td>", d->out);
 }
 
+static void put_cell(const plan_drawing *d, const char *text)
+{
+    fputs("<td align=\"left\">", d->out);
+    put_text(d, text);
+    fputs("</td>", d->out);
+}
+
 static void put_step(plan_drawing *d, size_t number, bool begins, size_t end)
 {
     const rg_sketch_step *step = &d->sketch.steps[number];
-    char text[TEXT] = "";
-    size_t used = 0;
+    rg_line reads = { .used = 0 }, writes = { .used = 0 };
+    rg_line_reads(&reads, &d->sketch, step);
+    rg_line_writes(&writes, &d->sketch, step);
     fprintf(d->out, "<tr><td align=\"right\" bgcolor=\"%s\">%zu</td>",
             d->sketch.plan.accounts[number].backward ? rg_looks[RG_ROLE_ADJOINT].fill : "#ffffff", number);
     put_parts(d, step);
-    rg_append_reads(text, sizeof text, &used, &d->sketch, step);
-    fputs("<td align=\"left\">", d->out);
-    put_text(d, text);
-    used = 0;
-    text[0] = '\0';
-    rg_append_writes(text, sizeof text, &used, &d->sketch, step);
-    fputs("</td><td align=\"left\">", d->out);
-    put_text(d, text);
-    fputs("</td><td align=\"left\"><i>", d->out);
-    if (step->entry != RG_NOT_SHOWN) put_text(d, rg_site_short(rg_excerpt_node(&d->excerpt, step->entry)->site));
-    fputs("</i></td>", d->out);
+    put_cell(d, reads.text);
+    put_cell(d, writes.text);
+    put_cell(d, step->entry == RG_NOT_SHOWN ? "" : rg_site_short(rg_excerpt_node(&d->excerpt, step->entry)->site));
     put_map(d, number, begins, end);
     fputs("</tr>\n", d->out);
 }
@@ -185,16 +215,11 @@ static void put_head(const plan_drawing *d)
 
 static void put_title(const plan_drawing *d)
 {
-    char text[TEXT];
-    fputs("    label=<", d->out);
-    if (d->options.title && *d->options.title) {
-        fputs("<font point-size=\"14\"><b>", d->out);
-        put_text(d, d->options.title);
-        fputs("</b></font><br/>", d->out);
-    }
-    rg_describe_plan(text, sizeof text, &d->sketch);
-    put_text(d, text);
-    fprintf(d->out, "<br/><font color=\"%s\">■</font> fused &#160;<font color=\"%s\">■</font> backward",
+    rg_line line = { .used = 0 };
+    rg_line_plan(&line, &d->sketch);
+    rg_put_dot_title(d->out, &d->options);
+    fprintf(d->out, "%s<br/><font color=\"%s\">■</font> fused &#160;<font color=\"%s\">■</font> backward",
+            line.text,
             rg_looks[RG_LOOK_SCOPE].line, RG_DOT_ADJOINT);
     if (d->edge_count == 0 && d->sketch.workspace_buffers > 0) fputs(" &#160;the map of the workspace would be too wide", d->out);
     fputs(">;\n", d->out);
@@ -224,7 +249,7 @@ static bool prepare(plan_drawing *d)
     const bool all = steps <= most;
     d->first = all ? steps : (most + 1) / 2;
     d->last = all ? steps : steps - most / 2;
-    return find_columns(d);
+    return find_columns(d) && list_beginnings(d);
 }
 
 rg_status rg_plan_dot(FILE *out, rg_tensor t, const rg_graph_options *options)
