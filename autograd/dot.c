@@ -16,17 +16,15 @@ static void indent(FILE *out, int depth)
 static void open_cluster(rg_drawing *d, int depth, const char *name, const char *style)
 {
     indent(d->out, depth);
-    fprintf(d->out, "subgraph cluster_%d {\n", ++d->clusters);
+    rg_put(d->out, "subgraph cluster_$u {\n", ++d->clusters);
     indent(d->out, depth + 1);
-    fputs("label=<", d->out);
-    rg_put_text(d->out, name, RG_TEXT_LABEL);
-    fprintf(d->out, ">; %s;\n", style);
+    rg_put(d->out, "label=<$l>; $r;\n", name, style);
 }
 
 static void close_cluster(rg_drawing *d, int depth)
 {
     indent(d->out, depth);
-    fputs("}\n", d->out);
+    rg_put(d->out, "}\n");
 }
 
 static void put_boxes(const rg_drawing *d, const rg_frame *f, int depth)
@@ -89,13 +87,10 @@ static void put_edge(const rg_drawing *d, uint32_t from, uint32_t to, bool bold)
 {
     const bool *backward = d->excerpt.backward, within = backward[from] && backward[to];
     const bool across = backward[from] != backward[to];
+    const bool plain = !within && !across && !bold;
     const char *color = bold ? RG_DOT_PATH : within ? RG_DOT_ADJOINT : "#b4bdc6";
-    fprintf(d->out, within ? "    n%u -> n%u [dir=back" : across ? "    n%u -> n%u [constraint=false" : "    n%u -> n%u",
-            within ? to : from, within ? from : to);
-    if (within || across) fprintf(d->out, ", color=\"%s\"", color);
-    else if (bold) fprintf(d->out, " [color=\"%s\"", color);
-    if (bold) fputs(", penwidth=2.6", d->out);
-    fputs(within || across || bold ? "];\n" : ";\n", d->out);
+    rg_put(d->out, plain ? "    n$u -> n$u;\n" : "    n$u -> n$u [$rcolor='$r'$r];\n", within ? to : from, within ? from : to,
+           within ? "dir=back, " : across ? "constraint=false, " : "", color, bold ? ", penwidth=2.6" : "");
 }
 
 /* The boxes that this one reads. Between nodes there is a line for each operand, even if two are the same; a box of several
@@ -129,8 +124,8 @@ static void put_links_of(const rg_drawing *d, uint32_t box)
         const uint32_t to = e->adjoint[k] == RG_NOT_SHOWN ? RG_NOT_SHOWN : b->of[e->adjoint[k]];
         if (to == RG_NOT_SHOWN || d->drawn_to[to] == box) continue;
         d->drawn_to[to] = box;
-        fprintf(d->out, "    n%u -> n%u [style=%s, arrowhead=none, minlen=0, color=\"" RG_DOT_ADJOINT "\"];\n", box, to,
-                b->count > LINKED_BOXES ? "invis" : "dashed");
+        rg_put(d->out, "    n$u -> n$u [style=$r, arrowhead=none, minlen=0, color='" RG_DOT_ADJOINT "'];\n", box, to,
+               b->count > LINKED_BOXES ? "invis" : "dashed");
     }
 }
 
@@ -218,39 +213,36 @@ static void put_legend(const rg_drawing *d)
     const used_looks used = find_looks(d);
     for (int i = 0; i < RG_LOOKS; i++)
         if (used.look[i])
-            fprintf(d->out, "<font color=\"%s\">%s</font> %s &#160;", rg_looks[i].line,
-                    i == RG_ROLE_RECOMPUTED ? "┄" : "■", rg_look_name(i));
-    if (used.saved) fputs("▣ saved for backward &#160;", d->out);
-    if (used.path) {
-        fputs("<font color=\"" RG_DOT_PATH "\">━</font> ", d->out);
-        rg_put_text(d->out, d->options.path_name ? d->options.path_name : "path", RG_TEXT_LABEL);
-        fputs(" &#160;", d->out);
-    }
+            rg_put(d->out, "<font color='$r'>$r</font> $r &#160;", rg_looks[i].line, i == RG_ROLE_RECOMPUTED ? "┄" : "■",
+                   rg_look_name(i));
+    if (used.saved) rg_put(d->out, "▣ saved for backward &#160;");
+    if (used.path)
+        rg_put(d->out, "<font color='" RG_DOT_PATH "'>━</font> $l &#160;", d->options.path_name ? d->options.path_name : "path");
     if (!used.strip) return;
-    fputs("<br/>strip: root mean square of the elements, 1e-4 or less ", d->out);
-    for (int i = 0; i < RG_HEATS; i++) fprintf(d->out, "<font color=\"%s\">■</font>", rg_heat[i]);
-    fputs(" 1e+2 or more, by decades", d->out);
+    rg_put(d->out, "<br/>strip: root mean square of the elements, 1e-4 or less ");
+    for (int i = 0; i < RG_HEATS; i++) rg_put(d->out, "<font color='$r'>■</font>", rg_heat[i]);
+    rg_put(d->out, " 1e+2 or more, by decades");
 }
 
 static void put_title(const rg_drawing *d)
 {
     rg_put_dot_title(d->out, &d->options);
     put_legend(d);
-    fputs(">;\n", d->out);
+    rg_put(d->out, ">;\n");
 }
 
 static void put_graph(rg_drawing *d)
 {
-    fputs("digraph retrograd {\n"
-          "    graph [rankdir=TB, newrank=true, bgcolor=white, labelloc=t, nodesep=0.3, ranksep=0.35, pad=0.2,\n"
-          "           fontname=\"" RG_DOT_FONT "\", fontsize=10, fontcolor=\"" RG_DOT_QUIET "\"];\n"
-          "    node [shape=box, style=\"rounded,filled\", fontname=\"" RG_DOT_FONT "\", fontsize=11, fontcolor=\"#1b2026\",\n"
-          "          margin=\"0.12,0.06\", height=0.3];\n"
-          "    edge [color=\"#5c6670\", arrowsize=0.6, penwidth=0.9];\n", d->out);
+    rg_put(d->out, "digraph retrograd {\n"
+                   "    graph [rankdir=TB, newrank=true, bgcolor=white, labelloc=t, nodesep=0.3, ranksep=0.35, pad=0.2,\n"
+                   "           fontname='$r', fontsize=10, fontcolor='" RG_DOT_QUIET "'];\n"
+                   "    node [shape=box, style='rounded,filled', fontname='$r', fontsize=11, fontcolor='#1b2026',\n"
+                   "          margin='0.12,0.06', height=0.3];\n"
+                   "    edge [color='#5c6670', arrowsize=0.6, penwidth=0.9];\n", rg_dot_font, rg_dot_font);
     put_title(d);
     put_edges(d);
     put_nodes(d);
-    fputs("}\n", d->out);
+    rg_put(d->out, "}\n");
 }
 
 rg_status rg_dot(FILE *out, rg_tensor t, const rg_graph_options *options)

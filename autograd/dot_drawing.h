@@ -6,7 +6,6 @@
 #include "graph_text.h"
 
 #define RG_DOT_QUIET "#4d5761" /* what stands second in a box */
-#define RG_DOT_FONT "Helvetica,Arial,sans-serif"
 #define RG_DOT_ADJOINT "#b8709a"
 #define RG_DOT_PATH "#d55e00"
 
@@ -18,7 +17,7 @@ typedef struct {
     uint32_t *on_path;        /* [entries] its place on the path, from 1; 0: none */
     bool *read_outside;       /* [entries] in another box of the same half */
     uint32_t *bold_to, *drawn_to; /* [entries] of a box, while edges are drawn: the last box that a bold one, or any, leads to */
-    int clusters;             /* written so far */
+    uint32_t clusters;        /* written so far */
 } rg_drawing;
 
 /* How the boxes of each role look: tints of Okabe and Ito's palette, which colour-blind people can tell apart, under dark
@@ -37,6 +36,7 @@ extern const char rg_heat[RG_HEATS][8];
 
 /* Whether the box would have a strip. */
 bool rg_has_strip(const rg_drawing *d, uint32_t box);
+extern const char rg_dot_font[];
 /* Begins the label of a graph. */
 void rg_put_dot_title(FILE *out, const rg_graph_options *options);
 /* "n7 [fillcolor=..., label=<...>];" */

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The length of the character at s if it is one that XML allows, in UTF-8; else 0. */
@@ -60,6 +61,41 @@ void rg_line_print(rg_line *line, const char *format, ...)
     if (written > 0) line->used += (size_t)written < room ? (size_t)written : room - 1;
 }
 
+/* ---- Templates ------------------------------------------------------------------------------------------------------ */
+
+static void put_number(FILE *out, double number)
+{
+    char text[RG_NUMBER_SIZE] = "null";
+    if (isfinite(number)) snprintf(text, sizeof text, "%.15g", number);
+    if (isfinite(number) && strtod(text, NULL) != number) snprintf(text, sizeof text, "%.17g", number);
+    rg_set_point(text);
+    fputs(text, out);
+}
+
+void rg_put(FILE *out, const char *template, ...)
+{
+    static const char kinds[] = "rlqj"; /* in the order of rg_text_kind */
+    va_list values;
+    va_start(values, template);
+    for (const char *s = template; *s; s++) {
+        if (*s != '$') {
+            fputc(*s == '\'' ? '"' : *s, out);
+        } else if (*++s == 'u') {
+            const uint32_t index = va_arg(values, uint32_t);
+            put_number(out, index == RG_NOT_SHOWN ? (double)NAN : (double)index);
+        } else if (*s == 'f') {
+            put_number(out, va_arg(values, double));
+        } else if (*s == 'z') {
+            fprintf(out, "%zu", va_arg(values, size_t));
+        } else if (*s == ',') {
+            if (va_arg(values, size_t) > 0) fputc(',', out);
+        } else {
+            rg_put_text(out, va_arg(values, const char *), (rg_text_kind)(strchr(kinds, *s) - kinds));
+        }
+    }
+    va_end(values);
+}
+
 /* ---- Numbers ----------------------------------------------------------------------------------------------------- */
 
 void rg_format_attributes(const rg_node *node, char *text, size_t size)
@@ -77,7 +113,7 @@ void rg_set_point(char *number)
 
 void rg_format_real(char *text, size_t size, double value)
 {
-    snprintf(text, size, "%.4g", value == 0 ? 0 : value); /* -0 is 0 */
+    snprintf(text, size, "%.4g", value + 0.0); /* -0 is 0 */
     rg_set_point(text);
 }
 
@@ -147,15 +183,13 @@ rg_digest rg_digest_of(rg_dtype dtype, const void *data, int64_t count)
     return d;
 }
 
-void rg_format_digest(char *text, size_t size, const rg_digest *digest, const char *line_break)
+void rg_format_digest(char *text, size_t size, const rg_digest *d, const char *line_break)
 {
-    const double numbers[] = { digest->min, digest->max, digest->mean, digest->norm };
-    char number[4][RG_NUMBER_SIZE], count[RG_NUMBER_SIZE];
     size_t used = 0;
     *text = '\0';
-    for (int i = 0; i < 4; i++) rg_format_real(number[i], sizeof number[i], numbers[i]);
-    if (digest->min <= digest->max)
-        rg_append(text, size, &used, "min %s max %s%smean %s norm %s", number[0], number[1], line_break, number[2], number[3]);
-    rg_format_count(count, sizeof count, (uint64_t)digest->odd);
-    if (digest->odd) rg_append(text, size, &used, "%s%s not finite", used ? line_break : "", count);
+    if (d->min <= d->max)
+        rg_append(text, size, &used, "min %.4g max %.4g%smean %.4g norm %.4g", d->min + 0.0, d->max + 0.0, line_break,
+                  d->mean + 0.0, d->norm);
+    rg_set_point(text);
+    if (d->odd) rg_append(text, size, &used, "%s%lld not finite", used ? line_break : "", (long long)d->odd);
 }

@@ -15,6 +15,14 @@ typedef enum {
  * `out` may be NULL. */
 size_t rg_put_text(FILE *out, const char *text, rg_text_kind kind);
 
+/* Writes a template, in which ' stands for a double quote, and
+ *   $l $q $j   a text (const char *) as in a label of DOT, between its quotes, and between those of JSON; $r as it is
+ *   $u         an entry or a buffer; RG_NOT_SHOWN is null (uint32_t)
+ *   $z         a count (size_t)
+ *   $f         a number in as few digits as read as the same; what is not finite is null (double)
+ *   $,         a comma, unless the count is 0 (size_t) */
+void rg_put(FILE *out, const char *template, ...);
+
 static inline bool rg_is_named(const rg_node *node)
 {
     return node->name && *node->name;

@@ -97,22 +97,17 @@ static size_t column_of(const plan_drawing *d, size_t address)
 
 /* ---- Cells of the map -------------------------------------------------------------------------------------------- */
 
-static void put_text(const plan_drawing *d, const char *text)
-{
-    rg_put_text(d->out, text, RG_TEXT_LABEL);
-}
-
 static void put_buffer(const plan_drawing *d, size_t number, size_t columns, size_t rows)
 {
     const rg_sketch_buffer *buffer = &d->sketch.buffers[number];
+    const rg_node *node = buffer->entry == RG_NOT_SHOWN ? NULL : rg_excerpt_node(&d->excerpt, buffer->entry);
+    const char *name = node && rg_is_named(node) ? node->name : buffer->op ? buffer->op->name : "scratch";
     char bytes[RG_NUMBER_SIZE];
     rg_format_bytes(bytes, sizeof bytes, (double)buffer->bytes);
-    fprintf(d->out, "<td colspan=\"%zu\" rowspan=\"%zu\" bgcolor=\"%s\"><font point-size=\"8\"><b>b%zu</b> ", columns, rows,
-            tints[number % TINTS], number);
-    const rg_node *node = buffer->entry == RG_NOT_SHOWN ? NULL : rg_excerpt_node(&d->excerpt, buffer->entry);
-    put_text(d, node && rg_is_named(node) ? node->name : buffer->op ? buffer->op->name : "scratch");
-    if (node) fprintf(d->out, " %%%u", buffer->entry);
-    fprintf(d->out, "<br/>%s</font></td>", bytes);
+    rg_put(d->out, "<td colspan='$z' rowspan='$z' bgcolor='$r'><font point-size='8'><b>b$z</b> $l", columns, rows,
+           tints[number % TINTS], number, name);
+    if (node) rg_put(d->out, " %$u", buffer->entry);
+    rg_put(d->out, "<br/>$r</font></td>", bytes);
 }
 
 static void place(plan_drawing *d, size_t number, bool *fresh)
@@ -147,7 +142,7 @@ static void put_map(plan_drawing *d, size_t step, bool begins, size_t end)
     for (size_t c = 0, width; c < columns; c += width) {
         for (width = 1; c + width < columns && d->at[c + width] == d->at[c] && fresh[c + width] == fresh[c];) width++;
         if (d->at[c] == RG_NOT_SHOWN) {
-            fprintf(d->out, "<td colspan=\"%zu\" bgcolor=\"#fafafa\"></td>", width);
+            rg_put(d->out, "<td colspan='$z' bgcolor='#fafafa'></td>", width);
         } else if (fresh[c]) {
             const size_t until = (size_t)d->sketch.buffers[d->at[c]].until + 1;
             put_buffer(d, d->at[c], width, (until < end ? until : end) - step);
@@ -159,24 +154,13 @@ static void put_map(plan_drawing *d, size_t step, bool begins, size_t end)
 
 static void put_parts(const plan_drawing *d, const rg_sketch_step *step)
 {
-    const bool fused = step->part_count > 1;
-    fprintf(d->out, "<td align=\"left\" bgcolor=\"%s\">", fused ? "#e6e9f2" : "#ffffff");
+    rg_put(d->out, "<td align='left' bgcolor='$r'>", step->part_count > 1 ? "#e6e9f2" : "#ffffff");
     for (size_t i = 0; i < step->part_count; i++) {
         const rg_sketch_part *part = &d->sketch.parts[step->first_part + i];
-        fputs(i == 0 ? "" : i % 4 == 0 ? " +<br align=\"left\"/>" : " + ", d->out);
-        fputs("<b>", d->out);
-        put_text(d, part->op->name);
-        fputs("</b>", d->out);
-        if (part->entry != RG_NOT_SHOWN) fprintf(d->out, " %%%u", part->entry);
+        rg_put(d->out, i == 0 ? "" : i % 4 == 0 ? " +<br align='left'/>" : " + ");
+        rg_put(d->out, part->entry == RG_NOT_SHOWN ? "<b>$l</b>" : "<b>$l</b> %$u", part->op->name, part->entry);
     }
-    fputs("<br align=\"left\"/></td>", d->out);
-}
-
-static void put_cell(const plan_drawing *d, const char *text)
-{
-    fputs("<td align=\"left\">", d->out);
-    put_text(d, text);
-    fputs("</td>", d->out);
+    rg_put(d->out, "<br align='left'/></td>");
 }
 
 static void put_step(plan_drawing *d, size_t number, bool begins, size_t end)
@@ -185,61 +169,50 @@ static void put_step(plan_drawing *d, size_t number, bool begins, size_t end)
     rg_line reads = { .used = 0 }, writes = { .used = 0 };
     rg_line_reads(&reads, &d->sketch, step);
     rg_line_writes(&writes, &d->sketch, step);
-    fprintf(d->out, "<tr><td align=\"right\" bgcolor=\"%s\">%zu</td>",
-            d->sketch.plan.accounts[number].backward ? rg_looks[RG_ROLE_ADJOINT].fill : "#ffffff", number);
+    rg_put(d->out, "<tr><td align='right' bgcolor='$r'>$z</td>",
+           d->sketch.plan.accounts[number].backward ? rg_looks[RG_ROLE_ADJOINT].fill : "#ffffff", number);
     put_parts(d, step);
-    put_cell(d, reads.text);
-    put_cell(d, writes.text);
-    put_cell(d, step->entry == RG_NOT_SHOWN ? "" : rg_site_short(rg_excerpt_node(&d->excerpt, step->entry)->site));
+    rg_put(d->out, "<td align='left'>$l</td><td align='left'>$l</td><td align='left'><i>$l</i></td>", reads.text, writes.text,
+           rg_site_short(step->entry == RG_NOT_SHOWN ? NULL : rg_excerpt_node(&d->excerpt, step->entry)->site));
     put_map(d, number, begins, end);
-    fputs("</tr>\n", d->out);
+    rg_put(d->out, "</tr>\n");
 }
 
 static void put_gap(const plan_drawing *d)
 {
     char count[RG_NUMBER_SIZE];
     rg_format_count(count, sizeof count, d->last - d->first);
-    fprintf(d->out, "<tr><td colspan=\"%zu\"><i>… %s step%s not shown</i></td></tr>\n", LEFT_COLUMNS + columns_of(d), count,
-            d->last - d->first == 1 ? "" : "s");
+    rg_put(d->out, "<tr><td colspan='$z'><i>… $r steps not shown</i></td></tr>\n", LEFT_COLUMNS + columns_of(d), count);
 }
 
 static void put_head(const plan_drawing *d)
 {
-    char bytes[RG_NUMBER_SIZE];
-    rg_format_bytes(bytes, sizeof bytes, (double)d->sketch.plan.workspace_bytes);
-    fputs("<tr><td></td><td><b>does</b></td><td><b>reads</b></td><td><b>writes</b></td><td><b>line</b></td>", d->out);
-    if (columns_of(d) > 0)
-        fprintf(d->out, "<td colspan=\"%zu\"><b>workspace, %s</b>: addresses grow to the right</td>", columns_of(d), bytes);
-    fputs("</tr>\n", d->out);
-}
-
-static void put_title(const plan_drawing *d)
-{
     rg_line line = { .used = 0 };
+    char bytes[RG_NUMBER_SIZE];
+    const bool too_wide = d->edge_count == 0 && d->sketch.workspace_buffers > 0;
     rg_line_plan(&line, &d->sketch);
+    rg_put(d->out, "digraph plan {\n"
+                   "    graph [bgcolor=white, labelloc=t, pad=0.2, fontname='$r', fontsize=10, fontcolor='" RG_DOT_QUIET "'];\n"
+                   "    node [shape=plain, fontname='$r', fontsize=10, fontcolor='#1b2026'];\n", rg_dot_font, rg_dot_font);
     rg_put_dot_title(d->out, &d->options);
-    fprintf(d->out, "%s<br/><font color=\"%s\">■</font> fused &#160;<font color=\"%s\">■</font> backward",
-            line.text,
-            rg_looks[RG_LOOK_SCOPE].line, RG_DOT_ADJOINT);
-    if (d->edge_count == 0 && d->sketch.workspace_buffers > 0) fputs(" &#160;the map of the workspace would be too wide", d->out);
-    fputs(">;\n", d->out);
+    rg_put(d->out, "$r<br/><font color='$r'>■</font> fused &#160;<font color='" RG_DOT_ADJOINT "'>■</font> backward$r>;\n",
+           line.text, rg_looks[RG_LOOK_SCOPE].line, too_wide ? " &#160;the map of the workspace would be too wide" : "");
+    rg_put(d->out, "    plan [tooltip='plan', label=<<table border='0' cellborder='1' cellspacing='0' cellpadding='4' color='#dfe3e6'>\n"
+                   "<tr><td></td><td><b>does</b></td><td><b>reads</b></td><td><b>writes</b></td><td><b>line</b></td>");
+    rg_format_bytes(bytes, sizeof bytes, (double)d->sketch.plan.workspace_bytes);
+    if (columns_of(d) > 0)
+        rg_put(d->out, "<td colspan='$z'><b>workspace, $r</b>: addresses grow to the right</td>", columns_of(d), bytes);
+    rg_put(d->out, "</tr>\n");
 }
 
 static void put_plan(plan_drawing *d)
 {
-    fputs("digraph plan {\n"
-          "    graph [bgcolor=white, labelloc=t, pad=0.2, fontname=\"" RG_DOT_FONT "\", fontsize=10,\n"
-          "           fontcolor=\"" RG_DOT_QUIET "\"];\n"
-          "    node [shape=plain, fontname=\"" RG_DOT_FONT "\", fontsize=10, fontcolor=\"#1b2026\"];\n", d->out);
-    put_title(d);
-    fputs("    plan [tooltip=\"plan\", label=<<table border=\"0\" cellborder=\"1\" cellspacing=\"0\" cellpadding=\"4\" "
-          "color=\"#dfe3e6\">\n", d->out);
     put_head(d);
     for (size_t i = 0; i < d->first; i++) put_step(d, i, i == 0, d->first);
     if (d->last > d->first) put_gap(d);
     for (size_t i = d->last; i < d->sketch.step_count; i++)
         put_step(d, i, i == d->last && (i == 0 || d->last > d->first), d->sketch.step_count);
-    fputs("</table>>];\n}\n", d->out);
+    rg_put(d->out, "</table>>];\n}\n");
 }
 
 /* More steps than there are rows for: the first and the last. */
