@@ -40,7 +40,7 @@ static void put_boxes(const rg_drawing *d, const rg_frame *f, int depth)
 static void put_half(rg_drawing *d, bool backward, int depth)
 {
     const char *style = "style=\"rounded,filled\"; color=\"#c9ced3\"; fillcolor=\"#f6f7f8\"";
-    const rg_scope *scopes = d->excerpt.tape->scopes;
+    const rg_scope *scopes = d->excerpt->tape->scopes;
     const rg_frame *frames = d->boxes.frames;
     rg_boxes_sort(&d->boxes, backward);
     put_boxes(d, &frames[0], depth);
@@ -61,8 +61,8 @@ static void put_half(rg_drawing *d, bool backward, int depth)
 static void put_nodes(rg_drawing *d)
 {
     const char *style = "style=rounded; color=\"#dfe3e6\"; fontsize=12";
-    if (!d->excerpt.two_halves) {
-        put_half(d, d->excerpt.backward[d->excerpt.root], 1);
+    if (!d->excerpt->two_halves) {
+        put_half(d, d->excerpt->backward[d->excerpt->root], 1);
         return;
     }
     for (int half = 0; half < 2; half++) {
@@ -85,7 +85,7 @@ static bool follow_on_path(const rg_drawing *d, uint32_t a, uint32_t b)
  * puts the forward half on the left. */
 static void put_edge(const rg_drawing *d, uint32_t from, uint32_t to, bool bold)
 {
-    const bool *backward = d->excerpt.backward, within = backward[from] && backward[to];
+    const bool *backward = d->excerpt->backward, within = backward[from] && backward[to];
     const bool across = backward[from] != backward[to];
     const bool plain = !within && !across && !bold;
     const char *color = bold ? RG_DOT_PATH : within ? RG_DOT_ADJOINT : "#b4bdc6";
@@ -97,7 +97,7 @@ static void put_edge(const rg_drawing *d, uint32_t from, uint32_t to, bool bold)
  * has one line to each other box. */
 static void put_edges_to(const rg_drawing *d, uint32_t box)
 {
-    const rg_excerpt *e = &d->excerpt;
+    const rg_excerpt *e = d->excerpt;
     const rg_boxes *b = &d->boxes;
     for (uint32_t k = box; k != RG_NOT_SHOWN; k = b->next[k])
         for (uint32_t i = 0; i < rg_excerpt_node(e, k)->operands; i++) {
@@ -118,7 +118,7 @@ static void put_edges_to(const rg_drawing *d, uint32_t box)
  * there would be too many, they are not seen. */
 static void put_links_of(const rg_drawing *d, uint32_t box)
 {
-    const rg_excerpt *e = &d->excerpt;
+    const rg_excerpt *e = d->excerpt;
     const rg_boxes *b = &d->boxes;
     for (uint32_t k = box; k != RG_NOT_SHOWN; k = b->next[k]) {
         const uint32_t to = e->adjoint[k] == RG_NOT_SHOWN ? RG_NOT_SHOWN : b->of[e->adjoint[k]];
@@ -131,7 +131,7 @@ static void put_links_of(const rg_drawing *d, uint32_t box)
 
 static void put_edges(const rg_drawing *d)
 {
-    const uint32_t count = d->excerpt.count;
+    const uint32_t count = d->excerpt->count;
     for (uint32_t box = 0; box < count; box++)
         if (d->boxes.of[box] == box) put_edges_to(d, box);
     memset(d->drawn_to, 0xff, count * sizeof *d->drawn_to);
@@ -143,14 +143,12 @@ static void put_edges(const rg_drawing *d)
 
 static bool note_readers(rg_drawing *d)
 {
-    const rg_excerpt *e = &d->excerpt;
+    const rg_excerpt *e = d->excerpt;
     rg_arena *scratch = &e->tape->scratch;
     d->read_outside = rg_arena_take_zeroed(scratch, e->count * sizeof *d->read_outside);
-    d->bold_to = rg_arena_take(scratch, e->count * sizeof *d->bold_to);
-    d->drawn_to = rg_arena_take(scratch, e->count * sizeof *d->drawn_to);
+    d->bold_to = rg_take_filled(scratch, e->count);
+    d->drawn_to = rg_take_filled(scratch, e->count);
     if (!d->read_outside || !d->bold_to || !d->drawn_to) return false;
-    memset(d->bold_to, 0xff, e->count * sizeof *d->bold_to);
-    memset(d->drawn_to, 0xff, e->count * sizeof *d->drawn_to);
     for (uint32_t k = 0; k < e->count; k++)
         for (uint32_t i = 0; i < rg_excerpt_node(e, k)->operands; i++) {
             const uint32_t from = rg_excerpt_operand(e, k, i);
@@ -161,8 +159,8 @@ static bool note_readers(rg_drawing *d)
 
 static rg_status mark_path(rg_drawing *d)
 {
-    const rg_excerpt *e = &d->excerpt;
-    const rg_graph_options *o = &d->options;
+    const rg_excerpt *e = d->excerpt;
+    const rg_graph_options *o = d->options;
     d->on_path = rg_arena_take_zeroed(&e->tape->scratch, e->count * sizeof *d->on_path);
     if (!d->on_path) return RG_E_MEMORY;
     for (size_t i = 0; i < o->path_count; i++) {
@@ -182,10 +180,10 @@ static rg_status mark_path(rg_drawing *d)
 
 static rg_status prepare(rg_drawing *d)
 {
-    const size_t most = d->options.most_nodes ? d->options.most_nodes : MOST_BOXES;
+    const size_t most = d->options->most_nodes ? d->options->most_nodes : MOST_BOXES;
     rg_status status = mark_path(d);
     if (status) return status;
-    return rg_boxes_make(&d->boxes, &d->excerpt, d->options.collapse_depth, most) && note_readers(d) ? RG_OK : RG_E_MEMORY;
+    return rg_boxes_make(&d->boxes, d->excerpt, d->options->collapse_depth, most) && note_readers(d) ? RG_OK : RG_E_MEMORY;
 }
 
 /* What is in the picture, by which the legend is chosen. */
@@ -196,13 +194,13 @@ typedef struct {
 static used_looks find_looks(const rg_drawing *d)
 {
     used_looks used = { .path = false };
-    for (uint32_t k = 0; k < d->excerpt.count; k++) {
+    for (uint32_t k = 0; k < d->excerpt->count; k++) {
         used.path = used.path || d->on_path[k];
-        used.look[d->excerpt.role[k]] |= d->excerpt.role[k] >= RG_ROLE_GRADIENT && d->boxes.kind[d->boxes.of[k]] == RG_BOX_SCOPE;
+        used.look[d->excerpt->role[k]] |= d->excerpt->role[k] >= RG_ROLE_GRADIENT && d->boxes.kind[d->boxes.of[k]] == RG_BOX_SCOPE;
         if (d->boxes.of[k] != k) continue;
         used.look[rg_look_of(d, k)] = true;
         used.strip = used.strip || rg_has_strip(d, k);
-        used.saved = used.saved || (d->boxes.kind[k] == RG_BOX_NODE && d->excerpt.saved[k]);
+        used.saved = used.saved || (d->boxes.kind[k] == RG_BOX_NODE && d->excerpt->saved[k]);
     }
     used.look[RG_LOOK_FOLD] = false; /* says so itself */
     return used;
@@ -217,16 +215,16 @@ static void put_legend(const rg_drawing *d)
                    rg_look_name(i));
     if (used.saved) rg_put(d->out, "▣ saved for backward &#160;");
     if (used.path)
-        rg_put(d->out, "<font color='" RG_DOT_PATH "'>━</font> $l &#160;", d->options.path_name ? d->options.path_name : "path");
+        rg_put(d->out, "<font color='" RG_DOT_PATH "'>━</font> $l &#160;", d->options->path_name ? d->options->path_name : "path");
     if (!used.strip) return;
-    rg_put(d->out, "<br/>strip: root mean square of the elements, 1e-4 or less ");
+    rg_put(d->out, "<br/>strip: root mean square, 1e-4 or less ");
     for (int i = 0; i < RG_HEATS; i++) rg_put(d->out, "<font color='$r'>■</font>", rg_heat[i]);
-    rg_put(d->out, " 1e+2 or more, by decades");
+    rg_put(d->out, " 1e+2 or more");
 }
 
 static void put_title(const rg_drawing *d)
 {
-    rg_put_dot_title(d->out, &d->options);
+    rg_put_dot_title(d->out, d->options);
     put_legend(d);
     rg_put(d->out, ">;\n");
 }
@@ -245,12 +243,15 @@ static void put_graph(rg_drawing *d)
     rg_put(d->out, "}\n");
 }
 
+static rg_status draw_graph(rg_view *view)
+{
+    rg_drawing d = { .out = view->out, .excerpt = &view->excerpt, .options = &view->options };
+    rg_status status = prepare(&d);
+    if (status == RG_OK) put_graph(&d);
+    return status;
+}
+
 rg_status rg_dot(FILE *out, rg_tensor t, const rg_graph_options *options)
 {
-    rg_drawing d = { .out = out };
-    if (options) d.options = *options;
-    rg_status status = rg_excerpt_for(&d.excerpt, out, t, &d.options);
-    if (status == RG_OK) status = prepare(&d);
-    if (status == RG_OK) put_graph(&d);
-    return rg_excerpt_written(&d.excerpt, out, status);
+    return rg_view_write(out, t, options, false, draw_graph);
 }

@@ -3,7 +3,7 @@
 #define RETROGRAD_DOT_DRAWING_H
 
 #include "boxes.h"
-#include "graph_text.h"
+#include "sketch.h"
 
 #define RG_DOT_QUIET "#4d5761" /* what stands second in a box */
 #define RG_DOT_ADJOINT "#b8709a"
@@ -11,8 +11,8 @@
 
 typedef struct {
     FILE *out;
-    rg_excerpt excerpt;
-    rg_graph_options options;
+    const rg_excerpt *excerpt;
+    const rg_graph_options *options;
     rg_boxes boxes;
     uint32_t *on_path;        /* [entries] its place on the path, from 1; 0: none */
     bool *read_outside;       /* [entries] in another box of the same half */

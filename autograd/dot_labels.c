@@ -37,7 +37,7 @@ void rg_put_dot_title(FILE *out, const rg_graph_options *options)
 
 int rg_look_of(const rg_drawing *d, uint32_t box)
 {
-    if (d->boxes.kind[box] == RG_BOX_NODE) return (int)d->excerpt.role[box];
+    if (d->boxes.kind[box] == RG_BOX_NODE) return (int)d->excerpt->role[box];
     return d->boxes.kind[box] == RG_BOX_SCOPE ? RG_LOOK_SCOPE : RG_LOOK_FOLD;
 }
 
@@ -77,13 +77,13 @@ enum { VALUES, GRADIENTS, NUMBERS };
 
 static const void *numbers_of(const rg_drawing *d, uint32_t entry, int which)
 {
-    if (!(which == VALUES ? d->options.values : d->options.gradients)) return NULL;
-    return which == VALUES ? rg_excerpt_values(&d->excerpt, entry) : rg_excerpt_gradient(&d->excerpt, entry);
+    if (!(which == VALUES ? d->options->values : d->options->gradients)) return NULL;
+    return which == VALUES ? rg_excerpt_values(d->excerpt, entry) : rg_excerpt_gradient(d->excerpt, entry);
 }
 
 static int64_t elements_of(const rg_drawing *d, uint32_t entry)
 {
-    return rg_shape_count(*rg_excerpt_node(&d->excerpt, entry)->shape);
+    return rg_shape_count(*rg_excerpt_node(d->excerpt, entry)->shape);
 }
 
 bool rg_has_strip(const rg_drawing *d, uint32_t box)
@@ -94,7 +94,7 @@ bool rg_has_strip(const rg_drawing *d, uint32_t box)
 
 static void put_few(const rg_drawing *d, uint32_t entry)
 {
-    const rg_node *node = rg_excerpt_node(&d->excerpt, entry);
+    const rg_node *node = rg_excerpt_node(d->excerpt, entry);
     if (elements_of(d, entry) < 1 || elements_of(d, entry) > RG_FEW_ELEMENTS) return;
     for (int which = 0; which < NUMBERS; which++) {
         const void *data = numbers_of(d, entry, which);
@@ -108,7 +108,7 @@ static void put_many(const rg_drawing *d, uint32_t entry)
         const void *data = numbers_of(d, entry, which);
         if (!data) continue;
         char text[RG_DIGEST_SIZE];
-        const rg_dtype dtype = (rg_dtype)rg_excerpt_node(&d->excerpt, entry)->dtype;
+        const rg_dtype dtype = (rg_dtype)rg_excerpt_node(d->excerpt, entry)->dtype;
         const rg_digest digest = rg_digest_of(dtype, data, elements_of(d, entry));
         rg_format_digest(text, sizeof text, &digest, "<br/>");
         rg_put(d->out, "<tr><td><font face='monospace' point-size='9'>$r$r</font></td></tr><tr><td height='5' bgcolor='$r'></td></tr>",
@@ -124,7 +124,7 @@ static void put_many(const rg_drawing *d, uint32_t entry)
 static void put_adjoint_titles(const rg_drawing *d, uint32_t entry)
 {
     int titles = 0;
-    const rg_excerpt *e = &d->excerpt;
+    const rg_excerpt *e = d->excerpt;
     for (uint32_t v = e->owner[entry]; v != RG_NOT_SHOWN && titles < FEW_ADJOINTS; v = e->next_owner[v]) {
         if (!rg_is_named(rg_excerpt_node(e, v)) && v != e->root) continue;
         rg_put(d->out, "<b>∂$l/∂$l</b><br/>", rg_title_of(rg_excerpt_node(e, e->root)), rg_title_of(rg_excerpt_node(e, v)));
@@ -142,7 +142,7 @@ static void put_shape(const rg_drawing *d, const rg_node *node)
 
 static void put_node_label(const rg_drawing *d, uint32_t entry)
 {
-    const rg_node *node = rg_excerpt_node(&d->excerpt, entry);
+    const rg_node *node = rg_excerpt_node(d->excerpt, entry);
     const bool strip = rg_has_strip(d, entry);
     char attributes[RG_ATTRIBUTES_SIZE];
     rg_format_attributes(node, attributes, sizeof attributes);
@@ -151,7 +151,7 @@ static void put_node_label(const rg_drawing *d, uint32_t entry)
     else put_adjoint_titles(d, entry);
     rg_put(d->out, *attributes ? "$l <font color='" RG_DOT_QUIET "'>$l</font>" : "$l", node->op->name, attributes);
     put_shape(d, node);
-    if (d->options.sites && node->site) rg_put(d->out, "<br/>" QUIET("<i>$l</i>"), rg_site_short(node->site));
+    if (d->options->sites && node->site) rg_put(d->out, "<br/>" QUIET("<i>$l</i>"), rg_site_short(node->site));
     put_few(d, entry);
     if (!strip) return;
     rg_put(d->out, "</td></tr>");
@@ -169,7 +169,7 @@ typedef struct {
 
 static contents contents_of(const rg_drawing *d, uint32_t box)
 {
-    const rg_excerpt *e = &d->excerpt;
+    const rg_excerpt *e = d->excerpt;
     contents c = { .read_outside = RG_NOT_SHOWN };
     uint64_t readers = 0;
     for (uint32_t k = box; k != RG_NOT_SHOWN; k = d->boxes.next[k]) {
@@ -188,14 +188,14 @@ static contents contents_of(const rg_drawing *d, uint32_t box)
 static void put_scope_label(const rg_drawing *d, uint32_t box)
 {
     const contents c = contents_of(d, box);
-    const rg_scope *scope = &d->excerpt.tape->scopes[rg_box_scope(&d->boxes, box)];
+    const rg_scope *scope = &d->excerpt->tape->scopes[rg_box_scope(&d->boxes, box)];
     char ops[RG_NUMBER_SIZE], parameters[RG_NUMBER_SIZE], saved[RG_NUMBER_SIZE];
     rg_format_count(ops, sizeof ops, c.ops);
     rg_format_count(parameters, sizeof parameters, c.parameters);
     rg_format_bytes(saved, sizeof saved, (double)c.saved_bytes);
-    rg_put(d->out, "<b>$l</b><br/>$r $r$r", scope->name, ops, d->excerpt.backward[box] ? "adjoint" : "op", c.ops == 1 ? "" : "s");
+    rg_put(d->out, "<b>$l</b><br/>$r $r$r", scope->name, ops, d->excerpt->backward[box] ? "adjoint" : "op", c.ops == 1 ? "" : "s");
     if (c.parameters) rg_put(d->out, " · $r parameter$r", parameters, c.parameters == 1 ? "" : "s");
-    if (c.read_outside != RG_NOT_SHOWN) put_shape(d, rg_excerpt_node(&d->excerpt, c.read_outside));
+    if (c.read_outside != RG_NOT_SHOWN) put_shape(d, rg_excerpt_node(d->excerpt, c.read_outside));
     if (c.saved_bytes) rg_put(d->out, "<br/>" QUIET("saves $r"), saved);
 }
 
@@ -222,7 +222,7 @@ static void put_border(const rg_drawing *d, uint32_t box, int look)
     const contents c = d->boxes.kind[box] == RG_BOX_SCOPE ? contents_of(d, box) : (contents){ .result = false };
     const int border = c.result ? RG_ROLE_RESULT : c.gradients ? RG_ROLE_GRADIENT : look;
     const bool strong = border == RG_ROLE_RESULT || border == RG_ROLE_GRADIENT;
-    const bool saved = d->boxes.kind[box] == RG_BOX_NODE && d->excerpt.saved[box];
+    const bool saved = d->boxes.kind[box] == RG_BOX_NODE && d->excerpt->saved[box];
     const bool dashed = look == RG_ROLE_RECOMPUTED || look == RG_LOOK_FOLD;
     rg_put(d->out, "n$u [fillcolor='$r', color='$r', $r$r$r", box, rg_looks[look].fill, path ? RG_DOT_PATH : rg_looks[border].line,
            path ? "penwidth=2.6, " : strong ? "penwidth=1.8, " : "", saved ? "peripheries=2, " : "",
@@ -234,12 +234,12 @@ void rg_put_box(const rg_drawing *d, uint32_t box)
     static void (*const labels[])(const rg_drawing *, uint32_t) = {
         [RG_BOX_NODE] = put_node_label, [RG_BOX_SCOPE] = put_scope_label, [RG_BOX_FOLD] = put_fold_label,
     };
-    const rg_node *node = rg_excerpt_node(&d->excerpt, box);
+    const rg_node *node = rg_excerpt_node(d->excerpt, box);
     const rg_box_kind kind = d->boxes.kind[box];
     put_border(d, box, rg_look_of(d, box));
     if (kind == RG_BOX_NODE)
         rg_put(d->out, node->site ? "tooltip='%$u $q at $q'" : "tooltip='%$u $q'", box, node->op->name, rg_site_short(node->site));
-    else rg_put(d->out, "tooltip='$q'", kind == RG_BOX_SCOPE ? d->excerpt.tape->scopes[rg_box_scope(&d->boxes, box)].path : "not shown");
+    else rg_put(d->out, "tooltip='$q'", kind == RG_BOX_SCOPE ? d->excerpt->tape->scopes[rg_box_scope(&d->boxes, box)].path : "not shown");
     rg_put(d->out, ", label=<");
     labels[kind](d, box);
     rg_put(d->out, ">];\n");

@@ -2,15 +2,7 @@
  * written as it goes, for there may be hundreds of thousands. docs/graph-schema.json says what each member is. */
 #include <math.h>
 
-#include "graph_text.h"
 #include "sketch.h"
-
-typedef struct {
-    FILE *out;
-    rg_excerpt excerpt;
-    rg_graph_options options;
-    rg_sketch sketch;
-} writing;
 
 static const char *truth(bool value)
 {
@@ -18,9 +10,9 @@ static const char *truth(bool value)
 }
 
 /* The site of an entry, or of none. */
-static const char *site_of(const writing *w, uint32_t entry)
+static const char *site_of(const rg_view *view, uint32_t entry)
 {
-    return rg_site_short(entry == RG_NOT_SHOWN ? NULL : rg_excerpt_node(&w->excerpt, entry)->site);
+    return rg_site_short(entry == RG_NOT_SHOWN ? NULL : rg_excerpt_node(&view->excerpt, entry)->site);
 }
 
 /* ---- Nodes ---------------------------------------------------------------------------------------------------------- */
@@ -42,98 +34,93 @@ static void put_numbers(FILE *out, const rg_node *node, const void *data)
     }
 }
 
-static void put_node(const writing *w, uint32_t entry)
+static void put_node(const rg_view *view, uint32_t entry)
 {
-    const rg_excerpt *e = &w->excerpt;
+    const rg_excerpt *e = &view->excerpt;
     const rg_node *node = rg_excerpt_node(e, entry);
     const char *path = e->tape->scopes[node->scope].path;
     char attributes[RG_ATTRIBUTES_SIZE];
     rg_format_attributes(node, attributes, sizeof attributes);
-    rg_put(w->out, "$,\n    {'id':$u,'op':'$j','attributes':'$j','name':'$j','scope':'$j','dtype':'$j','shape':[", (size_t)entry, entry,
+    rg_put(view->out, "$,\n    {'id':$u,'op':'$j','attributes':'$j','name':'$j','scope':'$j','dtype':'$j','shape':[", (size_t)entry, entry,
         node->op->name, attributes, node->name ? node->name : "", path ? path : "", rg_dtype_name((rg_dtype)node->dtype));
-    for (int i = 0; i < node->shape->rank; i++) rg_put(w->out, "$,$f", (size_t)i, (double)node->shape->size[i]);
-    rg_put(w->out, "],'bytes':$z,'role':'$j','saved':$r,'site':'$j','adjoint':$u,'operands':[", rg_node_bytes(node),
-        rg_role_names[e->role[entry]], truth(e->saved[entry]), site_of(w, entry), e->adjoint[entry]);
-    for (uint32_t k = 0; k < node->operands; k++) rg_put(w->out, "$,$u", (size_t)k, rg_excerpt_operand(e, entry, k));
-    rg_put(w->out, "]");
+    for (int i = 0; i < node->shape->rank; i++) rg_put(view->out, "$,$f", (size_t)i, (double)node->shape->size[i]);
+    rg_put(view->out, "],'bytes':$z,'role':'$j','saved':$r,'site':'$j','adjoint':$u,'operands':[", rg_node_bytes(node),
+        rg_role_names[e->role[entry]], truth(e->saved[entry]), site_of(view, entry), e->adjoint[entry]);
+    for (uint32_t k = 0; k < node->operands; k++) rg_put(view->out, "$,$u", (size_t)k, rg_excerpt_operand(e, entry, k));
+    rg_put(view->out, "]");
     for (int which = 0; which < 2; which++) {
-        if (!(which ? w->options.gradients : w->options.values)) continue;
-        rg_put(w->out, which ? ",'gradient':" : ",'values':");
-        put_numbers(w->out, node, (which ? rg_excerpt_gradient : rg_excerpt_values)(e, entry));
+        if (!(which ? view->options.gradients : view->options.values)) continue;
+        rg_put(view->out, which ? ",'gradient':" : ",'values':");
+        put_numbers(view->out, node, (which ? rg_excerpt_gradient : rg_excerpt_values)(e, entry));
     }
-    rg_put(w->out, "}");
+    rg_put(view->out, "}");
 }
 
-static void put_half(const writing *w, bool backward)
+static void put_half(const rg_view *view, bool backward)
 {
     size_t written = 0;
-    for (uint32_t k = 0; k < w->excerpt.count; k++)
-        if ((w->excerpt.two_halves && w->excerpt.backward[k]) == backward) rg_put(w->out, "$,$u", written++, k);
+    for (uint32_t k = 0; k < view->excerpt.count; k++)
+        if ((view->excerpt.two_halves && view->excerpt.backward[k]) == backward) rg_put(view->out, "$,$u", written++, k);
 }
 
 /* ---- The plan ------------------------------------------------------------------------------------------------------- */
 
-static void put_step(const writing *w, size_t number)
+static void put_step(const rg_view *view, size_t number)
 {
-    const rg_sketch *sketch = &w->sketch;
+    const rg_sketch *sketch = &view->sketch;
     const rg_sketch_step *step = &sketch->steps[number];
     const rg_account *account = &sketch->plan.accounts[number];
-    rg_put(w->out, "$,\n    {'step':$z,'parts':[", number, number);
+    rg_put(view->out, "$,\n    {'step':$z,'parts':[", number, number);
     for (size_t i = 0; i < step->part_count; i++) {
         const rg_sketch_part *part = &sketch->parts[step->first_part + i];
-        rg_put(w->out, "$,{'op':'$j','node':$u,'buffer':$u}", i, part->op->name, part->entry, part->buffer);
+        rg_put(view->out, "$,{'op':'$j','node':$u,'buffer':$u}", i, part->op->name, part->entry, part->buffer);
     }
-    rg_put(w->out, "],'reads':[");
-    for (size_t i = 0; i < step->read_count; i++) rg_put(w->out, "$,$u", i, sketch->reads[step->first_read + i]);
-    rg_put(w->out, "],'backward':$r,'operations':$f,'bytes_read':$f,'bytes_written':$f,'site':'$j'}", truth(account->backward),
-        account->operations, account->bytes_read, account->bytes_written, site_of(w, step->entry));
+    rg_put(view->out, "],'reads':[");
+    for (size_t i = 0; i < step->read_count; i++) rg_put(view->out, "$,$u", i, sketch->reads[step->first_read + i]);
+    rg_put(view->out, "],'backward':$r,'operations':$f,'bytes_read':$f,'bytes_written':$f,'site':'$j'}", truth(account->backward),
+        account->operations, account->bytes_read, account->bytes_written, site_of(view, step->entry));
 }
 
-static void put_buffer(const writing *w, size_t number)
+static void put_buffer(const rg_view *view, size_t number)
 {
     static const char *const places[] = { [RG_IN_SOURCE] = "leaf", [RG_IN_OUTPUT] = "result", [RG_IN_GRADIENT] = "gradient",
                                           [RG_IN_WORKSPACE] = "workspace" };
-    const rg_sketch_buffer *buffer = &w->sketch.buffers[number];
+    const rg_sketch_buffer *buffer = &view->sketch.buffers[number];
     const double none = (double)NAN;
-    rg_put(w->out, "$,\n    {'id':$z,'place':'$j','offset':$f,'bytes':$z,'first':$f,'last':$f,'node':$u}", number, number,
+    rg_put(view->out, "$,\n    {'id':$z,'place':'$j','offset':$f,'bytes':$z,'first':$f,'last':$f,'node':$u}", number, number,
         places[buffer->place], buffer->place == RG_IN_WORKSPACE ? (double)buffer->offset : none, buffer->bytes,
         buffer->first < 0 ? none : (double)buffer->first, buffer->last < 0 ? none : (double)buffer->last, buffer->entry);
 }
 
-static void put_plan(const writing *w)
+static void put_plan(const rg_view *view)
 {
-    const rg_sketch *sketch = &w->sketch;
-    rg_put(w->out, ",\n  'plan': {'workspace_bytes':$z,'unshared_bytes':$f,'node_bytes':$f,\n  'steps': [",
+    const rg_sketch *sketch = &view->sketch;
+    rg_put(view->out, ",\n  'plan': {'workspace_bytes':$z,'unshared_bytes':$f,'node_bytes':$f,\n  'steps': [",
         sketch->plan.workspace_bytes, sketch->unshared_bytes, sketch->node_bytes);
-    for (size_t i = 0; i < sketch->step_count; i++) put_step(w, i);
-    rg_put(w->out, "],\n  'buffers': [");
-    for (size_t i = 0; i < sketch->buffer_count; i++) put_buffer(w, i);
-    rg_put(w->out, "]}");
+    for (size_t i = 0; i < sketch->step_count; i++) put_step(view, i);
+    rg_put(view->out, "],\n  'buffers': [");
+    for (size_t i = 0; i < sketch->buffer_count; i++) put_buffer(view, i);
+    rg_put(view->out, "]}");
 }
 
 /* ---- All together --------------------------------------------------------------------------------------------------- */
 
-static void put_graph(const writing *w)
+static rg_status put_graph(rg_view *view)
 {
-    rg_put(w->out, "{\n  'format': 'retrograd-graph', 'version': 1,\n  'title': '$j',\n  'root': $u,\n  'nodes': [",
-        w->options.title ? w->options.title : "", w->excerpt.root);
-    for (uint32_t k = 0; k < w->excerpt.count; k++) put_node(w, k);
-    rg_put(w->out, "],\n  'halves': {'forward':[");
-    put_half(w, false);
-    rg_put(w->out, "],'backward':[");
-    put_half(w, true);
-    rg_put(w->out, "]}");
-    if (w->options.plan) put_plan(w);
-    rg_put(w->out, "\n}\n");
+    rg_put(view->out, "{\n  'format': 'retrograd-graph', 'version': 1,\n  'title': '$j',\n  'root': $u,\n  'nodes': [",
+        view->options.title ? view->options.title : "", view->excerpt.root);
+    for (uint32_t k = 0; k < view->excerpt.count; k++) put_node(view, k);
+    rg_put(view->out, "],\n  'halves': {'forward':[");
+    put_half(view, false);
+    rg_put(view->out, "],'backward':[");
+    put_half(view, true);
+    rg_put(view->out, "]}");
+    if (view->options.plan) put_plan(view);
+    rg_put(view->out, "\n}\n");
+    return RG_OK;
 }
 
 rg_status rg_graph_json(FILE *out, rg_tensor t, const rg_graph_options *options)
 {
-    writing w = { .out = out };
-    if (options) w.options = *options;
-    rg_status status = rg_excerpt_for(&w.excerpt, out, t, &w.options);
-    if (status == RG_OK && w.options.plan && !rg_sketch_make(&w.sketch, &w.excerpt)) status = RG_E_MEMORY;
-    if (status == RG_OK) put_graph(&w);
-    rg_sketch_free(&w.sketch);
-    return rg_excerpt_written(&w.excerpt, out, status);
+    return rg_view_write(out, t, options, options && options->plan, put_graph);
 }

@@ -128,7 +128,7 @@ void rg_format_count(char *text, size_t size, uint64_t count)
 
 void rg_format_bytes(char *text, size_t size, double bytes)
 {
-    static const char *const units[] = { "B", "kB", "MB", "GB", "TB" };
+    static const char units[][3] = { "B", "kB", "MB", "GB", "TB" };
     int unit = 0;
     for (; bytes >= 1000 && unit < 4; unit++) bytes /= 1000;
     char number[RG_NUMBER_SIZE];

@@ -12,10 +12,8 @@ typedef struct {
 } text_line;
 
 typedef struct {
+    const rg_view *view;
     FILE *out;                /* NULL: only the widths are of interest */
-    rg_excerpt excerpt;
-    rg_graph_options options;
-    rg_sketch sketch;
     size_t width[COLUMNS];
 } listing;
 
@@ -98,7 +96,7 @@ static void add_numbers(text_line *line, const char *what, const rg_node *node, 
 
 static void put_node(listing *l, uint32_t entry)
 {
-    const rg_excerpt *e = &l->excerpt;
+    const rg_excerpt *e = &l->view->excerpt;
     const rg_node *node = rg_excerpt_node(e, entry);
     const char *path = e->tape->scopes[node->scope].path;
     text_line line = { .comment.used = 0 };
@@ -112,8 +110,8 @@ static void put_node(listing *l, uint32_t entry)
     add_owners(&line, e, entry);
     if (e->saved[entry]) rg_line_print(comment(&line), "saved for backward");
     if (e->role[entry] == RG_ROLE_RECOMPUTED) rg_line_print(comment(&line), "recomputed");
-    if (l->options.values) add_numbers(&line, "values", node, rg_excerpt_values(e, entry));
-    if (l->options.gradients) add_numbers(&line, "gradient", node, rg_excerpt_gradient(e, entry));
+    if (l->view->options.values) add_numbers(&line, "values", node, rg_excerpt_values(e, entry));
+    if (l->view->options.gradients) add_numbers(&line, "gradient", node, rg_excerpt_gradient(e, entry));
     put_line(l, &line);
 }
 
@@ -127,7 +125,7 @@ static int digits_of(size_t count)
 
 static void put_step(listing *l, size_t number)
 {
-    const rg_sketch *sketch = &l->sketch;
+    const rg_sketch *sketch = &l->view->sketch;
     const rg_sketch_step *step = &sketch->steps[number];
     text_line line = { .comment.used = 0 };
     rg_line_print(&line.column[CALL], "%*zu  ", digits_of(sketch->step_count), number);
@@ -136,15 +134,15 @@ static void put_step(listing *l, size_t number)
     rg_line_reads(&line.column[SHAPE], sketch, step);
     rg_line_print(&line.column[BYTES], "writes ");
     rg_line_writes(&line.column[BYTES], sketch, step);
-    if (step->entry != RG_NOT_SHOWN) rg_line_print(&line.column[SITE], "%s", rg_site_short(rg_excerpt_node(&l->excerpt, step->entry)->site));
+    if (step->entry != RG_NOT_SHOWN) rg_line_print(&line.column[SITE], "%s", rg_site_short(rg_excerpt_node(&l->view->excerpt, step->entry)->site));
     put_line(l, &line);
 }
 
 static void put_buffer(listing *l, size_t number)
 {
-    const rg_sketch_buffer *buffer = &l->sketch.buffers[number];
+    const rg_sketch_buffer *buffer = &l->view->sketch.buffers[number];
     text_line line = { .comment.used = 0 };
-    rg_line_print(&line.column[CALL], "b%-*zu  %s", digits_of(l->sketch.workspace_buffers), number,
+    rg_line_print(&line.column[CALL], "b%-*zu  %s", digits_of(l->view->sketch.workspace_buffers), number,
            buffer->op ? buffer->op->name : "scratch");
     if (buffer->entry != RG_NOT_SHOWN) rg_line_print(&line.column[CALL], " %%%u", buffer->entry);
     rg_line_print(&line.column[SHAPE], "[%zu, %zu)", buffer->offset, buffer->offset + buffer->room);
@@ -157,13 +155,13 @@ static void put_buffer(listing *l, size_t number)
 
 static void put_half(listing *l, bool backward)
 {
-    for (uint32_t k = 0; k < l->excerpt.count; k++)
-        if (l->excerpt.backward[k] == backward) put_node(l, k);
+    for (uint32_t k = 0; k < l->view->excerpt.count; k++)
+        if (l->view->excerpt.backward[k] == backward) put_node(l, k);
 }
 
 static void put_forward(listing *l)
 {
-    put_half(l, l->excerpt.two_halves ? false : l->excerpt.backward[l->excerpt.root]);
+    put_half(l, l->view->excerpt.two_halves ? false : l->view->excerpt.backward[l->view->excerpt.root]);
 }
 
 static void put_backward(listing *l)
@@ -173,52 +171,40 @@ static void put_backward(listing *l)
 
 static void put_steps(listing *l)
 {
-    for (size_t i = 0; i < l->sketch.step_count; i++) put_step(l, i);
+    for (size_t i = 0; i < l->view->sketch.step_count; i++) put_step(l, i);
 }
 
 static void put_buffers(listing *l)
 {
-    for (size_t i = 0; i < l->sketch.workspace_buffers; i++) put_buffer(l, i);
+    for (size_t i = 0; i < l->view->sketch.workspace_buffers; i++) put_buffer(l, i);
 }
 
-static void put_section(listing *l, void (*lines)(listing *))
+static void put_section(const rg_view *view, void (*lines)(listing *))
 {
-    FILE *out = l->out;
-    memset(l->width, 0, sizeof l->width);
-    l->out = NULL;
-    lines(l);
-    l->out = out;
-    lines(l);
+    listing l = { .view = view };
+    lines(&l);
+    l.out = view->out;
+    lines(&l);
 }
 
-static void put_listing(listing *l)
+static rg_status put_listing(rg_view *view)
 {
-    const rg_excerpt *e = &l->excerpt;
-    if (l->options.title && *l->options.title) {
-        fputs("; ", l->out);
-        rg_put_text(l->out, l->options.title, RG_TEXT_PLAIN);
-        fputc('\n', l->out);
-    }
-    fputs("forward\n", l->out);
-    put_section(l, put_forward);
-    if (e->two_halves) fputs("\nbackward\n", l->out);
-    if (e->two_halves) put_section(l, put_backward);
-    if (!l->options.plan) return;
+    if (view->options.title && *view->options.title) rg_put(view->out, "; $r\n", view->options.title);
+    rg_put(view->out, "forward\n");
+    put_section(view, put_forward);
+    if (view->excerpt.two_halves) rg_put(view->out, "\nbackward\n");
+    if (view->excerpt.two_halves) put_section(view, put_backward);
+    if (!view->options.plan) return RG_OK;
     rg_line plan = { .used = 0 };
-    rg_line_plan(&plan, &l->sketch);
-    fprintf(l->out, "\nplan: %s\n", plan.text);
-    put_section(l, put_steps);
-    if (l->sketch.workspace_buffers) fputs("\nworkspace\n", l->out);
-    put_section(l, put_buffers);
+    rg_line_plan(&plan, &view->sketch);
+    rg_put(view->out, "\nplan: $r\n", plan.text);
+    put_section(view, put_steps);
+    if (view->sketch.workspace_buffers) rg_put(view->out, "\nworkspace\n");
+    put_section(view, put_buffers);
+    return RG_OK;
 }
 
 rg_status rg_listing(FILE *out, rg_tensor t, const rg_graph_options *options)
 {
-    listing l = { .out = out };
-    if (options) l.options = *options;
-    rg_status status = rg_excerpt_for(&l.excerpt, out, t, &l.options);
-    if (status == RG_OK && l.options.plan && !rg_sketch_make(&l.sketch, &l.excerpt)) status = RG_E_MEMORY;
-    if (status == RG_OK) put_listing(&l);
-    rg_sketch_free(&l.sketch);
-    return rg_excerpt_written(&l.excerpt, out, status);
+    return rg_view_write(out, t, options, options && options->plan, put_listing);
 }

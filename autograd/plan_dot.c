@@ -14,10 +14,8 @@ static const char tints[][8] = { "#cfe6f5", "#fbe3b4", "#cdeee1", "#f3d6e6", "#e
 enum { TINTS = sizeof tints / sizeof tints[0] };
 
 typedef struct {
+    const rg_view *view;
     FILE *out;
-    rg_excerpt excerpt;
-    rg_graph_options options;
-    rg_sketch sketch;
     size_t first, last;       /* the steps before `first` and from `last` on are drawn */
     size_t *edges;            /* addresses at which a column begins or ends, in order */
     size_t edge_count;        /* 0: no map */
@@ -53,13 +51,13 @@ static bool is_mapped(const plan_drawing *d, const rg_sketch_buffer *buffer)
 
 static bool find_columns(plan_drawing *d)
 {
-    rg_arena *scratch = &d->excerpt.tape->scratch;
+    rg_arena *scratch = &d->view->excerpt.tape->scratch;
     size_t count = 0, unique = 0;
-    d->edges = rg_arena_take(scratch, (2 * d->sketch.workspace_buffers + 1) * sizeof *d->edges);
-    d->at = rg_arena_take(scratch, (2 * d->sketch.workspace_buffers + 1) * sizeof *d->at);
+    d->edges = rg_arena_take(scratch, (2 * d->view->sketch.workspace_buffers + 1) * sizeof *d->edges);
+    d->at = rg_arena_take(scratch, (2 * d->view->sketch.workspace_buffers + 1) * sizeof *d->at);
     if (!d->edges || !d->at) return false;
-    for (size_t i = 0; i < d->sketch.workspace_buffers; i++) {
-        const rg_sketch_buffer *buffer = &d->sketch.buffers[i];
+    for (size_t i = 0; i < d->view->sketch.workspace_buffers; i++) {
+        const rg_sketch_buffer *buffer = &d->view->sketch.buffers[i];
         if (!is_mapped(d, buffer)) continue;
         d->edges[count++] = buffer->offset;
         d->edges[count++] = buffer->offset + buffer->room;
@@ -73,14 +71,13 @@ static bool find_columns(plan_drawing *d)
 
 static bool list_beginnings(plan_drawing *d)
 {
-    rg_arena *scratch = &d->excerpt.tape->scratch;
-    const size_t steps = d->sketch.step_count + 1, buffers = d->sketch.workspace_buffers;
-    d->first_of = rg_arena_take(scratch, steps * sizeof *d->first_of);
-    d->next_of = rg_arena_take(scratch, (buffers + 1) * sizeof *d->next_of);
+    rg_arena *scratch = &d->view->excerpt.tape->scratch;
+    const size_t buffers = d->view->sketch.workspace_buffers;
+    d->first_of = rg_take_filled(scratch, d->view->sketch.step_count);
+    d->next_of = rg_take_filled(scratch, buffers);
     if (!d->first_of || !d->next_of) return false;
-    memset(d->first_of, 0xff, steps * sizeof *d->first_of);
     for (size_t i = buffers; i-- > 0;) {
-        const rg_sketch_buffer *buffer = &d->sketch.buffers[i];
+        const rg_sketch_buffer *buffer = &d->view->sketch.buffers[i];
         if (!is_mapped(d, buffer)) continue;
         d->next_of[i] = d->first_of[buffer->first];
         d->first_of[buffer->first] = (uint32_t)i;
@@ -99,8 +96,8 @@ static size_t column_of(const plan_drawing *d, size_t address)
 
 static void put_buffer(const plan_drawing *d, size_t number, size_t columns, size_t rows)
 {
-    const rg_sketch_buffer *buffer = &d->sketch.buffers[number];
-    const rg_node *node = buffer->entry == RG_NOT_SHOWN ? NULL : rg_excerpt_node(&d->excerpt, buffer->entry);
+    const rg_sketch_buffer *buffer = &d->view->sketch.buffers[number];
+    const rg_node *node = buffer->entry == RG_NOT_SHOWN ? NULL : rg_excerpt_node(&d->view->excerpt, buffer->entry);
     const char *name = node && rg_is_named(node) ? node->name : buffer->op ? buffer->op->name : "scratch";
     char bytes[RG_NUMBER_SIZE];
     rg_format_bytes(bytes, sizeof bytes, (double)buffer->bytes);
@@ -112,7 +109,7 @@ static void put_buffer(const plan_drawing *d, size_t number, size_t columns, siz
 
 static void place(plan_drawing *d, size_t number, bool *fresh)
 {
-    const rg_sketch_buffer *buffer = &d->sketch.buffers[number];
+    const rg_sketch_buffer *buffer = &d->view->sketch.buffers[number];
     for (size_t c = column_of(d, buffer->offset); d->edges[c] < buffer->offset + buffer->room; c++) {
         d->at[c] = (uint32_t)number;
         fresh[c] = true;
@@ -122,8 +119,8 @@ static void place(plan_drawing *d, size_t number, bool *fresh)
 /* Where rows begin, above or behind those that are not drawn, all that lives begins. */
 static void place_all(plan_drawing *d, int64_t step, bool *fresh)
 {
-    for (size_t i = 0; i < d->sketch.workspace_buffers; i++) {
-        const rg_sketch_buffer *buffer = &d->sketch.buffers[i];
+    for (size_t i = 0; i < d->view->sketch.workspace_buffers; i++) {
+        const rg_sketch_buffer *buffer = &d->view->sketch.buffers[i];
         if (is_mapped(d, buffer) && buffer->first <= step && buffer->until >= step) place(d, i, fresh);
     }
 }
@@ -136,7 +133,7 @@ static void put_map(plan_drawing *d, size_t step, bool begins, size_t end)
     bool fresh[MOST_COLUMNS] = { false };
     if (columns == 0) return;
     for (size_t c = 0; c < columns; c++)
-        if (begins || (d->at[c] != RG_NOT_SHOWN && d->sketch.buffers[d->at[c]].until < (int64_t)step)) d->at[c] = RG_NOT_SHOWN;
+        if (begins || (d->at[c] != RG_NOT_SHOWN && d->view->sketch.buffers[d->at[c]].until < (int64_t)step)) d->at[c] = RG_NOT_SHOWN;
     if (begins) place_all(d, (int64_t)step, fresh);
     for (uint32_t i = d->first_of[step]; i != RG_NOT_SHOWN && !begins; i = d->next_of[i]) place(d, i, fresh);
     for (size_t c = 0, width; c < columns; c += width) {
@@ -144,7 +141,7 @@ static void put_map(plan_drawing *d, size_t step, bool begins, size_t end)
         if (d->at[c] == RG_NOT_SHOWN) {
             rg_put(d->out, "<td colspan='$z' bgcolor='#fafafa'></td>", width);
         } else if (fresh[c]) {
-            const size_t until = (size_t)d->sketch.buffers[d->at[c]].until + 1;
+            const size_t until = (size_t)d->view->sketch.buffers[d->at[c]].until + 1;
             put_buffer(d, d->at[c], width, (until < end ? until : end) - step);
         }
     }
@@ -156,7 +153,7 @@ static void put_parts(const plan_drawing *d, const rg_sketch_step *step)
 {
     rg_put(d->out, "<td align='left' bgcolor='$r'>", step->part_count > 1 ? "#e6e9f2" : "#ffffff");
     for (size_t i = 0; i < step->part_count; i++) {
-        const rg_sketch_part *part = &d->sketch.parts[step->first_part + i];
+        const rg_sketch_part *part = &d->view->sketch.parts[step->first_part + i];
         rg_put(d->out, i == 0 ? "" : i % 4 == 0 ? " +<br align='left'/>" : " + ");
         rg_put(d->out, part->entry == RG_NOT_SHOWN ? "<b>$l</b>" : "<b>$l</b> %$u", part->op->name, part->entry);
     }
@@ -165,15 +162,15 @@ static void put_parts(const plan_drawing *d, const rg_sketch_step *step)
 
 static void put_step(plan_drawing *d, size_t number, bool begins, size_t end)
 {
-    const rg_sketch_step *step = &d->sketch.steps[number];
+    const rg_sketch_step *step = &d->view->sketch.steps[number];
     rg_line reads = { .used = 0 }, writes = { .used = 0 };
-    rg_line_reads(&reads, &d->sketch, step);
-    rg_line_writes(&writes, &d->sketch, step);
+    rg_line_reads(&reads, &d->view->sketch, step);
+    rg_line_writes(&writes, &d->view->sketch, step);
     rg_put(d->out, "<tr><td align='right' bgcolor='$r'>$z</td>",
-           d->sketch.plan.accounts[number].backward ? rg_looks[RG_ROLE_ADJOINT].fill : "#ffffff", number);
+           d->view->sketch.plan.accounts[number].backward ? rg_looks[RG_ROLE_ADJOINT].fill : "#ffffff", number);
     put_parts(d, step);
     rg_put(d->out, "<td align='left'>$l</td><td align='left'>$l</td><td align='left'><i>$l</i></td>", reads.text, writes.text,
-           rg_site_short(step->entry == RG_NOT_SHOWN ? NULL : rg_excerpt_node(&d->excerpt, step->entry)->site));
+           rg_site_short(step->entry == RG_NOT_SHOWN ? NULL : rg_excerpt_node(&d->view->excerpt, step->entry)->site));
     put_map(d, number, begins, end);
     rg_put(d->out, "</tr>\n");
 }
@@ -189,17 +186,17 @@ static void put_head(const plan_drawing *d)
 {
     rg_line line = { .used = 0 };
     char bytes[RG_NUMBER_SIZE];
-    const bool too_wide = d->edge_count == 0 && d->sketch.workspace_buffers > 0;
-    rg_line_plan(&line, &d->sketch);
+    const bool too_wide = d->edge_count == 0 && d->view->sketch.workspace_buffers > 0;
+    rg_line_plan(&line, &d->view->sketch);
     rg_put(d->out, "digraph plan {\n"
                    "    graph [bgcolor=white, labelloc=t, pad=0.2, fontname='$r', fontsize=10, fontcolor='" RG_DOT_QUIET "'];\n"
                    "    node [shape=plain, fontname='$r', fontsize=10, fontcolor='#1b2026'];\n", rg_dot_font, rg_dot_font);
-    rg_put_dot_title(d->out, &d->options);
+    rg_put_dot_title(d->out, &d->view->options);
     rg_put(d->out, "$r<br/><font color='$r'>■</font> fused &#160;<font color='" RG_DOT_ADJOINT "'>■</font> backward$r>;\n",
            line.text, rg_looks[RG_LOOK_SCOPE].line, too_wide ? " &#160;the map of the workspace would be too wide" : "");
     rg_put(d->out, "    plan [tooltip='plan', label=<<table border='0' cellborder='1' cellspacing='0' cellpadding='4' color='#dfe3e6'>\n"
                    "<tr><td></td><td><b>does</b></td><td><b>reads</b></td><td><b>writes</b></td><td><b>line</b></td>");
-    rg_format_bytes(bytes, sizeof bytes, (double)d->sketch.plan.workspace_bytes);
+    rg_format_bytes(bytes, sizeof bytes, (double)d->view->sketch.plan.workspace_bytes);
     if (columns_of(d) > 0)
         rg_put(d->out, "<td colspan='$z'><b>workspace, $r</b>: addresses grow to the right</td>", columns_of(d), bytes);
     rg_put(d->out, "</tr>\n");
@@ -210,28 +207,30 @@ static void put_plan(plan_drawing *d)
     put_head(d);
     for (size_t i = 0; i < d->first; i++) put_step(d, i, i == 0, d->first);
     if (d->last > d->first) put_gap(d);
-    for (size_t i = d->last; i < d->sketch.step_count; i++)
-        put_step(d, i, i == d->last && (i == 0 || d->last > d->first), d->sketch.step_count);
+    for (size_t i = d->last; i < d->view->sketch.step_count; i++)
+        put_step(d, i, i == d->last && (i == 0 || d->last > d->first), d->view->sketch.step_count);
     rg_put(d->out, "</table>>];\n}\n");
 }
 
 /* More steps than there are rows for: the first and the last. */
 static bool prepare(plan_drawing *d)
 {
-    const size_t most = d->options.most_nodes ? d->options.most_nodes : MOST_ROWS, steps = d->sketch.step_count;
+    const size_t most = d->view->options.most_nodes ? d->view->options.most_nodes : MOST_ROWS, steps = d->view->sketch.step_count;
     const bool all = steps <= most;
     d->first = all ? steps : (most + 1) / 2;
     d->last = all ? steps : steps - most / 2;
     return find_columns(d) && list_beginnings(d);
 }
 
+static rg_status draw_plan(rg_view *view)
+{
+    plan_drawing d = { .view = view, .out = view->out };
+    if (!prepare(&d)) return RG_E_MEMORY;
+    put_plan(&d);
+    return RG_OK;
+}
+
 rg_status rg_plan_dot(FILE *out, rg_tensor t, const rg_graph_options *options)
 {
-    plan_drawing d = { .out = out };
-    if (options) d.options = *options;
-    rg_status status = rg_excerpt_for(&d.excerpt, out, t, &d.options);
-    if (status == RG_OK && (!rg_sketch_make(&d.sketch, &d.excerpt) || !prepare(&d))) status = RG_E_MEMORY;
-    if (status == RG_OK) put_plan(&d);
-    rg_sketch_free(&d.sketch);
-    return rg_excerpt_written(&d.excerpt, out, status);
+    return rg_view_write(out, t, options, true, draw_plan);
 }

@@ -16,13 +16,6 @@ typedef struct {
     uint32_t *seen;           /* [values] the last step that has been found to read it */
 } sketching;
 
-static uint32_t *take_filled(rg_arena *arena, size_t count)
-{
-    uint32_t *numbers = rg_arena_take(arena, (count + 1) * sizeof *numbers);
-    if (numbers) memset(numbers, 0xff, (count + 1) * sizeof *numbers);
-    return numbers;
-}
-
 /* ---- The plan ---------------------------------------------------------------------------------------------------- */
 
 /* The tensor, and the gradients: those of parameters go to their stores. */
@@ -163,7 +156,8 @@ static bool sketch_steps(sketching *s)
     return true;
 }
 
-bool rg_sketch_make(rg_sketch *sketch, const rg_excerpt *e)
+/* Plans what computes the excerpt's tensor and, if it has them, the gradients. False when out of memory. */
+static bool make_sketch(rg_sketch *sketch, const rg_excerpt *e)
 {
     rg_request request;
     sketching s = { .sketch = sketch };
@@ -171,10 +165,10 @@ bool rg_sketch_make(rg_sketch *sketch, const rg_excerpt *e)
     *sketch = (rg_sketch){ .excerpt = e };
     if (!ask(e, &request) || !rg_builder_plan(&s.builder, e->tape, &request, &sketch->plan)) return false;
     const size_t values = s.builder.value_count;
-    s.node_of = take_filled(scratch, values);
-    s.row_of = take_filled(scratch, values);
-    s.buffer_of = take_filled(scratch, values);
-    s.seen = take_filled(scratch, values);
+    s.node_of = rg_take_filled(scratch, values);
+    s.row_of = rg_take_filled(scratch, values);
+    s.buffer_of = rg_take_filled(scratch, values);
+    s.seen = rg_take_filled(scratch, values);
     sketch->buffers = rg_arena_take(scratch, (values + 1) * sizeof *sketch->buffers);
     if (!s.node_of || !s.row_of || !s.buffer_of || !s.seen || !sketch->buffers) return false;
     name_values(&s);
@@ -183,9 +177,19 @@ bool rg_sketch_make(rg_sketch *sketch, const rg_excerpt *e)
     return sketch_steps(&s);
 }
 
-void rg_sketch_free(rg_sketch *sketch)
+rg_status rg_view_write(FILE *out, rg_tensor t, const rg_graph_options *options, bool plan, rg_status (*write)(rg_view *view))
 {
-    rg_arena_free(&sketch->plan.arena);
+    rg_view view = { .out = out };
+    if (!out) return RG_E_NULL;
+    if (options) view.options = *options;
+    rg_status status = rg_excerpt_begin(&view.excerpt, t, view.options.backward ? RG_ADJOINTS_SHOWN
+                                        : view.options.gradients ? RG_ADJOINTS_KNOWN : RG_ADJOINTS_NONE);
+    if (status == RG_OK && plan && !make_sketch(&view.sketch, &view.excerpt)) status = RG_E_MEMORY;
+    if (status == RG_OK) status = write(&view);
+    rg_arena_free(&view.sketch.plan.arena);
+    rg_excerpt_end(&view.excerpt);
+    const bool written = fflush(out) == 0 && !ferror(out);
+    return status == RG_OK && !written ? RG_E_FILE : status;
 }
 
 /* ---- In words ---------------------------------------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* sketch.h: a plan that is made only to be looked at. Internal. */
+/* sketch.h: a plan that is made only to be looked at; and what every form of a graph is written of. Internal. */
 #ifndef RETROGRAD_SKETCH_H
 #define RETROGRAD_SKETCH_H
 
@@ -40,10 +40,15 @@ typedef struct {
     double node_bytes;        /* of all values, which node by node are kept */
 } rg_sketch;
 
-/* Plans what computes the excerpt's tensor and, if it has them, the gradients. False when out of memory. To be freed in any
- * case. */
-bool rg_sketch_make(rg_sketch *sketch, const rg_excerpt *excerpt);
-void rg_sketch_free(rg_sketch *sketch);
+/* What the functions of graph.h write, and of what. */
+typedef struct {
+    FILE *out;
+    rg_graph_options options;
+    rg_excerpt excerpt;
+    rg_sketch sketch;
+} rg_view;
+/* Has `write` write it, with a plan if there is to be one. */
+rg_status rg_view_write(FILE *out, rg_tensor t, const rg_graph_options *options, bool plan, rg_status (*write)(rg_view *view));
 
 /* "fc1.weight" of a parameter, else "%7" */
 void rg_line_entry(rg_line *line, const rg_excerpt *excerpt, uint32_t entry);
