@@ -4,13 +4,6 @@
 
 #include <string.h>
 
-static uint32_t *take_filled(rg_arena *arena, size_t count)
-{
-    uint32_t *numbers = rg_arena_take(arena, (count + 1) * sizeof *numbers);
-    if (numbers) memset(numbers, 0xff, (count + 1) * sizeof *numbers);
-    return numbers;
-}
-
 static uint32_t scope_of(const rg_boxes *b, uint32_t entry)
 {
     return rg_excerpt_node(b->excerpt, entry)->scope;
@@ -67,7 +60,7 @@ static bool choose_depth(rg_boxes *b, int collapse_depth, size_t most)
 static bool collapse_scopes(rg_boxes *b)
 {
     const rg_excerpt *e = b->excerpt;
-    uint32_t *first = take_filled(&e->tape->scratch, 2 * e->tape->scope_count);
+    uint32_t *first = rg_take_filled(&e->tape->scratch, 2 * e->tape->scope_count);
     if (!first) return false;
     for (uint32_t k = 0; k < e->count; k++) {
         const uint32_t s = b->shown[scope_of(b, k)];
@@ -80,16 +73,16 @@ static bool collapse_scopes(rg_boxes *b)
     return true;
 }
 
-/* Each half keeps as many boxes as are its share, at its beginning and at its end, and one for those between. */
+/* Each half keeps as many boxes as there is room for, at its beginning and at its end, and one for those between. */
 static void fold_middle(rg_boxes *b, size_t most)
 {
     const rg_excerpt *e = b->excerpt;
     size_t boxes[2] = { 0 }, seen[2] = { 0 };
     uint32_t fold[2] = { RG_NOT_SHOWN, RG_NOT_SHOWN };
+    const size_t share = e->two_halves ? most / 2 : most;
     for (uint32_t k = 0; k < e->count; k++) boxes[e->backward[k]] += b->of[k] == k;
     for (uint32_t k = 0; k < e->count; k++) {
         const bool half = e->backward[k];
-        const size_t share = (size_t)((double)most * (double)boxes[half] / (double)b->count);
         const size_t ends = share > 3 ? (share - 1) / 2 : 1;
         if (b->of[k] != k) {
             b->of[k] = b->of[b->of[k]]; /* its first entry, which has had its turn */
@@ -106,7 +99,7 @@ static void fold_middle(rg_boxes *b, size_t most)
 static bool list_entries(rg_boxes *b)
 {
     const rg_excerpt *e = b->excerpt;
-    uint32_t *last = take_filled(&e->tape->scratch, e->count);
+    uint32_t *last = rg_take_filled(&e->tape->scratch, e->count);
     if (!last) return false;
     b->count = 0;
     for (uint32_t k = 0; k < e->count; k++) {
@@ -123,11 +116,11 @@ bool rg_boxes_make(rg_boxes *b, const rg_excerpt *e, int collapse_depth, size_t 
     rg_arena *scratch = &e->tape->scratch;
     const size_t scopes = e->tape->scope_count;
     *b = (rg_boxes){ .excerpt = e };
-    b->of = take_filled(scratch, e->count);
-    b->next = take_filled(scratch, e->count);
-    b->next_box = take_filled(scratch, e->count);
-    b->depth = take_filled(scratch, scopes);
-    b->shown = take_filled(scratch, scopes);
+    b->of = rg_take_filled(scratch, e->count);
+    b->next = rg_take_filled(scratch, e->count);
+    b->next_box = rg_take_filled(scratch, e->count);
+    b->depth = rg_take_filled(scratch, scopes);
+    b->shown = rg_take_filled(scratch, scopes);
     b->kind = rg_arena_take(scratch, e->count * sizeof *b->kind);
     b->frames = rg_arena_take(scratch, scopes * sizeof *b->frames);
     if (!b->of || !b->next || !b->next_box || !b->depth || !b->shown || !b->kind || !b->frames) return false;

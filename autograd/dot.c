@@ -16,17 +16,15 @@ static void indent(FILE *out, int depth)
 static void open_cluster(rg_drawing *d, int depth, const char *name, const char *style)
 {
     indent(d->out, depth);
-    fprintf(d->out, "subgraph cluster_%d {\n", ++d->clusters);
+    rg_put(d->out, "subgraph cluster_$u {\n", ++d->clusters);
     indent(d->out, depth + 1);
-    fputs("label=<", d->out);
-    rg_put_text(d->out, name, RG_TEXT_LABEL);
-    fprintf(d->out, ">; %s;\n", style);
+    rg_put(d->out, "label=<$l>; $r;\n", name, style);
 }
 
 static void close_cluster(rg_drawing *d, int depth)
 {
     indent(d->out, depth);
-    fputs("}\n", d->out);
+    rg_put(d->out, "}\n");
 }
 
 static void put_boxes(const rg_drawing *d, const rg_frame *f, int depth)
@@ -42,7 +40,7 @@ static void put_boxes(const rg_drawing *d, const rg_frame *f, int depth)
 static void put_half(rg_drawing *d, bool backward, int depth)
 {
     const char *style = "style=\"rounded,filled\"; color=\"#c9ced3\"; fillcolor=\"#f6f7f8\"";
-    const rg_scope *scopes = d->excerpt.tape->scopes;
+    const rg_scope *scopes = d->excerpt->tape->scopes;
     const rg_frame *frames = d->boxes.frames;
     rg_boxes_sort(&d->boxes, backward);
     put_boxes(d, &frames[0], depth);
@@ -63,8 +61,8 @@ static void put_half(rg_drawing *d, bool backward, int depth)
 static void put_nodes(rg_drawing *d)
 {
     const char *style = "style=rounded; color=\"#dfe3e6\"; fontsize=12";
-    if (!d->excerpt.two_halves) {
-        put_half(d, d->excerpt.backward[d->excerpt.root], 1);
+    if (!d->excerpt->two_halves) {
+        put_half(d, d->excerpt->backward[d->excerpt->root], 1);
         return;
     }
     for (int half = 0; half < 2; half++) {
@@ -87,22 +85,19 @@ static bool follow_on_path(const rg_drawing *d, uint32_t a, uint32_t b)
  * puts the forward half on the left. */
 static void put_edge(const rg_drawing *d, uint32_t from, uint32_t to, bool bold)
 {
-    const bool *backward = d->excerpt.backward, within = backward[from] && backward[to];
+    const bool *backward = d->excerpt->backward, within = backward[from] && backward[to];
     const bool across = backward[from] != backward[to];
+    const bool plain = !within && !across && !bold;
     const char *color = bold ? RG_DOT_PATH : within ? RG_DOT_ADJOINT : "#b4bdc6";
-    fprintf(d->out, within ? "    n%u -> n%u [dir=back" : across ? "    n%u -> n%u [constraint=false" : "    n%u -> n%u",
-            within ? to : from, within ? from : to);
-    if (within || across) fprintf(d->out, ", color=\"%s\"", color);
-    else if (bold) fprintf(d->out, " [color=\"%s\"", color);
-    if (bold) fputs(", penwidth=2.6", d->out);
-    fputs(within || across || bold ? "];\n" : ";\n", d->out);
+    rg_put(d->out, plain ? "    n$u -> n$u;\n" : "    n$u -> n$u [$rcolor='$r'$r];\n", within ? to : from, within ? from : to,
+           within ? "dir=back, " : across ? "constraint=false, " : "", color, bold ? ", penwidth=2.6" : "");
 }
 
 /* The boxes that this one reads. Between nodes there is a line for each operand, even if two are the same; a box of several
  * has one line to each other box. */
 static void put_edges_to(const rg_drawing *d, uint32_t box)
 {
-    const rg_excerpt *e = &d->excerpt;
+    const rg_excerpt *e = d->excerpt;
     const rg_boxes *b = &d->boxes;
     for (uint32_t k = box; k != RG_NOT_SHOWN; k = b->next[k])
         for (uint32_t i = 0; i < rg_excerpt_node(e, k)->operands; i++) {
@@ -123,20 +118,20 @@ static void put_edges_to(const rg_drawing *d, uint32_t box)
  * there would be too many, they are not seen. */
 static void put_links_of(const rg_drawing *d, uint32_t box)
 {
-    const rg_excerpt *e = &d->excerpt;
+    const rg_excerpt *e = d->excerpt;
     const rg_boxes *b = &d->boxes;
     for (uint32_t k = box; k != RG_NOT_SHOWN; k = b->next[k]) {
         const uint32_t to = e->adjoint[k] == RG_NOT_SHOWN ? RG_NOT_SHOWN : b->of[e->adjoint[k]];
         if (to == RG_NOT_SHOWN || d->drawn_to[to] == box) continue;
         d->drawn_to[to] = box;
-        fprintf(d->out, "    n%u -> n%u [style=%s, arrowhead=none, minlen=0, color=\"" RG_DOT_ADJOINT "\"];\n", box, to,
-                b->count > LINKED_BOXES ? "invis" : "dashed");
+        rg_put(d->out, "    n$u -> n$u [style=$r, arrowhead=none, minlen=0, color='" RG_DOT_ADJOINT "'];\n", box, to,
+               b->count > LINKED_BOXES ? "invis" : "dashed");
     }
 }
 
 static void put_edges(const rg_drawing *d)
 {
-    const uint32_t count = d->excerpt.count;
+    const uint32_t count = d->excerpt->count;
     for (uint32_t box = 0; box < count; box++)
         if (d->boxes.of[box] == box) put_edges_to(d, box);
     memset(d->drawn_to, 0xff, count * sizeof *d->drawn_to);
@@ -148,14 +143,12 @@ static void put_edges(const rg_drawing *d)
 
 static bool note_readers(rg_drawing *d)
 {
-    const rg_excerpt *e = &d->excerpt;
+    const rg_excerpt *e = d->excerpt;
     rg_arena *scratch = &e->tape->scratch;
     d->read_outside = rg_arena_take_zeroed(scratch, e->count * sizeof *d->read_outside);
-    d->bold_to = rg_arena_take(scratch, e->count * sizeof *d->bold_to);
-    d->drawn_to = rg_arena_take(scratch, e->count * sizeof *d->drawn_to);
+    d->bold_to = rg_take_filled(scratch, e->count);
+    d->drawn_to = rg_take_filled(scratch, e->count);
     if (!d->read_outside || !d->bold_to || !d->drawn_to) return false;
-    memset(d->bold_to, 0xff, e->count * sizeof *d->bold_to);
-    memset(d->drawn_to, 0xff, e->count * sizeof *d->drawn_to);
     for (uint32_t k = 0; k < e->count; k++)
         for (uint32_t i = 0; i < rg_excerpt_node(e, k)->operands; i++) {
             const uint32_t from = rg_excerpt_operand(e, k, i);
@@ -166,8 +159,8 @@ static bool note_readers(rg_drawing *d)
 
 static rg_status mark_path(rg_drawing *d)
 {
-    const rg_excerpt *e = &d->excerpt;
-    const rg_graph_options *o = &d->options;
+    const rg_excerpt *e = d->excerpt;
+    const rg_graph_options *o = d->options;
     d->on_path = rg_arena_take_zeroed(&e->tape->scratch, e->count * sizeof *d->on_path);
     if (!d->on_path) return RG_E_MEMORY;
     for (size_t i = 0; i < o->path_count; i++) {
@@ -187,10 +180,10 @@ static rg_status mark_path(rg_drawing *d)
 
 static rg_status prepare(rg_drawing *d)
 {
-    const size_t most = d->options.most_nodes ? d->options.most_nodes : MOST_BOXES;
+    const size_t most = d->options->most_nodes ? d->options->most_nodes : MOST_BOXES;
     rg_status status = mark_path(d);
     if (status) return status;
-    return rg_boxes_make(&d->boxes, &d->excerpt, d->options.collapse_depth, most) && note_readers(d) ? RG_OK : RG_E_MEMORY;
+    return rg_boxes_make(&d->boxes, d->excerpt, d->options->collapse_depth, most) && note_readers(d) ? RG_OK : RG_E_MEMORY;
 }
 
 /* What is in the picture, by which the legend is chosen. */
@@ -201,13 +194,13 @@ typedef struct {
 static used_looks find_looks(const rg_drawing *d)
 {
     used_looks used = { .path = false };
-    for (uint32_t k = 0; k < d->excerpt.count; k++) {
+    for (uint32_t k = 0; k < d->excerpt->count; k++) {
         used.path = used.path || d->on_path[k];
-        used.look[d->excerpt.role[k]] |= d->excerpt.role[k] >= RG_ROLE_GRADIENT && d->boxes.kind[d->boxes.of[k]] == RG_BOX_SCOPE;
+        used.look[d->excerpt->role[k]] |= d->excerpt->role[k] >= RG_ROLE_GRADIENT && d->boxes.kind[d->boxes.of[k]] == RG_BOX_SCOPE;
         if (d->boxes.of[k] != k) continue;
         used.look[rg_look_of(d, k)] = true;
         used.strip = used.strip || rg_has_strip(d, k);
-        used.saved = used.saved || (d->boxes.kind[k] == RG_BOX_NODE && d->excerpt.saved[k]);
+        used.saved = used.saved || (d->boxes.kind[k] == RG_BOX_NODE && d->excerpt->saved[k]);
     }
     used.look[RG_LOOK_FOLD] = false; /* says so itself */
     return used;
@@ -218,52 +211,47 @@ static void put_legend(const rg_drawing *d)
     const used_looks used = find_looks(d);
     for (int i = 0; i < RG_LOOKS; i++)
         if (used.look[i])
-            fprintf(d->out, "<font color=\"%s\">%s</font> %s &#160;", rg_looks[i].line,
-                    i == RG_ROLE_RECOMPUTED ? "┄" : "■", rg_looks[i].name);
-    if (used.saved) fputs("▣ saved for backward &#160;", d->out);
-    if (used.path) {
-        fputs("<font color=\"" RG_DOT_PATH "\">━</font> ", d->out);
-        rg_put_text(d->out, d->options.path_name ? d->options.path_name : "path", RG_TEXT_LABEL);
-        fputs(" &#160;", d->out);
-    }
+            rg_put(d->out, "<font color='$r'>$r</font> $r &#160;", rg_looks[i].line, i == RG_ROLE_RECOMPUTED ? "┄" : "■",
+                   rg_look_name(i));
+    if (used.saved) rg_put(d->out, "▣ saved for backward &#160;");
+    if (used.path)
+        rg_put(d->out, "<font color='" RG_DOT_PATH "'>━</font> $l &#160;", d->options->path_name ? d->options->path_name : "path");
     if (!used.strip) return;
-    fputs("<br/>strip: root mean square of the elements, 1e-4 or less ", d->out);
-    for (int i = 0; i < RG_HEATS; i++) fprintf(d->out, "<font color=\"%s\">■</font>", rg_heat[i]);
-    fputs(" 1e+2 or more, by decades", d->out);
+    rg_put(d->out, "<br/>strip: root mean square, 1e-4 or less ");
+    for (int i = 0; i < RG_HEATS; i++) rg_put(d->out, "<font color='$r'>■</font>", rg_heat[i]);
+    rg_put(d->out, " 1e+2 or more");
 }
 
 static void put_title(const rg_drawing *d)
 {
-    fputs("    label=<", d->out);
-    if (d->options.title && *d->options.title) {
-        fputs("<font point-size=\"14\"><b>", d->out);
-        rg_put_text(d->out, d->options.title, RG_TEXT_LABEL);
-        fputs("</b></font><br/>", d->out);
-    }
+    rg_put_dot_title(d->out, d->options);
     put_legend(d);
-    fputs(">;\n", d->out);
+    rg_put(d->out, ">;\n");
 }
 
 static void put_graph(rg_drawing *d)
 {
-    fputs("digraph retrograd {\n"
-          "    graph [rankdir=TB, newrank=true, bgcolor=white, labelloc=t, nodesep=0.3, ranksep=0.35, pad=0.2,\n"
-          "           fontname=\"" RG_DOT_FONT "\", fontsize=10, fontcolor=\"" RG_DOT_QUIET "\"];\n"
-          "    node [shape=box, style=\"rounded,filled\", fontname=\"" RG_DOT_FONT "\", fontsize=11, fontcolor=\"#1b2026\",\n"
-          "          margin=\"0.12,0.06\", height=0.3];\n"
-          "    edge [color=\"#5c6670\", arrowsize=0.6, penwidth=0.9];\n", d->out);
+    rg_put(d->out, "digraph retrograd {\n"
+                   "    graph [rankdir=TB, newrank=true, bgcolor=white, labelloc=t, nodesep=0.3, ranksep=0.35, pad=0.2,\n"
+                   "           fontname='$r', fontsize=10, fontcolor='" RG_DOT_QUIET "'];\n"
+                   "    node [shape=box, style='rounded,filled', fontname='$r', fontsize=11, fontcolor='#1b2026',\n"
+                   "          margin='0.12,0.06', height=0.3];\n"
+                   "    edge [color='#5c6670', arrowsize=0.6, penwidth=0.9];\n", rg_dot_font, rg_dot_font);
     put_title(d);
     put_edges(d);
     put_nodes(d);
-    fputs("}\n", d->out);
+    rg_put(d->out, "}\n");
+}
+
+static rg_status draw_graph(rg_view *view)
+{
+    rg_drawing d = { .out = view->out, .excerpt = &view->excerpt, .options = &view->options };
+    rg_status status = prepare(&d);
+    if (status == RG_OK) put_graph(&d);
+    return status;
 }
 
 rg_status rg_dot(FILE *out, rg_tensor t, const rg_graph_options *options)
 {
-    rg_drawing d = { .out = out };
-    if (options) d.options = *options;
-    rg_status status = rg_excerpt_for(&d.excerpt, out, t, &d.options);
-    if (status == RG_OK) status = prepare(&d);
-    if (status == RG_OK) put_graph(&d);
-    return rg_excerpt_written(&d.excerpt, out, status);
+    return rg_view_write(out, t, options, false, draw_graph);
 }

@@ -5,32 +5,40 @@
 #include <string.h>
 
 const rg_look rg_looks[RG_LOOKS] = {
-    [RG_ROLE_INPUT] = { "input", "#d9ecf8", "#3d8fc4" },
-    [RG_ROLE_PARAMETER] = { "parameter", "#fdeac4", "#d08e00" },
-    [RG_ROLE_CONSTANT] = { "constant", "#ececec", "#8c8c8c" },
-    [RG_ROLE_OPERATION] = { "operation", "#ffffff", "#5c6670" },
-    [RG_ROLE_RECOMPUTED] = { "recomputed", "#ffffff", "#5c6670" },
-    [RG_ROLE_ADJOINT] = { "adjoint", "#f8e9f2", RG_DOT_ADJOINT },
-    [RG_ROLE_GRADIENT] = { "gradient", "#efc9df", "#a0457c" },
-    [RG_ROLE_RESULT] = { "result", "#cdeee1", "#008a62" },
-    [RG_LOOK_SCOPE] = { "scope", "#e6e9f2", "#5b6b9a" },
-    [RG_LOOK_FOLD] = { "not shown", "#ffffff", "#b4bdc6" },
+    [RG_ROLE_INPUT] = { "#d9ecf8", "#3d8fc4" },
+    [RG_ROLE_PARAMETER] = { "#fdeac4", "#d08e00" },
+    [RG_ROLE_CONSTANT] = { "#ececec", "#8c8c8c" },
+    [RG_ROLE_OPERATION] = { "#ffffff", "#5c6670" },
+    [RG_ROLE_RECOMPUTED] = { "#ffffff", "#5c6670" },
+    [RG_ROLE_ADJOINT] = { "#f8e9f2", RG_DOT_ADJOINT },
+    [RG_ROLE_GRADIENT] = { "#efc9df", "#a0457c" },
+    [RG_ROLE_RESULT] = { "#cdeee1", "#008a62" },
+    [RG_LOOK_SCOPE] = { "#e6e9f2", "#5b6b9a" },
+    [RG_LOOK_FOLD] = { "#ffffff", "#b4bdc6" },
 };
 
 /* From viridis: the same to everyone, and in order without colour too. */
-const char *const rg_heat[RG_HEATS] = { "#440154", "#443983", "#31688e", "#21918c", "#35b779", "#90d743", "#fde725" };
+const char rg_heat[RG_HEATS][8] = { "#440154", "#443983", "#31688e", "#21918c", "#35b779", "#90d743", "#fde725" };
 
 enum { ELEMENTS_A_LINE = 4, FEW_ADJOINTS = 3 };
 
-int rg_look_of(const rg_drawing *d, uint32_t box)
+const char rg_dot_font[] = "Helvetica,Arial,sans-serif";
+
+const char *rg_look_name(int look)
 {
-    if (d->boxes.kind[box] == RG_BOX_NODE) return (int)d->excerpt.role[box];
-    return d->boxes.kind[box] == RG_BOX_SCOPE ? RG_LOOK_SCOPE : RG_LOOK_FOLD;
+    return look < RG_ROLES ? rg_role_names[look] : "scope";
 }
 
-static void put_label_text(const rg_drawing *d, const char *text)
+void rg_put_dot_title(FILE *out, const rg_graph_options *options)
 {
-    rg_put_text(d->out, text, RG_TEXT_LABEL);
+    fputs("    label=<", out);
+    if (options->title && *options->title) rg_put(out, "<font point-size='14'><b>$l</b></font><br/>", options->title);
+}
+
+int rg_look_of(const rg_drawing *d, uint32_t box)
+{
+    if (d->boxes.kind[box] == RG_BOX_NODE) return (int)d->excerpt->role[box];
+    return d->boxes.kind[box] == RG_BOX_SCOPE ? RG_LOOK_SCOPE : RG_LOOK_FOLD;
 }
 
 /* ---- Numbers ----------------------------------------------------------------------------------------------------- */
@@ -53,7 +61,7 @@ static void put_elements(FILE *out, rg_dtype dtype, const rg_shape *shape, const
         rg_format_element(text[i], RG_NUMBER_SIZE, dtype, data, i);
         if (strlen(text[i]) > widest[column]) widest[column] = strlen(text[i]);
     }
-    fputs("<font face=\"monospace\" point-size=\"9\">", out);
+    rg_put(out, "<font face='monospace' point-size='9'>");
     for (int i = 0; i < count; i++) {
         const int column = i % row % ELEMENTS_A_LINE;
         fputs(column == 0 ? "<br/>" : "&#160;", out);
@@ -69,13 +77,13 @@ enum { VALUES, GRADIENTS, NUMBERS };
 
 static const void *numbers_of(const rg_drawing *d, uint32_t entry, int which)
 {
-    if (!(which == VALUES ? d->options.values : d->options.gradients)) return NULL;
-    return which == VALUES ? rg_excerpt_values(&d->excerpt, entry) : rg_excerpt_gradient(&d->excerpt, entry);
+    if (!(which == VALUES ? d->options->values : d->options->gradients)) return NULL;
+    return which == VALUES ? rg_excerpt_values(d->excerpt, entry) : rg_excerpt_gradient(d->excerpt, entry);
 }
 
 static int64_t elements_of(const rg_drawing *d, uint32_t entry)
 {
-    return rg_shape_count(*rg_excerpt_node(&d->excerpt, entry)->shape);
+    return rg_shape_count(*rg_excerpt_node(d->excerpt, entry)->shape);
 }
 
 bool rg_has_strip(const rg_drawing *d, uint32_t box)
@@ -86,7 +94,7 @@ bool rg_has_strip(const rg_drawing *d, uint32_t box)
 
 static void put_few(const rg_drawing *d, uint32_t entry)
 {
-    const rg_node *node = rg_excerpt_node(&d->excerpt, entry);
+    const rg_node *node = rg_excerpt_node(d->excerpt, entry);
     if (elements_of(d, entry) < 1 || elements_of(d, entry) > RG_FEW_ELEMENTS) return;
     for (int which = 0; which < NUMBERS; which++) {
         const void *data = numbers_of(d, entry, which);
@@ -99,43 +107,29 @@ static void put_many(const rg_drawing *d, uint32_t entry)
     for (int which = 0; which < NUMBERS; which++) {
         const void *data = numbers_of(d, entry, which);
         if (!data) continue;
-        char text[4 * RG_NUMBER_SIZE + 64];
-        const rg_dtype dtype = (rg_dtype)rg_excerpt_node(&d->excerpt, entry)->dtype;
+        char text[RG_DIGEST_SIZE];
+        const rg_dtype dtype = (rg_dtype)rg_excerpt_node(d->excerpt, entry)->dtype;
         const rg_digest digest = rg_digest_of(dtype, data, elements_of(d, entry));
         rg_format_digest(text, sizeof text, &digest, "<br/>");
-        fprintf(d->out, "<tr><td><font face=\"monospace\" point-size=\"9\">%s%s</font></td></tr>"
-                        "<tr><td height=\"5\" bgcolor=\"%s\"></td></tr>",
-                which == GRADIENTS ? "∂: " : "", text, heat_of(&digest));
+        rg_put(d->out, "<tr><td><font face='monospace' point-size='9'>$r$r</font></td></tr><tr><td height='5' bgcolor='$r'></td></tr>",
+               which == GRADIENTS ? "∂: " : "", text, heat_of(&digest));
     }
 }
 
 /* ---- A node ------------------------------------------------------------------------------------------------------ */
 
-/* "∂loss/∂fc1.weight" for each named node that this is the adjoint of. Returns how many. */
-static int put_adjoint_titles(const rg_drawing *d, uint32_t entry)
+#define QUIET(text) "<font point-size='9' color='" RG_DOT_QUIET "'>" text "</font>"
+
+/* "∂loss/∂fc1.weight" for each named node that this is the adjoint of. */
+static void put_adjoint_titles(const rg_drawing *d, uint32_t entry)
 {
     int titles = 0;
-    const rg_excerpt *e = &d->excerpt;
+    const rg_excerpt *e = d->excerpt;
     for (uint32_t v = e->owner[entry]; v != RG_NOT_SHOWN && titles < FEW_ADJOINTS; v = e->next_owner[v]) {
         if (!rg_is_named(rg_excerpt_node(e, v)) && v != e->root) continue;
-        fputs(titles++ ? "<br/><b>∂" : "<b>∂", d->out);
-        put_label_text(d, rg_title_of(rg_excerpt_node(e, e->root)));
-        fputs("/∂", d->out);
-        put_label_text(d, rg_title_of(rg_excerpt_node(e, v)));
-        fputs("</b>", d->out);
+        rg_put(d->out, "<b>∂$l/∂$l</b><br/>", rg_title_of(rg_excerpt_node(e, e->root)), rg_title_of(rg_excerpt_node(e, v)));
+        titles++;
     }
-    return titles;
-}
-
-static void put_op(const rg_drawing *d, const rg_node *node)
-{
-    char attributes[RG_ATTRIBUTES_SIZE];
-    put_label_text(d, node->op->name);
-    rg_format_attributes(node, attributes, sizeof attributes);
-    if (!*attributes) return;
-    fputs(" <font color=\"" RG_DOT_QUIET "\">", d->out);
-    put_label_text(d, attributes);
-    fputs("</font>", d->out);
 }
 
 static void put_shape(const rg_drawing *d, const rg_node *node)
@@ -143,45 +137,26 @@ static void put_shape(const rg_drawing *d, const rg_node *node)
     char shape[128], bytes[RG_NUMBER_SIZE];
     rg_describe_shape((rg_dtype)node->dtype, node->shape, shape, sizeof shape);
     rg_format_bytes(bytes, sizeof bytes, (double)rg_node_bytes(node));
-    fprintf(d->out, "<br/><font point-size=\"9\" color=\"" RG_DOT_QUIET "\">%s", shape);
-    if (node->op->kind != RG_VIEW) fprintf(d->out, " · %s", bytes);
-    fputs("</font>", d->out);
+    rg_put(d->out, node->op->kind == RG_VIEW ? "<br/>" QUIET("$r") : "<br/>" QUIET("$r · $r"), shape, bytes);
 }
 
 static void put_node_label(const rg_drawing *d, uint32_t entry)
 {
-    const rg_node *node = rg_excerpt_node(&d->excerpt, entry);
+    const rg_node *node = rg_excerpt_node(d->excerpt, entry);
     const bool strip = rg_has_strip(d, entry);
-    if (strip) fputs("<table border=\"0\" cellborder=\"0\" cellspacing=\"0\" cellpadding=\"1\"><tr><td>", d->out);
-    if (rg_is_named(node)) {
-        fputs("<b>", d->out);
-        put_label_text(d, node->name);
-        fputs("</b><br/>", d->out);
-    } else if (put_adjoint_titles(d, entry)) {
-        fputs("<br/>", d->out);
-    }
-    put_op(d, node);
+    char attributes[RG_ATTRIBUTES_SIZE];
+    rg_format_attributes(node, attributes, sizeof attributes);
+    if (strip) rg_put(d->out, "<table border='0' cellborder='0' cellspacing='0' cellpadding='1'><tr><td>");
+    if (rg_is_named(node)) rg_put(d->out, "<b>$l</b><br/>", node->name);
+    else put_adjoint_titles(d, entry);
+    rg_put(d->out, *attributes ? "$l <font color='" RG_DOT_QUIET "'>$l</font>" : "$l", node->op->name, attributes);
     put_shape(d, node);
-    if (d->options.sites && node->site) {
-        fputs("<br/><font point-size=\"9\" color=\"" RG_DOT_QUIET "\"><i>", d->out);
-        put_label_text(d, rg_site_short(node->site));
-        fputs("</i></font>", d->out);
-    }
+    if (d->options->sites && node->site) rg_put(d->out, "<br/>" QUIET("<i>$l</i>"), rg_site_short(node->site));
     put_few(d, entry);
     if (!strip) return;
-    fputs("</td></tr>", d->out);
+    rg_put(d->out, "</td></tr>");
     put_many(d, entry);
-    fputs("</table>", d->out);
-}
-
-static void put_node_tooltip(const rg_drawing *d, uint32_t entry)
-{
-    const rg_node *node = rg_excerpt_node(&d->excerpt, entry);
-    fprintf(d->out, "%%%u ", entry);
-    rg_put_text(d->out, node->op->name, RG_TEXT_STRING);
-    if (!node->site) return;
-    fputs(" at ", d->out);
-    rg_put_text(d->out, rg_site_short(node->site), RG_TEXT_STRING);
+    rg_put(d->out, "</table>");
 }
 
 /* ---- A box of several -------------------------------------------------------------------------------------------- */
@@ -189,12 +164,12 @@ static void put_node_tooltip(const rg_drawing *d, uint32_t entry)
 typedef struct {
     uint64_t nodes, ops, parameters, saved_bytes;
     uint32_t read_outside;    /* the only entry that is; or RG_NOT_SHOWN */
-    bool result, gradients, saved;
+    bool result, gradients;
 } contents;
 
 static contents contents_of(const rg_drawing *d, uint32_t box)
 {
-    const rg_excerpt *e = &d->excerpt;
+    const rg_excerpt *e = d->excerpt;
     contents c = { .read_outside = RG_NOT_SHOWN };
     uint64_t readers = 0;
     for (uint32_t k = box; k != RG_NOT_SHOWN; k = d->boxes.next[k]) {
@@ -203,7 +178,6 @@ static contents contents_of(const rg_drawing *d, uint32_t box)
         c.ops += node->op->kind != RG_LEAF && !rg_is_number(node);
         if (e->role[k] == RG_ROLE_PARAMETER) c.parameters += (uint64_t)rg_shape_count(*node->shape);
         if (e->saved[k]) c.saved_bytes += rg_node_bytes(node);
-        c.saved = c.saved || e->saved[k];
         c.result = c.result || k == e->root;
         c.gradients = c.gradients || e->role[k] == RG_ROLE_GRADIENT;
         if (d->read_outside[k]) c.read_outside = readers++ ? RG_NOT_SHOWN : k;
@@ -214,26 +188,22 @@ static contents contents_of(const rg_drawing *d, uint32_t box)
 static void put_scope_label(const rg_drawing *d, uint32_t box)
 {
     const contents c = contents_of(d, box);
-    const rg_scope *scope = &d->excerpt.tape->scopes[rg_box_scope(&d->boxes, box)];
-    char count[RG_NUMBER_SIZE];
-    fputs("<b>", d->out);
-    put_label_text(d, *scope->name ? scope->name : "\"\"");
-    rg_format_count(count, sizeof count, c.ops);
-    const char *what = d->excerpt.backward[box] ? "adjoint" : "op";
-    fprintf(d->out, "</b><br/>%s %s%s", count, what, c.ops == 1 ? "" : "s");
-    rg_format_count(count, sizeof count, c.parameters);
-    if (c.parameters) fprintf(d->out, " · %s parameter%s", count, c.parameters == 1 ? "" : "s");
-    if (c.read_outside != RG_NOT_SHOWN) put_shape(d, rg_excerpt_node(&d->excerpt, c.read_outside));
-    rg_format_bytes(count, sizeof count, (double)c.saved_bytes);
-    if (c.saved) fprintf(d->out, "<br/><font point-size=\"9\" color=\"" RG_DOT_QUIET "\">saves %s</font>", count);
+    const rg_scope *scope = &d->excerpt->tape->scopes[rg_box_scope(&d->boxes, box)];
+    char ops[RG_NUMBER_SIZE], parameters[RG_NUMBER_SIZE], saved[RG_NUMBER_SIZE];
+    rg_format_count(ops, sizeof ops, c.ops);
+    rg_format_count(parameters, sizeof parameters, c.parameters);
+    rg_format_bytes(saved, sizeof saved, (double)c.saved_bytes);
+    rg_put(d->out, "<b>$l</b><br/>$r $r$r", scope->name, ops, d->excerpt->backward[box] ? "adjoint" : "op", c.ops == 1 ? "" : "s");
+    if (c.parameters) rg_put(d->out, " · $r parameter$r", parameters, c.parameters == 1 ? "" : "s");
+    if (c.read_outside != RG_NOT_SHOWN) put_shape(d, rg_excerpt_node(d->excerpt, c.read_outside));
+    if (c.saved_bytes) rg_put(d->out, "<br/>" QUIET("saves $r"), saved);
 }
 
 static void put_fold_label(const rg_drawing *d, uint32_t box)
 {
     char count[RG_NUMBER_SIZE];
-    const uint64_t nodes = contents_of(d, box).nodes;
-    rg_format_count(count, sizeof count, nodes);
-    fprintf(d->out, "<i>… %s node%s not shown</i>", count, nodes == 1 ? "" : "s");
+    rg_format_count(count, sizeof count, contents_of(d, box).nodes);
+    rg_put(d->out, "<i>… $r nodes not shown</i>", count);
 }
 
 /* ---- Boxes ------------------------------------------------------------------------------------------------------- */
@@ -246,18 +216,17 @@ static bool on_path(const rg_drawing *d, uint32_t box)
 }
 
 /* A scope with the result or a gradient in it has its border. */
-static void put_frame_of_box(const rg_drawing *d, uint32_t box, int look)
+static void put_border(const rg_drawing *d, uint32_t box, int look)
 {
     const bool path = on_path(d, box);
     const contents c = d->boxes.kind[box] == RG_BOX_SCOPE ? contents_of(d, box) : (contents){ .result = false };
     const int border = c.result ? RG_ROLE_RESULT : c.gradients ? RG_ROLE_GRADIENT : look;
     const bool strong = border == RG_ROLE_RESULT || border == RG_ROLE_GRADIENT;
-    fprintf(d->out, "n%u [fillcolor=\"%s\", color=\"%s\", ", box, rg_looks[look].fill,
-            path ? RG_DOT_PATH : rg_looks[border].line);
-    if (path) fputs("penwidth=2.6, ", d->out);
-    else if (strong) fputs("penwidth=1.8, ", d->out);
-    if (d->boxes.kind[box] == RG_BOX_NODE && d->excerpt.saved[box]) fputs("peripheries=2, ", d->out);
-    if (look == RG_ROLE_RECOMPUTED || look == RG_LOOK_FOLD) fputs("style=\"rounded,filled,dashed\", ", d->out);
+    const bool saved = d->boxes.kind[box] == RG_BOX_NODE && d->excerpt->saved[box];
+    const bool dashed = look == RG_ROLE_RECOMPUTED || look == RG_LOOK_FOLD;
+    rg_put(d->out, "n$u [fillcolor='$r', color='$r', $r$r$r", box, rg_looks[look].fill, path ? RG_DOT_PATH : rg_looks[border].line,
+           path ? "penwidth=2.6, " : strong ? "penwidth=1.8, " : "", saved ? "peripheries=2, " : "",
+           dashed ? "style=\"rounded,filled,dashed\", " : "");
 }
 
 void rg_put_box(const rg_drawing *d, uint32_t box)
@@ -265,13 +234,13 @@ void rg_put_box(const rg_drawing *d, uint32_t box)
     static void (*const labels[])(const rg_drawing *, uint32_t) = {
         [RG_BOX_NODE] = put_node_label, [RG_BOX_SCOPE] = put_scope_label, [RG_BOX_FOLD] = put_fold_label,
     };
+    const rg_node *node = rg_excerpt_node(d->excerpt, box);
     const rg_box_kind kind = d->boxes.kind[box];
-    put_frame_of_box(d, box, rg_look_of(d, box));
-    fputs("tooltip=\"", d->out);
-    if (kind == RG_BOX_NODE) put_node_tooltip(d, box);
-    else if (kind == RG_BOX_SCOPE) rg_put_text(d->out, d->excerpt.tape->scopes[rg_box_scope(&d->boxes, box)].path, RG_TEXT_STRING);
-    else fputs("not shown", d->out);
-    fputs("\", label=<", d->out);
+    put_border(d, box, rg_look_of(d, box));
+    if (kind == RG_BOX_NODE)
+        rg_put(d->out, node->site ? "tooltip='%$u $q at $q'" : "tooltip='%$u $q'", box, node->op->name, rg_site_short(node->site));
+    else rg_put(d->out, "tooltip='$q'", kind == RG_BOX_SCOPE ? d->excerpt->tape->scopes[rg_box_scope(&d->boxes, box)].path : "not shown");
+    rg_put(d->out, ", label=<");
     labels[kind](d, box);
-    fputs(">];\n", d->out);
+    rg_put(d->out, ">];\n");
 }

@@ -9,6 +9,13 @@
 #include "params.h"
 #include "shape.h"
 
+uint32_t *rg_take_filled(rg_arena *arena, size_t count)
+{
+    uint32_t *numbers = rg_arena_take(arena, (count + 1) * sizeof *numbers);
+    if (numbers) memset(numbers, 0xff, (count + 1) * sizeof *numbers);
+    return numbers;
+}
+
 /* ---- The gradient ---------------------------------------------------------------------------------------------- */
 
 /* A parameter, or an input if no parameter is at hand, and whatever depends on it. */
@@ -98,7 +105,6 @@ static bool take_over(const rg_excerpt *excerpt, uint32_t root)
 static void mark_shown(rg_excerpt *excerpt, const rg_sweep *sweep, uint32_t root)
 {
     const rg_tape *tape = excerpt->tape;
-    memset(excerpt->entries, 0xff, tape->node_count * sizeof *excerpt->entries);
     excerpt->entries[root] = 0;
     for (uint32_t i = 0; sweep && i <= root; i++) /* gradients are the adjoints of active leaves */
         if (tape->nodes[i].op->kind == RG_LEAF && !rg_is_null(sweep->adjoint[i]))
@@ -120,14 +126,14 @@ static bool number_entries(rg_excerpt *excerpt, const rg_sweep *sweep, uint32_t 
         }
     excerpt->root = excerpt->entries[root];
 
-    excerpt->adjoint = rg_arena_take(&tape->scratch, excerpt->count * sizeof *excerpt->adjoint);
-    excerpt->adjoint_node = rg_arena_take(&tape->scratch, excerpt->count * sizeof *excerpt->adjoint_node);
+    excerpt->adjoint = rg_take_filled(&tape->scratch, excerpt->count);
+    excerpt->adjoint_node = rg_take_filled(&tape->scratch, excerpt->count);
     if (!excerpt->adjoint || !excerpt->adjoint_node) return false;
     for (uint32_t k = 0; k < excerpt->count; k++) {
         const uint32_t i = excerpt->nodes[k];
-        const bool solved = sweep && i <= root && !rg_is_null(sweep->adjoint[i]);
-        excerpt->adjoint_node[k] = solved ? sweep->adjoint[i].node : RG_NOT_SHOWN;
-        excerpt->adjoint[k] = solved ? excerpt->entries[sweep->adjoint[i].node] : RG_NOT_SHOWN;
+        if (!sweep || i > root || rg_is_null(sweep->adjoint[i])) continue;
+        excerpt->adjoint_node[k] = sweep->adjoint[i].node;
+        excerpt->adjoint[k] = excerpt->entries[sweep->adjoint[i].node];
     }
     return true;
 }
@@ -155,7 +161,7 @@ static bool find_backward(rg_excerpt *excerpt)
 
 /* ---- Roles ------------------------------------------------------------------------------------------------------- */
 
-const char *const rg_role_names[RG_ROLES] = {
+const char rg_role_names[RG_ROLES][12] = {
     [RG_ROLE_INPUT] = "input", [RG_ROLE_PARAMETER] = "parameter", [RG_ROLE_CONSTANT] = "constant",
     [RG_ROLE_OPERATION] = "operation", [RG_ROLE_RECOMPUTED] = "recomputed", [RG_ROLE_ADJOINT] = "adjoint",
     [RG_ROLE_GRADIENT] = "gradient", [RG_ROLE_RESULT] = "result",
@@ -185,12 +191,11 @@ static void note_saved(rg_excerpt *e, uint32_t entry)
 static bool find_roles(rg_excerpt *e)
 {
     rg_arena *scratch = &e->tape->scratch;
-    e->owner = rg_arena_take(scratch, e->count * sizeof *e->owner);
-    e->next_owner = rg_arena_take(scratch, e->count * sizeof *e->next_owner);
+    e->owner = rg_take_filled(scratch, e->count);
+    e->next_owner = rg_take_filled(scratch, e->count);
     e->role = rg_arena_take(scratch, e->count * sizeof *e->role);
     e->saved = rg_arena_take_zeroed(scratch, e->count * sizeof *e->saved);
     if (!e->owner || !e->next_owner || !e->role || !e->saved) return false;
-    memset(e->owner, 0xff, e->count * sizeof *e->owner);
     for (uint32_t k = e->count; k-- > 0;) {
         if (e->adjoint[k] == RG_NOT_SHOWN) continue;
         e->next_owner[k] = e->owner[e->adjoint[k]];
@@ -241,27 +246,11 @@ rg_status rg_excerpt_begin(rg_excerpt *excerpt, rg_tensor t, rg_adjoints adjoint
     const bool solve = adjoints && rg_dtype_is_float((rg_dtype)node->dtype) && rg_shape_count(*node->shape) == 1;
     rg_status status = solve ? rg_solve_for_leaves(&sweep, "graph", t) : RG_OK;
     if (status) return status;
-    excerpt->entries = rg_arena_take(&t.tape->scratch, t.tape->node_count * sizeof *excerpt->entries);
+    excerpt->entries = rg_take_filled(&t.tape->scratch, t.tape->node_count);
     if (!excerpt->entries || !take_over(excerpt, t.node)) return RG_E_MEMORY;
     mark_shown(excerpt, solve && adjoints == RG_ADJOINTS_SHOWN ? &sweep : NULL, t.node);
     bool done = number_entries(excerpt, solve ? &sweep : NULL, t.node) && find_backward(excerpt) && find_roles(excerpt);
     return done ? RG_OK : RG_E_MEMORY;
-}
-
-rg_status rg_excerpt_for(rg_excerpt *excerpt, FILE *out, rg_tensor t, const rg_graph_options *options)
-{
-    *excerpt = (rg_excerpt){ .tape = NULL };
-    if (!out) return RG_E_NULL;
-    return rg_excerpt_begin(excerpt, t, options->backward ? RG_ADJOINTS_SHOWN
-                                        : options->gradients ? RG_ADJOINTS_KNOWN : RG_ADJOINTS_NONE);
-}
-
-rg_status rg_excerpt_written(rg_excerpt *excerpt, FILE *out, rg_status status)
-{
-    rg_excerpt_end(excerpt);
-    if (!out) return status;
-    const bool written = fflush(out) == 0 && !ferror(out);
-    return status == RG_OK && !written ? RG_E_FILE : status;
 }
 
 void rg_excerpt_end(rg_excerpt *excerpt)

@@ -14,7 +14,7 @@ typedef enum {
     RG_ROLE_RESULT,           /* the tensor itself */
     RG_ROLES
 } rg_role;
-extern const char *const rg_role_names[RG_ROLES];
+extern const char rg_role_names[RG_ROLES][12];
 
 typedef enum {
     RG_ADJOINTS_NONE,
@@ -48,15 +48,13 @@ typedef struct {
  *         RG_E_MEMORY does not, unless recording ran out of it. */
 rg_status rg_excerpt_begin(rg_excerpt *excerpt, rg_tensor t, rg_adjoints adjoints);
 void rg_excerpt_end(rg_excerpt *excerpt);
-/* The same for the four that write what they see: with the adjoints that the options ask for, and the status that they
- * return when `status` is that of what they did. */
-rg_status rg_excerpt_for(rg_excerpt *excerpt, FILE *out, rg_tensor t, const rg_graph_options *options);
-rg_status rg_excerpt_written(rg_excerpt *excerpt, FILE *out, rg_status status);
-
 /* The entry's numbers, contiguous, or NULL if they have not been computed: a parameter that has changed since it was
  * recorded has others. And those of its gradient. */
 const void *rg_excerpt_values(const rg_excerpt *excerpt, uint32_t entry);
 const void *rg_excerpt_gradient(const rg_excerpt *excerpt, uint32_t entry);
+
+/* So many numbers, all UINT32_MAX; NULL when out of memory. */
+uint32_t *rg_take_filled(rg_arena *arena, size_t count);
 
 /* A fixed number, which depends on nothing. */
 static inline bool rg_is_number(const rg_node *node)

@@ -2,9 +2,12 @@
 #include "graph_text.h"
 
 #include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
-size_t rg_character_length(const unsigned char *s)
+/* The length of the character at s if it is one that XML allows, in UTF-8; else 0. */
+static size_t character_length(const unsigned char *s)
 {
     static const uint32_t least[] = { 0, 0x20, 0x80, 0x800, 0x10000 };
     size_t length = *s < 0x80 ? 1 : *s >> 5 == 6 ? 2 : *s >> 4 == 14 ? 3 : *s >> 3 == 30 ? 4 : 0;
@@ -23,6 +26,7 @@ size_t rg_character_length(const unsigned char *s)
 static const char *escape_of(unsigned char c, rg_text_kind kind)
 {
     if (kind == RG_TEXT_PLAIN) return NULL;
+    if (kind == RG_TEXT_JSON) return c == '"' ? "\\\"" : c == '\\' ? "\\\\" : NULL;
     if (c == '&') return "&amp;";
     if (c == '<') return "&lt;";
     if (c == '>') return "&gt;";
@@ -34,15 +38,62 @@ size_t rg_put_text(FILE *out, const char *text, rg_text_kind kind)
 {
     size_t characters = 0;
     for (const unsigned char *s = (const unsigned char *)text; *s; characters++) {
-        const size_t length = rg_character_length(s);
+        const size_t length = character_length(s);
         const char *escape = escape_of(*s, kind);
+        const bool control = *s < 0x20 && kind == RG_TEXT_JSON;
         if (*s == '\t' || *s == '\n' || *s == '\r') escape = " ";
         else if (length == 0) escape = "\xef\xbf\xbd";
-        if (out && escape) fputs(escape, out);
+        if (out && control) fprintf(out, "\\u%04x", *s);
+        else if (out && escape) fputs(escape, out);
         else if (out) fwrite(s, 1, length, out);
         s += length ? length : 1;
     }
     return characters;
+}
+
+void rg_line_print(rg_line *line, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    const size_t room = sizeof line->text - line->used;
+    const int written = vsnprintf(line->text + line->used, room, format, arguments);
+    va_end(arguments);
+    if (written > 0) line->used += (size_t)written < room ? (size_t)written : room - 1;
+}
+
+/* ---- Templates ------------------------------------------------------------------------------------------------------ */
+
+static void put_number(FILE *out, double number)
+{
+    char text[RG_NUMBER_SIZE] = "null";
+    if (isfinite(number)) snprintf(text, sizeof text, "%.15g", number);
+    if (isfinite(number) && strtod(text, NULL) != number) snprintf(text, sizeof text, "%.17g", number);
+    rg_set_point(text);
+    fputs(text, out);
+}
+
+void rg_put(FILE *out, const char *template, ...)
+{
+    static const char kinds[] = "rlqj"; /* in the order of rg_text_kind */
+    va_list values;
+    va_start(values, template);
+    for (const char *s = template; *s; s++) {
+        if (*s != '$') {
+            fputc(*s == '\'' ? '"' : *s, out);
+        } else if (*++s == 'u') {
+            const uint32_t index = va_arg(values, uint32_t);
+            put_number(out, index == RG_NOT_SHOWN ? (double)NAN : (double)index);
+        } else if (*s == 'f') {
+            put_number(out, va_arg(values, double));
+        } else if (*s == 'z') {
+            fprintf(out, "%zu", va_arg(values, size_t));
+        } else if (*s == ',') {
+            if (va_arg(values, size_t) > 0) fputc(',', out);
+        } else {
+            rg_put_text(out, va_arg(values, const char *), (rg_text_kind)(strchr(kinds, *s) - kinds));
+        }
+    }
+    va_end(values);
 }
 
 /* ---- Numbers ----------------------------------------------------------------------------------------------------- */
@@ -54,11 +105,16 @@ void rg_format_attributes(const rg_node *node, char *text, size_t size)
     text[size - 1] = '\0';
 }
 
+void rg_set_point(char *number)
+{
+    for (char *s = number; *s; s++)
+        if (*s == ',') *s = '.';
+}
+
 void rg_format_real(char *text, size_t size, double value)
 {
-    snprintf(text, size, "%.4g", value == 0 ? 0 : value); /* -0 is 0 */
-    for (char *s = text; *s; s++)
-        if (*s == ',') *s = '.';
+    snprintf(text, size, "%.4g", value + 0.0); /* -0 is 0 */
+    rg_set_point(text);
 }
 
 void rg_format_count(char *text, size_t size, uint64_t count)
@@ -72,13 +128,12 @@ void rg_format_count(char *text, size_t size, uint64_t count)
 
 void rg_format_bytes(char *text, size_t size, double bytes)
 {
-    static const char *const units[] = { "B", "kB", "MB", "GB", "TB" };
+    static const char units[][3] = { "B", "kB", "MB", "GB", "TB" };
     int unit = 0;
     for (; bytes >= 1000 && unit < 4; unit++) bytes /= 1000;
     char number[RG_NUMBER_SIZE];
     snprintf(number, sizeof number, bytes < 10 && unit > 0 ? "%.1f" : "%.0f", bytes);
-    for (char *s = number; *s; s++)
-        if (*s == ',') *s = '.';
+    rg_set_point(number);
     snprintf(text, size, "%s %s", number, units[unit]);
 }
 
@@ -128,15 +183,13 @@ rg_digest rg_digest_of(rg_dtype dtype, const void *data, int64_t count)
     return d;
 }
 
-void rg_format_digest(char *text, size_t size, const rg_digest *digest, const char *line_break)
+void rg_format_digest(char *text, size_t size, const rg_digest *d, const char *line_break)
 {
-    const double numbers[] = { digest->min, digest->max, digest->mean, digest->norm };
-    char number[4][RG_NUMBER_SIZE], count[RG_NUMBER_SIZE];
     size_t used = 0;
     *text = '\0';
-    for (int i = 0; i < 4; i++) rg_format_real(number[i], sizeof number[i], numbers[i]);
-    if (digest->min <= digest->max)
-        rg_append(text, size, &used, "min %s max %s%smean %s norm %s", number[0], number[1], line_break, number[2], number[3]);
-    rg_format_count(count, sizeof count, (uint64_t)digest->odd);
-    if (digest->odd) rg_append(text, size, &used, "%s%s not finite", used ? line_break : "", count);
+    if (d->min <= d->max)
+        rg_append(text, size, &used, "min %.4g max %.4g%smean %.4g norm %.4g", d->min + 0.0, d->max + 0.0, line_break,
+                  d->mean + 0.0, d->norm);
+    rg_set_point(text);
+    if (d->odd) rg_append(text, size, &used, "%s%lld not finite", used ? line_break : "", (long long)d->odd);
 }

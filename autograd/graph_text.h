@@ -7,14 +7,21 @@
 typedef enum {
     RG_TEXT_PLAIN,
     RG_TEXT_LABEL,            /* of DOT, HTML-like */
-    RG_TEXT_STRING            /* of DOT, between double quotes */
+    RG_TEXT_STRING,           /* of DOT, between double quotes */
+    RG_TEXT_JSON              /* the same of JSON, where white space stays what it is, and control characters too */
 } rg_text_kind;
 
 /* Writes text, of any bytes: white space becomes a space, what is no character U+FFFD. Returns how many characters it has;
  * `out` may be NULL. */
 size_t rg_put_text(FILE *out, const char *text, rg_text_kind kind);
-/* The length of the character at s if it is one that XML allows, in UTF-8; else 0. */
-size_t rg_character_length(const unsigned char *s);
+
+/* Writes a template, in which ' stands for a double quote, and
+ *   $l $q $j   a text (const char *) as in a label of DOT, between its quotes, and between those of JSON; $r as it is
+ *   $u         an entry or a buffer; RG_NOT_SHOWN is null (uint32_t)
+ *   $z         a count (size_t)
+ *   $f         a number in as few digits as read as the same; what is not finite is null (double)
+ *   $,         a comma, unless the count is 0 (size_t) */
+void rg_put(FILE *out, const char *template, ...);
 
 static inline bool rg_is_named(const rg_node *node)
 {
@@ -27,12 +34,21 @@ static inline const char *rg_title_of(const rg_node *node)
     return rg_is_named(node) ? node->name : node->op->name;
 }
 
-enum { RG_ATTRIBUTES_SIZE = 160, RG_NUMBER_SIZE = 32 };
+enum { RG_ATTRIBUTES_SIZE = 160, RG_NUMBER_SIZE = 32, RG_DIGEST_SIZE = 256 };
+
+/* Text that grows, as far as there is room. */
+typedef struct {
+    size_t used;
+    char text[512];
+} rg_line;
+void rg_line_print(rg_line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The attributes as the op describes them; "" if it does not. */
 void rg_format_attributes(const rg_node *node, char *text, size_t size);
 /* Four digits, with a point in every locale. */
 void rg_format_real(char *text, size_t size, double value);
+/* The decimal comma of a locale becomes a point. */
+void rg_set_point(char *number);
 /* "4,812" */
 void rg_format_count(char *text, size_t size, uint64_t count);
 /* "64 B", "8.19 kB" */

@@ -7,21 +7,20 @@
 #include "dot_drawing.h"
 #include "sketch.h"
 
-enum { MOST_ROWS = 60, MOST_COLUMNS = 64, LEFT_COLUMNS = 5, TEXT = 512 };
+enum { MOST_ROWS = 60, MOST_COLUMNS = 64, LEFT_COLUMNS = 5 };
 
 /* Tints on which dark text can be read. */
-static const char *const tints[] = { "#cfe6f5", "#fbe3b4", "#cdeee1", "#f3d6e6", "#e4e0f4", "#f7e9d0", "#d9ead3", "#fbd9cc" };
+static const char tints[][8] = { "#cfe6f5", "#fbe3b4", "#cdeee1", "#f3d6e6", "#e4e0f4", "#f7e9d0", "#d9ead3", "#fbd9cc" };
 enum { TINTS = sizeof tints / sizeof tints[0] };
 
 typedef struct {
+    const rg_view *view;
     FILE *out;
-    rg_excerpt excerpt;
-    rg_graph_options options;
-    rg_sketch sketch;
     size_t first, last;       /* the steps before `first` and from `last` on are drawn */
     size_t *edges;            /* addresses at which a column begins or ends, in order */
     size_t edge_count;        /* 0: no map */
     uint32_t *at;             /* [columns] the buffer there; RG_NOT_SHOWN */
+    uint32_t *first_of, *next_of; /* [steps], [buffers] of the map: those that begin in a step, as a list */
 } plan_drawing;
 
 static size_t columns_of(const plan_drawing *d)
@@ -52,13 +51,13 @@ static bool is_mapped(const plan_drawing *d, const rg_sketch_buffer *buffer)
 
 static bool find_columns(plan_drawing *d)
 {
-    rg_arena *scratch = &d->excerpt.tape->scratch;
+    rg_arena *scratch = &d->view->excerpt.tape->scratch;
     size_t count = 0, unique = 0;
-    d->edges = rg_arena_take(scratch, (2 * d->sketch.workspace_buffers + 1) * sizeof *d->edges);
-    d->at = rg_arena_take(scratch, (2 * d->sketch.workspace_buffers + 1) * sizeof *d->at);
+    d->edges = rg_arena_take(scratch, (2 * d->view->sketch.workspace_buffers + 1) * sizeof *d->edges);
+    d->at = rg_arena_take(scratch, (2 * d->view->sketch.workspace_buffers + 1) * sizeof *d->at);
     if (!d->edges || !d->at) return false;
-    for (size_t i = 0; i < d->sketch.workspace_buffers; i++) {
-        const rg_sketch_buffer *buffer = &d->sketch.buffers[i];
+    for (size_t i = 0; i < d->view->sketch.workspace_buffers; i++) {
+        const rg_sketch_buffer *buffer = &d->view->sketch.buffers[i];
         if (!is_mapped(d, buffer)) continue;
         d->edges[count++] = buffer->offset;
         d->edges[count++] = buffer->offset + buffer->room;
@@ -67,6 +66,22 @@ static bool find_columns(plan_drawing *d)
     for (size_t i = 0; i < count; i++)
         if (unique == 0 || d->edges[i] != d->edges[unique - 1]) d->edges[unique++] = d->edges[i];
     d->edge_count = unique > MOST_COLUMNS + 1 ? 0 : unique;
+    return true;
+}
+
+static bool list_beginnings(plan_drawing *d)
+{
+    rg_arena *scratch = &d->view->excerpt.tape->scratch;
+    const size_t buffers = d->view->sketch.workspace_buffers;
+    d->first_of = rg_take_filled(scratch, d->view->sketch.step_count);
+    d->next_of = rg_take_filled(scratch, buffers);
+    if (!d->first_of || !d->next_of) return false;
+    for (size_t i = buffers; i-- > 0;) {
+        const rg_sketch_buffer *buffer = &d->view->sketch.buffers[i];
+        if (!is_mapped(d, buffer)) continue;
+        d->next_of[i] = d->first_of[buffer->first];
+        d->first_of[buffer->first] = (uint32_t)i;
+    }
     return true;
 }
 
@@ -79,22 +94,35 @@ static size_t column_of(const plan_drawing *d, size_t address)
 
 /* ---- Cells of the map -------------------------------------------------------------------------------------------- */
 
-static void put_text(const plan_drawing *d, const char *text)
-{
-    rg_put_text(d->out, text, RG_TEXT_LABEL);
-}
-
 static void put_buffer(const plan_drawing *d, size_t number, size_t columns, size_t rows)
 {
-    const rg_sketch_buffer *buffer = &d->sketch.buffers[number];
+    const rg_sketch_buffer *buffer = &d->view->sketch.buffers[number];
+    const rg_node *node = buffer->entry == RG_NOT_SHOWN ? NULL : rg_excerpt_node(&d->view->excerpt, buffer->entry);
+    const char *name = node && rg_is_named(node) ? node->name : buffer->op ? buffer->op->name : "scratch";
     char bytes[RG_NUMBER_SIZE];
     rg_format_bytes(bytes, sizeof bytes, (double)buffer->bytes);
-    fprintf(d->out, "<td colspan=\"%zu\" rowspan=\"%zu\" bgcolor=\"%s\"><font point-size=\"8\"><b>b%zu</b> ", columns, rows,
-            tints[number % TINTS], number);
-    const rg_node *node = buffer->entry == RG_NOT_SHOWN ? NULL : rg_excerpt_node(&d->excerpt, buffer->entry);
-    put_text(d, node && rg_is_named(node) ? node->name : buffer->op ? buffer->op->name : "scratch");
-    if (node) fprintf(d->out, " %%%u", buffer->entry);
-    fprintf(d->out, "<br/>%s</font></td>", bytes);
+    rg_put(d->out, "<td colspan='$z' rowspan='$z' bgcolor='$r'><font point-size='8'><b>b$z</b> $l", columns, rows,
+           tints[number % TINTS], number, name);
+    if (node) rg_put(d->out, " %$u", buffer->entry);
+    rg_put(d->out, "<br/>$r</font></td>", bytes);
+}
+
+static void place(plan_drawing *d, size_t number, bool *fresh)
+{
+    const rg_sketch_buffer *buffer = &d->view->sketch.buffers[number];
+    for (size_t c = column_of(d, buffer->offset); d->edges[c] < buffer->offset + buffer->room; c++) {
+        d->at[c] = (uint32_t)number;
+        fresh[c] = true;
+    }
+}
+
+/* Where rows begin, above or behind those that are not drawn, all that lives begins. */
+static void place_all(plan_drawing *d, int64_t step, bool *fresh)
+{
+    for (size_t i = 0; i < d->view->sketch.workspace_buffers; i++) {
+        const rg_sketch_buffer *buffer = &d->view->sketch.buffers[i];
+        if (is_mapped(d, buffer) && buffer->first <= step && buffer->until >= step) place(d, i, fresh);
+    }
 }
 
 /* Of the row of a step: what begins here, and what is empty; the rest is covered by rectangles from above. `end` is the
@@ -103,23 +131,17 @@ static void put_map(plan_drawing *d, size_t step, bool begins, size_t end)
 {
     const size_t columns = columns_of(d);
     bool fresh[MOST_COLUMNS] = { false };
+    if (columns == 0) return;
     for (size_t c = 0; c < columns; c++)
-        if (begins || (d->at[c] != RG_NOT_SHOWN && d->sketch.buffers[d->at[c]].until < (int64_t)step)) d->at[c] = RG_NOT_SHOWN;
-    for (size_t i = 0; i < d->sketch.workspace_buffers; i++) {
-        const rg_sketch_buffer *buffer = &d->sketch.buffers[i];
-        const bool here = buffer->first == (int64_t)step || (begins && buffer->first < (int64_t)step);
-        if (!is_mapped(d, buffer) || !here || buffer->until < (int64_t)step) continue;
-        for (size_t c = column_of(d, buffer->offset); d->edges[c] < buffer->offset + buffer->room; c++) {
-            d->at[c] = (uint32_t)i;
-            fresh[c] = true;
-        }
-    }
+        if (begins || (d->at[c] != RG_NOT_SHOWN && d->view->sketch.buffers[d->at[c]].until < (int64_t)step)) d->at[c] = RG_NOT_SHOWN;
+    if (begins) place_all(d, (int64_t)step, fresh);
+    for (uint32_t i = d->first_of[step]; i != RG_NOT_SHOWN && !begins; i = d->next_of[i]) place(d, i, fresh);
     for (size_t c = 0, width; c < columns; c += width) {
         for (width = 1; c + width < columns && d->at[c + width] == d->at[c] && fresh[c + width] == fresh[c];) width++;
         if (d->at[c] == RG_NOT_SHOWN) {
-            fprintf(d->out, "<td colspan=\"%zu\" bgcolor=\"#fafafa\"></td>", width);
+            rg_put(d->out, "<td colspan='$z' bgcolor='#fafafa'></td>", width);
         } else if (fresh[c]) {
-            const size_t until = (size_t)d->sketch.buffers[d->at[c]].until + 1;
+            const size_t until = (size_t)d->view->sketch.buffers[d->at[c]].until + 1;
             put_buffer(d, d->at[c], width, (until < end ? until : end) - step);
         }
     }
@@ -129,111 +151,86 @@ static void put_map(plan_drawing *d, size_t step, bool begins, size_t end)
 
 static void put_parts(const plan_drawing *d, const rg_sketch_step *step)
 {
-    const bool fused = step->part_count > 1;
-    fprintf(d->out, "<td align=\"left\" bgcolor=\"%s\">", fused ? "#e6e9f2" : "#ffffff");
+    rg_put(d->out, "<td align='left' bgcolor='$r'>", step->part_count > 1 ? "#e6e9f2" : "#ffffff");
     for (size_t i = 0; i < step->part_count; i++) {
-        const rg_sketch_part *part = &d->sketch.parts[step->first_part + i];
-        fputs(i == 0 ? "" : i % 4 == 0 ? " +<br align=\"left\"/>" : " + ", d->out);
-        fputs("<b>", d->out);
-        put_text(d, part->op->name);
-        fputs("</b>", d->out);
-        if (part->entry != RG_NOT_SHOWN) fprintf(d->out, " %%%u", part->entry);
+        const rg_sketch_part *part = &d->view->sketch.parts[step->first_part + i];
+        rg_put(d->out, i == 0 ? "" : i % 4 == 0 ? " +<br align='left'/>" : " + ");
+        rg_put(d->out, part->entry == RG_NOT_SHOWN ? "<b>$l</b>" : "<b>$l</b> %$u", part->op->name, part->entry);
     }
-    fputs("<br align=\"left\"/></td>", d->out);
+    rg_put(d->out, "<br align='left'/></td>");
 }
 
 static void put_step(plan_drawing *d, size_t number, bool begins, size_t end)
 {
-    const rg_sketch_step *step = &d->sketch.steps[number];
-    char text[TEXT] = "";
-    size_t used = 0;
-    fprintf(d->out, "<tr><td align=\"right\" bgcolor=\"%s\">%zu</td>",
-            d->sketch.plan.accounts[number].backward ? rg_looks[RG_ROLE_ADJOINT].fill : "#ffffff", number);
+    const rg_sketch_step *step = &d->view->sketch.steps[number];
+    rg_line reads = { .used = 0 }, writes = { .used = 0 };
+    rg_line_reads(&reads, &d->view->sketch, step);
+    rg_line_writes(&writes, &d->view->sketch, step);
+    rg_put(d->out, "<tr><td align='right' bgcolor='$r'>$z</td>",
+           d->view->sketch.plan.accounts[number].backward ? rg_looks[RG_ROLE_ADJOINT].fill : "#ffffff", number);
     put_parts(d, step);
-    rg_append_reads(text, sizeof text, &used, &d->sketch, step);
-    fputs("<td align=\"left\">", d->out);
-    put_text(d, text);
-    used = 0;
-    text[0] = '\0';
-    rg_append_writes(text, sizeof text, &used, &d->sketch, step);
-    fputs("</td><td align=\"left\">", d->out);
-    put_text(d, text);
-    fputs("</td><td align=\"left\"><i>", d->out);
-    if (step->entry != RG_NOT_SHOWN) put_text(d, rg_site_short(rg_excerpt_node(&d->excerpt, step->entry)->site));
-    fputs("</i></td>", d->out);
+    rg_put(d->out, "<td align='left'>$l</td><td align='left'>$l</td><td align='left'><i>$l</i></td>", reads.text, writes.text,
+           rg_site_short(step->entry == RG_NOT_SHOWN ? NULL : rg_excerpt_node(&d->view->excerpt, step->entry)->site));
     put_map(d, number, begins, end);
-    fputs("</tr>\n", d->out);
+    rg_put(d->out, "</tr>\n");
 }
 
 static void put_gap(const plan_drawing *d)
 {
     char count[RG_NUMBER_SIZE];
     rg_format_count(count, sizeof count, d->last - d->first);
-    fprintf(d->out, "<tr><td colspan=\"%zu\"><i>… %s step%s not shown</i></td></tr>\n", LEFT_COLUMNS + columns_of(d), count,
-            d->last - d->first == 1 ? "" : "s");
+    rg_put(d->out, "<tr><td colspan='$z'><i>… $r steps not shown</i></td></tr>\n", LEFT_COLUMNS + columns_of(d), count);
 }
 
 static void put_head(const plan_drawing *d)
 {
+    rg_line line = { .used = 0 };
     char bytes[RG_NUMBER_SIZE];
-    rg_format_bytes(bytes, sizeof bytes, (double)d->sketch.plan.workspace_bytes);
-    fputs("<tr><td></td><td><b>does</b></td><td><b>reads</b></td><td><b>writes</b></td><td><b>line</b></td>", d->out);
+    const bool too_wide = d->edge_count == 0 && d->view->sketch.workspace_buffers > 0;
+    rg_line_plan(&line, &d->view->sketch);
+    rg_put(d->out, "digraph plan {\n"
+                   "    graph [bgcolor=white, labelloc=t, pad=0.2, fontname='$r', fontsize=10, fontcolor='" RG_DOT_QUIET "'];\n"
+                   "    node [shape=plain, fontname='$r', fontsize=10, fontcolor='#1b2026'];\n", rg_dot_font, rg_dot_font);
+    rg_put_dot_title(d->out, &d->view->options);
+    rg_put(d->out, "$r<br/><font color='$r'>■</font> fused &#160;<font color='" RG_DOT_ADJOINT "'>■</font> backward$r>;\n",
+           line.text, rg_looks[RG_LOOK_SCOPE].line, too_wide ? " &#160;the map of the workspace would be too wide" : "");
+    rg_put(d->out, "    plan [tooltip='plan', label=<<table border='0' cellborder='1' cellspacing='0' cellpadding='4' color='#dfe3e6'>\n"
+                   "<tr><td></td><td><b>does</b></td><td><b>reads</b></td><td><b>writes</b></td><td><b>line</b></td>");
+    rg_format_bytes(bytes, sizeof bytes, (double)d->view->sketch.plan.workspace_bytes);
     if (columns_of(d) > 0)
-        fprintf(d->out, "<td colspan=\"%zu\"><b>workspace, %s</b>: addresses grow to the right</td>", columns_of(d), bytes);
-    fputs("</tr>\n", d->out);
-}
-
-static void put_title(const plan_drawing *d)
-{
-    char text[TEXT];
-    fputs("    label=<", d->out);
-    if (d->options.title && *d->options.title) {
-        fputs("<font point-size=\"14\"><b>", d->out);
-        put_text(d, d->options.title);
-        fputs("</b></font><br/>", d->out);
-    }
-    rg_describe_plan(text, sizeof text, &d->sketch);
-    put_text(d, text);
-    fprintf(d->out, "<br/><font color=\"%s\">■</font> fused &#160;<font color=\"%s\">■</font> backward",
-            rg_looks[RG_LOOK_SCOPE].line, RG_DOT_ADJOINT);
-    if (d->edge_count == 0 && d->sketch.workspace_buffers > 0) fputs(" &#160;the map of the workspace would be too wide", d->out);
-    fputs(">;\n", d->out);
+        rg_put(d->out, "<td colspan='$z'><b>workspace, $r</b>: addresses grow to the right</td>", columns_of(d), bytes);
+    rg_put(d->out, "</tr>\n");
 }
 
 static void put_plan(plan_drawing *d)
 {
-    fputs("digraph plan {\n"
-          "    graph [bgcolor=white, labelloc=t, pad=0.2, fontname=\"" RG_DOT_FONT "\", fontsize=10,\n"
-          "           fontcolor=\"" RG_DOT_QUIET "\"];\n"
-          "    node [shape=plain, fontname=\"" RG_DOT_FONT "\", fontsize=10, fontcolor=\"#1b2026\"];\n", d->out);
-    put_title(d);
-    fputs("    plan [tooltip=\"plan\", label=<<table border=\"0\" cellborder=\"1\" cellspacing=\"0\" cellpadding=\"4\" "
-          "color=\"#dfe3e6\">\n", d->out);
     put_head(d);
     for (size_t i = 0; i < d->first; i++) put_step(d, i, i == 0, d->first);
     if (d->last > d->first) put_gap(d);
-    for (size_t i = d->last; i < d->sketch.step_count; i++)
-        put_step(d, i, i == d->last && (i == 0 || d->last > d->first), d->sketch.step_count);
-    fputs("</table>>];\n}\n", d->out);
+    for (size_t i = d->last; i < d->view->sketch.step_count; i++)
+        put_step(d, i, i == d->last && (i == 0 || d->last > d->first), d->view->sketch.step_count);
+    rg_put(d->out, "</table>>];\n}\n");
 }
 
 /* More steps than there are rows for: the first and the last. */
 static bool prepare(plan_drawing *d)
 {
-    const size_t most = d->options.most_nodes ? d->options.most_nodes : MOST_ROWS, steps = d->sketch.step_count;
+    const size_t most = d->view->options.most_nodes ? d->view->options.most_nodes : MOST_ROWS, steps = d->view->sketch.step_count;
     const bool all = steps <= most;
     d->first = all ? steps : (most + 1) / 2;
     d->last = all ? steps : steps - most / 2;
-    return find_columns(d);
+    return find_columns(d) && list_beginnings(d);
+}
+
+static rg_status draw_plan(rg_view *view)
+{
+    plan_drawing d = { .view = view, .out = view->out };
+    if (!prepare(&d)) return RG_E_MEMORY;
+    put_plan(&d);
+    return RG_OK;
 }
 
 rg_status rg_plan_dot(FILE *out, rg_tensor t, const rg_graph_options *options)
 {
-    plan_drawing d = { .out = out };
-    if (options) d.options = *options;
-    rg_status status = rg_excerpt_for(&d.excerpt, out, t, &d.options);
-    if (status == RG_OK && (!rg_sketch_make(&d.sketch, &d.excerpt) || !prepare(&d))) status = RG_E_MEMORY;
-    if (status == RG_OK) put_plan(&d);
-    rg_sketch_free(&d.sketch);
-    return rg_excerpt_written(&d.excerpt, out, status);
+    return rg_view_write(out, t, options, true, draw_plan);
 }

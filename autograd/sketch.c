@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "builder.h"
-#include "graph_text.h"
 #include "ops.h"
 
 typedef struct {
@@ -16,13 +15,6 @@ typedef struct {
     uint32_t *buffer_of;      /* [values] */
     uint32_t *seen;           /* [values] the last step that has been found to read it */
 } sketching;
-
-static uint32_t *take_filled(rg_arena *arena, size_t count)
-{
-    uint32_t *numbers = rg_arena_take(arena, (count + 1) * sizeof *numbers);
-    if (numbers) memset(numbers, 0xff, (count + 1) * sizeof *numbers);
-    return numbers;
-}
 
 /* ---- The plan ---------------------------------------------------------------------------------------------------- */
 
@@ -164,7 +156,8 @@ static bool sketch_steps(sketching *s)
     return true;
 }
 
-bool rg_sketch_make(rg_sketch *sketch, const rg_excerpt *e)
+/* Plans what computes the excerpt's tensor and, if it has them, the gradients. False when out of memory. */
+static bool make_sketch(rg_sketch *sketch, const rg_excerpt *e)
 {
     rg_request request;
     sketching s = { .sketch = sketch };
@@ -172,10 +165,10 @@ bool rg_sketch_make(rg_sketch *sketch, const rg_excerpt *e)
     *sketch = (rg_sketch){ .excerpt = e };
     if (!ask(e, &request) || !rg_builder_plan(&s.builder, e->tape, &request, &sketch->plan)) return false;
     const size_t values = s.builder.value_count;
-    s.node_of = take_filled(scratch, values);
-    s.row_of = take_filled(scratch, values);
-    s.buffer_of = take_filled(scratch, values);
-    s.seen = take_filled(scratch, values);
+    s.node_of = rg_take_filled(scratch, values);
+    s.row_of = rg_take_filled(scratch, values);
+    s.buffer_of = rg_take_filled(scratch, values);
+    s.seen = rg_take_filled(scratch, values);
     sketch->buffers = rg_arena_take(scratch, (values + 1) * sizeof *sketch->buffers);
     if (!s.node_of || !s.row_of || !s.buffer_of || !s.seen || !sketch->buffers) return false;
     name_values(&s);
@@ -184,69 +177,72 @@ bool rg_sketch_make(rg_sketch *sketch, const rg_excerpt *e)
     return sketch_steps(&s);
 }
 
-void rg_sketch_free(rg_sketch *sketch)
+rg_status rg_view_write(FILE *out, rg_tensor t, const rg_graph_options *options, bool plan, rg_status (*write)(rg_view *view))
 {
-    rg_arena_free(&sketch->plan.arena);
+    rg_view view = { .out = out };
+    if (!out) return RG_E_NULL;
+    if (options) view.options = *options;
+    rg_status status = rg_excerpt_begin(&view.excerpt, t, view.options.backward ? RG_ADJOINTS_SHOWN
+                                        : view.options.gradients ? RG_ADJOINTS_KNOWN : RG_ADJOINTS_NONE);
+    if (status == RG_OK && plan && !make_sketch(&view.sketch, &view.excerpt)) status = RG_E_MEMORY;
+    if (status == RG_OK) status = write(&view);
+    rg_arena_free(&view.sketch.plan.arena);
+    rg_excerpt_end(&view.excerpt);
+    const bool written = fflush(out) == 0 && !ferror(out);
+    return status == RG_OK && !written ? RG_E_FILE : status;
 }
 
 /* ---- In words ---------------------------------------------------------------------------------------------------- */
 
-void rg_append_entry(char *text, size_t size, size_t *used, const rg_excerpt *e, uint32_t entry)
+void rg_line_entry(rg_line *line, const rg_excerpt *e, uint32_t entry)
 {
     const rg_node *node = rg_excerpt_node(e, entry);
-    if (node->op == &rg_op_parameter && rg_is_named(node)) rg_append(text, size, used, "%s", node->name);
-    else rg_append(text, size, used, "%%%u", entry);
+    if (node->op == &rg_op_parameter && rg_is_named(node)) rg_line_print(line, "%s", node->name);
+    else rg_line_print(line, "%%%u", entry);
 }
 
-void rg_append_buffer(char *text, size_t size, size_t *used, const rg_sketch *sketch, uint32_t number)
+static void add_buffer(rg_line *line, const rg_sketch *sketch, uint32_t number, bool first)
 {
     const rg_sketch_buffer *buffer = &sketch->buffers[number];
-    if (buffer->place == RG_IN_WORKSPACE) {
-        rg_append(text, size, used, "b%u", number);
-        return;
-    }
-    if (buffer->place == RG_IN_GRADIENT) rg_append(text, size, used, "gradient of ");
-    rg_append_entry(text, size, used, sketch->excerpt, buffer->place == RG_IN_GRADIENT ? buffer->leaf : buffer->entry);
+    const bool gradient = buffer->place == RG_IN_GRADIENT;
+    if (!first) rg_line_print(line, ", ");
+    if (gradient) rg_line_print(line, "gradient of ");
+    if (buffer->place == RG_IN_WORKSPACE) rg_line_print(line, "b%u", number);
+    else rg_line_entry(line, sketch->excerpt, gradient ? buffer->leaf : buffer->entry);
 }
 
-void rg_append_parts(char *text, size_t size, size_t *used, const rg_sketch *sketch, const rg_sketch_step *step)
+void rg_line_parts(rg_line *line, const rg_sketch *sketch, const rg_sketch_step *step)
 {
     for (size_t i = 0; i < step->part_count; i++) {
         const rg_sketch_part *part = &sketch->parts[step->first_part + i];
-        rg_append(text, size, used, i ? " + %s" : "%s", part->op->name);
-        if (part->entry != RG_NOT_SHOWN) rg_append(text, size, used, " %%%u", part->entry);
+        rg_line_print(line, i ? " + %s" : "%s", part->op->name);
+        if (part->entry != RG_NOT_SHOWN) rg_line_print(line, " %%%u", part->entry);
     }
 }
 
-void rg_append_reads(char *text, size_t size, size_t *used, const rg_sketch *sketch, const rg_sketch_step *step)
+void rg_line_reads(rg_line *line, const rg_sketch *sketch, const rg_sketch_step *step)
 {
-    for (size_t i = 0; i < step->read_count; i++) {
-        if (i) rg_append(text, size, used, ", ");
-        rg_append_buffer(text, size, used, sketch, sketch->reads[step->first_read + i]);
-    }
+    for (size_t i = 0; i < step->read_count; i++) add_buffer(line, sketch, sketch->reads[step->first_read + i], i == 0);
 }
 
-void rg_append_writes(char *text, size_t size, size_t *used, const rg_sketch *sketch, const rg_sketch_step *step)
+void rg_line_writes(rg_line *line, const rg_sketch *sketch, const rg_sketch_step *step)
 {
     bool first = true;
     for (size_t i = 0; i < step->part_count; i++) {
         const uint32_t buffer = sketch->parts[step->first_part + i].buffer;
         if (buffer == RG_NOT_SHOWN || sketch->buffers[buffer].until < sketch->buffers[buffer].first) continue;
-        if (!first) rg_append(text, size, used, ", ");
-        rg_append_buffer(text, size, used, sketch, buffer);
+        add_buffer(line, sketch, buffer, first);
         first = false;
     }
 }
 
-void rg_describe_plan(char *text, size_t size, const rg_sketch *sketch)
+void rg_line_plan(rg_line *line, const rg_sketch *sketch)
 {
-    char workspace[RG_NUMBER_SIZE], unshared[RG_NUMBER_SIZE], nodes[RG_NUMBER_SIZE];
-    size_t used = 0, fused = 0;
+    const double bytes[] = { (double)sketch->plan.workspace_bytes, sketch->unshared_bytes, sketch->node_bytes };
+    char text[3][RG_NUMBER_SIZE];
+    size_t fused = 0;
     for (size_t i = 0; i < sketch->step_count; i++) fused += sketch->steps[i].part_count > 1;
-    rg_format_bytes(workspace, sizeof workspace, (double)sketch->plan.workspace_bytes);
-    rg_format_bytes(unshared, sizeof unshared, sketch->unshared_bytes);
-    rg_format_bytes(nodes, sizeof nodes, sketch->node_bytes);
-    rg_append(text, size, &used, "%zu step%s, %zu of them fused; workspace %s for %zu buffer%s, unshared %s; node by node %s",
-              sketch->step_count, sketch->step_count == 1 ? "" : "s", fused, workspace, sketch->workspace_buffers,
-              sketch->workspace_buffers == 1 ? "" : "s", unshared, nodes);
+    for (int i = 0; i < 3; i++) rg_format_bytes(text[i], RG_NUMBER_SIZE, bytes[i]);
+    rg_line_print(line, "%zu steps, %zu of them fused; workspace %s for %zu buffers, unshared %s; node by node %s", sketch->step_count,
+           fused, text[0], sketch->workspace_buffers, text[1], text[2]);
 }

@@ -1,8 +1,8 @@
-/* sketch.h: a plan that is made only to be looked at. Internal. */
+/* sketch.h: a plan that is made only to be looked at; and what every form of a graph is written of. Internal. */
 #ifndef RETROGRAD_SKETCH_H
 #define RETROGRAD_SKETCH_H
 
-#include "excerpt.h"
+#include "graph_text.h"
 #include "plan.h"
 
 /* One of the ops that a step does in one go. */
@@ -40,21 +40,24 @@ typedef struct {
     double node_bytes;        /* of all values, which node by node are kept */
 } rg_sketch;
 
-/* Plans what computes the excerpt's tensor and, if it has them, the gradients. False when out of memory. To be freed in any
- * case. */
-bool rg_sketch_make(rg_sketch *sketch, const rg_excerpt *excerpt);
-void rg_sketch_free(rg_sketch *sketch);
+/* What the functions of graph.h write, and of what. */
+typedef struct {
+    FILE *out;
+    rg_graph_options options;
+    rg_excerpt excerpt;
+    rg_sketch sketch;
+} rg_view;
+/* Has `write` write it, with a plan if there is to be one. */
+rg_status rg_view_write(FILE *out, rg_tensor t, const rg_graph_options *options, bool plan, rg_status (*write)(rg_view *view));
 
-/* "fc1.weight" of a parameter, else "%7". Returns as rg_append does. */
-void rg_append_entry(char *text, size_t size, size_t *used, const rg_excerpt *excerpt, uint32_t entry);
-/* "fc1.weight", "%15", "gradient of fc1.weight", "b3" */
-void rg_append_buffer(char *text, size_t size, size_t *used, const rg_sketch *sketch, uint32_t buffer);
+/* "fc1.weight" of a parameter, else "%7" */
+void rg_line_entry(rg_line *line, const rg_excerpt *excerpt, uint32_t entry);
 /* "matmul %4 + add %5 + tanh %6" */
-void rg_append_parts(char *text, size_t size, size_t *used, const rg_sketch *sketch, const rg_sketch_step *step);
-/* What it reads, or writes, but for what it writes over at once; with commas. */
-void rg_append_reads(char *text, size_t size, size_t *used, const rg_sketch *sketch, const rg_sketch_step *step);
-void rg_append_writes(char *text, size_t size, size_t *used, const rg_sketch *sketch, const rg_sketch_step *step);
-/* "12 steps, 4 of them of several ops; workspace 640 B, ..." */
-void rg_describe_plan(char *text, size_t size, const rg_sketch *sketch);
+void rg_line_parts(rg_line *line, const rg_sketch *sketch, const rg_sketch_step *step);
+/* What it reads, or writes, but for what it writes over at once: "fc1.weight, %15, gradient of fc1.weight, b3" */
+void rg_line_reads(rg_line *line, const rg_sketch *sketch, const rg_sketch_step *step);
+void rg_line_writes(rg_line *line, const rg_sketch *sketch, const rg_sketch_step *step);
+/* "12 steps, 4 of them fused; workspace 640 B, ..." */
+void rg_line_plan(rg_line *line, const rg_sketch *sketch);
 
 #endif
