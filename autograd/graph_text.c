@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The length of the character at s if it is one that XML allows, in UTF-8; else 0. */
-static size_t character_length(const unsigned char *s)
+size_t rg_character_length(const unsigned char *s)
 {
     static const uint32_t least[] = { 0, 0x20, 0x80, 0x800, 0x10000 };
     size_t length = *s < 0x80 ? 1 : *s >> 5 == 6 ? 2 : *s >> 4 == 14 ? 3 : *s >> 3 == 30 ? 4 : 0;
@@ -38,7 +37,7 @@ size_t rg_put_text(FILE *out, const char *text, rg_text_kind kind)
 {
     size_t characters = 0;
     for (const unsigned char *s = (const unsigned char *)text; *s; characters++) {
-        const size_t length = character_length(s);
+        const size_t length = rg_character_length(s);
         const char *escape = escape_of(*s, kind);
         const bool control = *s < 0x20 && kind == RG_TEXT_JSON;
         if (*s == '\t' || *s == '\n' || *s == '\r') escape = " ";
