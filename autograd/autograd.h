@@ -507,6 +507,7 @@ RG_API rg_status rg_program_profile(rg_program *program, int repeats, rg_profile
 #include "transforms.h"
 #include "gradcheck.h"
 #include "dot.h"
+#include "onnx.h"
 #include "sites.h"
 
 #ifdef __cplusplus
