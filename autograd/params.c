@@ -37,8 +37,8 @@ void rg_params_fail(rg_params *params, rg_status status, const char *format, ...
     va_end(arguments);
 }
 
-/* By an eighth more than is needed, and not twice as much: most of a model is in few of its parameters, and theta is most
- * of the memory that there is. */
+/* To an eighth more than is needed, and not to twice as much: most of a model is in few of its parameters, and theta is
+ * most of the memory that there is. */
 static bool grow(char **numbers, size_t *capacity, size_t count, size_t item)
 {
     size_t roomy, bytes;

@@ -54,7 +54,7 @@ typedef struct {
 
 /* ---- Memory ----------------------------------------------------------------------------------------------------- */
 
-/* What the C library's allocator has given out; 0 where that is not known. Under a sanitizer it is none of its business. */
+/* What the C library's allocator has given out; 0 where that is not known, as under a sanitizer, which has its own. */
 static double allocated(void)
 {
 #if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)

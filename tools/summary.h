@@ -22,8 +22,8 @@ typedef struct {
     double step_operations;   /* with the backward pass, but without the optimiser */
 } tool_summary;
 
-/* Of what a loss with parameters depends on. Records its gradients on the tape. False when out of memory, or if the tape
- * fails. To be freed with tool_summary_free, in any case; names live as long as the tape. */
+/* Of what a loss depends on. Records its gradients on the tape. False when out of memory, or if the tape fails. To be
+ * freed with tool_summary_free in any case; names live as long as the tape. */
 bool tool_summarise(rg_tensor loss, tool_summary *summary);
 void tool_summary_free(tool_summary *summary);
 

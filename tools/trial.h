@@ -35,8 +35,8 @@ typedef struct {
     rg_data_batch examples;
 } tool_trial;
 
-/* Each returns the exit status: 0, or else has said why. Whether the options go together; and the network, its optimiser
- * and the examples. */
+/* Each returns the exit status: 0, or else has said why. Whether the options go together; and the network, its
+ * optimiser and the examples. */
 int tool_trial_check(const tool_command *command, const tool_trial_options *options, const bool *given);
 int tool_trial_make(const tool_command *command, const tool_trial_options *options, tool_trial *trial);
 void tool_trial_free(tool_trial *trial);
