@@ -150,6 +150,8 @@ RG_API rg_dtype rg_dtype_of(rg_tensor t);
 RG_API const rg_op *rg_op_of(rg_tensor t);
 RG_API const void *rg_attributes_of(rg_tensor t);
 RG_API rg_tensor rg_operand(rg_tensor t, int k);
+/* The scope it was recorded in ("net.fc1"), "" for none. Never NULL. */
+RG_API const char *rg_scope_of(rg_tensor t);
 /* Gives t the name that messages and dumps show (copied); returns t. */
 RG_API rg_tensor rg_name(rg_tensor t, const char *name);
 
@@ -269,6 +271,8 @@ RG_API size_t rg_params_size(const rg_params *params);   /* how many parameters 
 RG_API int64_t rg_params_count(const rg_params *params); /* how many numbers in theta */
 RG_API rg_dtype rg_params_dtype(const rg_params *params);
 RG_API uint64_t rg_params_seed(const rg_params *params);
+/* The memory of theta and its gradient, with room for an eighth more at most. */
+RG_API size_t rg_params_bytes(const rg_params *params);
 
 RG_API const char *rg_param_name(rg_param param);
 RG_API rg_shape rg_param_shape(rg_param param);
@@ -472,6 +476,14 @@ RG_API const void *rg_program_output(const rg_program *program, int output);
 /* Why the last call failed; "" if it did not. Never NULL. */
 RG_API const char *rg_program_message(const rg_program *program);
 
+/* The memory of a program. All of it is there once the program is compiled; running it takes no more. */
+typedef struct {
+    uint64_t workspace_bytes; /* what is computed and needed no longer than for the run */
+    uint64_t kept_bytes;      /* copies of inputs and constants, and the outputs */
+    uint64_t plan_bytes;      /* the steps themselves */
+} rg_program_stats;
+RG_API rg_program_stats rg_program_get_stats(const rg_program *program);
+
 /* A step of a program: an op, or several that are done in one go. */
 typedef struct {
     const char *what;         /* the ops: "matmul+add+relu"; of an optimiser that comes after the gradients its name */
@@ -509,6 +521,7 @@ RG_API rg_status rg_program_profile(rg_program *program, int repeats, rg_profile
 #include "graph.h"
 #include "semiring.h"
 #include "explain.h"
+#include "onnx.h"
 #include "sites.h"
 
 #ifdef __cplusplus

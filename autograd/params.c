@@ -37,13 +37,32 @@ void rg_params_fail(rg_params *params, rg_status status, const char *format, ...
     va_end(arguments);
 }
 
+/* To an eighth more than is needed, and not to twice as much: most of a model is in few of its parameters, and theta is
+ * most of the memory that there is. */
+static bool grow(char **numbers, size_t *capacity, size_t count, size_t item)
+{
+    size_t roomy, bytes;
+    if (count <= *capacity) return true;
+    if (!rg_size_add(count, count / 8, &roomy) || !rg_size_mul(roomy, item, &bytes)) return false;
+    char *larger = realloc(*numbers, bytes);
+    if (!larger) return false;
+    *numbers = larger;
+    *capacity = roomy;
+    return true;
+}
+
 /* There is always room for one: a parameter without elements has an address, too. */
 static bool grow_vectors(rg_params *params, size_t count)
 {
     size_t item = rg_dtype_size(params->dtype);
     if (count == 0) count = 1;
-    return rg_grow((void **)&params->data, &params->data_capacity, count, item) &&
-           rg_grow((void **)&params->gradient, &params->gradient_capacity, count, item);
+    return grow(&params->data, &params->data_capacity, count, item) &&
+           grow(&params->gradient, &params->gradient_capacity, count, item);
+}
+
+size_t rg_params_bytes(const rg_params *params)
+{
+    return params ? (params->data_capacity + params->gradient_capacity) * rg_dtype_size(params->dtype) : 0;
 }
 
 static rg_param refuse(rg_params *params, rg_status status, const char *name, const char *reason)

@@ -63,6 +63,14 @@ const char *rg_program_message(const rg_program *program)
     return program ? program->error.message : "no program: it could not be compiled";
 }
 
+rg_program_stats rg_program_get_stats(const rg_program *program)
+{
+    if (!program) return (rg_program_stats){ 0 };
+    rg_program_stats stats = { program->engine.workspace_bytes, program->arena.bytes, sizeof *program };
+    for (int i = 0; i < PLANS; i++) stats.plan_bytes += program->plans[i].arena.bytes;
+    return stats;
+}
+
 /* ---- Compiling ------------------------------------------------------------------------------------------- */
 
 /* What is asked of the compiler, and what it has to remember meanwhile. */

@@ -71,6 +71,13 @@ rg_tensor rg_operand(rg_tensor t, int k)
     return rg_handle(t.tape, rg_edges(t.tape, node)[k]);
 }
 
+const char *rg_scope_of(rg_tensor t)
+{
+    rg_status reason;
+    const rg_node *node = rg_node_of(t, &reason);
+    return node ? t.tape->scopes[node->scope].path : "";
+}
+
 rg_tensor rg_name(rg_tensor t, const char *name)
 {
     rg_node *node = rg_node_checked(NULL, "name", t);

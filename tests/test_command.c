@@ -330,7 +330,7 @@ static void wrong_use_is_named(void **state)
             "--nesterov");
     REFUSES(2, "--restart needs --load", "train", "--restart");
     REFUSES(2, "exclude each other", "train", "--data", "flowers.csv", "--test-data", "x", "--test-split", "0.1");
-    REFUSES(2, "--graph wants a name that ends in .dot, .svg, .png, .pdf, .txt or .json, not 'g.gif'", "train", "--graph", "g.gif");
+    REFUSES(2, "--graph wants a name that ends in .dot, .svg, .png, .pdf, .txt, .json or .onnx, not 'g.gif'", "train", "--graph", "g.gif");
     REFUSES(2, "--output wants a name that ends in", "graph", "--output", "g");
     REFUSES(2, "unknown subcommand 'profil'; did you mean 'profile'?", "profil");
     REFUSES(2, "--by wants step, op or line, not 'layer'", "profile", "--by", "layer");

@@ -12,6 +12,8 @@
 
 #include "autograd.h"
 
+#include "samples.h"
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* What cannot be recorded here is left out; the first test says so. */
@@ -22,9 +24,6 @@
     for (size_t i_ = 0; i_ < ops_ && (op = table_[i_]); i_++)                                                      \
         if (op->missing && op->missing()) continue;                                                                \
         else
-
-#define FOR_EACH_SAMPLE(sample, op)                                                                                \
-    for (const rg_sample *sample = (op)->samples; sample && sample->operands; sample++)
 
 /* ---- Right derivatives --------------------------------------------------------------------------------------- */
 
@@ -124,64 +123,6 @@ static int free_operands(const rg_op *op, const rg_sample *sample)
 
 /* ---- Operands for one's own use ------------------------------------------------------------------------------ */
 
-typedef struct {
-    int count;
-    rg_dtype dtype[RG_MAX_OPERANDS];
-    rg_shape shape[RG_MAX_OPERANDS];
-    double numbers[RG_MAX_OPERANDS][512];
-} operands;
-
-static void convert(const operands *from, int k, void *to)
-{
-    const int64_t count = rg_shape_count(from->shape[k]);
-    for (int64_t i = 0; i < count; i++) {
-        double number = from->numbers[k][i];
-        if (from->dtype[k] == RG_F32) ((float *)to)[i] = (float)number;
-        if (from->dtype[k] == RG_F64) ((double *)to)[i] = number;
-        if (from->dtype[k] == RG_I32) ((int32_t *)to)[i] = (int32_t)number;
-        if (from->dtype[k] == RG_I64) ((int64_t *)to)[i] = (int64_t)number;
-    }
-}
-
-static operands draw(const rg_sample *sample)
-{
-    operands drawn = { .count = sample->operands };
-    for (int k = 0; k < sample->operands; k++) {
-        const rg_sample_operand *in = &sample->in[k];
-        if (in->same_as) {
-            const int j = in->same_as - 1;
-            drawn.dtype[k] = drawn.dtype[j];
-            drawn.shape[k] = drawn.shape[j];
-            memcpy(drawn.numbers[k], drawn.numbers[j], sizeof drawn.numbers[k]);
-            continue;
-        }
-        drawn.dtype[k] = in->dtype == RG_NO_DTYPE ? RG_F64 : in->dtype;
-        drawn.shape[k] = rg_sample_shape(in);
-        const bool is_float = drawn.dtype[k] == RG_F64 || drawn.dtype[k] == RG_F32;
-        const bool usual = is_float && in->low == 0 && in->high == 0;
-        const double low = usual ? -2 : in->low, high = usual ? 2 : in->high, step = is_float ? in->step : 1;
-        const double points = step != 0 ? floor((high - low) / step) + 1 : 0;
-        assert_true(rg_shape_count(rg_sample_shape(in)) <= 512);
-        for (int64_t i = 0; i < rg_shape_count(rg_sample_shape(in)); i++) {
-            double u = rg_random_uniform(11, (uint64_t)k, (uint64_t)i);
-            drawn.numbers[k][i] = step != 0 ? low + step * floor(u * points) : low + u * (high - low);
-            const int rank = rg_sample_shape(in).rank;
-            bool diagonal = rank >= 2 && low != high && i / rg_sample_shape(in).size[rank - 1] % rg_sample_shape(in).size[rank - 2] == i % rg_sample_shape(in).size[rank - 1];
-            if (diagonal) drawn.numbers[k][i] += in->diagonal;
-        }
-    }
-    return drawn;
-}
-
-static void record_inputs(rg_tape *tape, const operands *drawn, rg_tensor *in)
-{
-    for (int k = 0; k < drawn->count; k++) {
-        double room[512];
-        convert(drawn, k, room);
-        in[k] = rg_input(tape, drawn->dtype[k], drawn->shape[k], room);
-    }
-}
-
 static const rg_sample *first_good_sample(const rg_op *op)
 {
     FOR_EACH_SAMPLE(sample, op)
@@ -193,7 +134,7 @@ static const rg_sample *first_good_sample(const rg_op *op)
 static bool gives_nothing(const rg_op *op, const rg_sample *sample)
 {
     rg_tape *tape = rg_tape_new();
-    const operands drawn = draw(sample);
+    const operands drawn = draw(sample, RG_F64);
     rg_tensor in[RG_MAX_OPERANDS];
     record_inputs(tape, &drawn, in);
     const bool nothing = rg_shape_count(rg_shape_of(rg_apply(op, sample->attributes, drawn.count, in))) == 0;
@@ -240,7 +181,7 @@ static void every_op_refuses_operands_it_cannot_have(void **state)
     FOR_EACH_OP(op) {
         const rg_sample *sample = first_good_sample(op);
         if (!sample) continue;
-        operands drawn = draw(sample);
+        operands drawn = draw(sample, RG_F64);
         rg_tensor in[RG_MAX_OPERANDS + 1], wrong[RG_MAX_OPERANDS + 1];
         rg_tensor old[RG_MAX_OPERANDS], elsewhere[RG_MAX_OPERANDS];
         record_inputs(tape, &drawn, old);
@@ -286,7 +227,7 @@ static void integers_have_no_gradient(void **state)
         for (int k = 0; sample && k < sample->operands; k++) {
             if (sample->in[k].dtype != RG_I32 && sample->in[k].dtype != RG_I64) continue;
             rg_tensor in[RG_MAX_OPERANDS], gradient;
-            operands drawn = draw(sample);
+            operands drawn = draw(sample, RG_F64);
             rg_tape_reset(tape);
             record_inputs(tape, &drawn, in);
             rg_tensor y = rg_apply(op, sample->attributes, sample->operands, in);
@@ -380,7 +321,7 @@ static void views_as_operands_make_no_difference(void **state)
     FOR_EACH_OP(op)
         FOR_EACH_SAMPLE(sample, op) {
             if (sample->refuse != RG_OK) continue;
-            const operands drawn = draw(sample);
+            const operands drawn = draw(sample, RG_F64);
             const outcome plain = run(eager, op, sample, &drawn, false);
             const outcome expected = run(eager, op, sample, &drawn, true);
             assert_close(op, &plain, &expected, 1e-13);

@@ -356,6 +356,47 @@ static void the_command_prints_json(void **state)
     assert_true(rows[1] < rows[0] && rows[2] < rows[1]);
 }
 
+/* One event a step, one after the other without a gap, as long as all steps together. */
+static void a_trace_is_of_the_steps(void **state)
+{
+    enum { MOST = 1 << 20 };
+    static char text[MOST];
+    (void)state;
+    assert_int_equal(RUN("profile", "--batch", "32", "--repeats", "3", "--json", "--trace", "trace.json"), 0);
+    assert_true(read_file("trace.json", text, MOST) > 0);
+    cJSON *trace = cJSON_Parse(text);
+    const cJSON *event;
+    double ends = 0, operations = 0, bytes = 0;
+    int events = 0, backward = 0;
+    assert_non_null(trace);
+    cJSON_ArrayForEach(event, cJSON_GetObjectItemCaseSensitive(trace, "traceEvents")) {
+        const char *kind = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(event, "ph"));
+        const char *category = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(event, "cat"));
+        const cJSON *arguments = cJSON_GetObjectItemCaseSensitive(event, "args");
+        assert_non_null(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(event, "name")));
+        assert_true(number_of(event, "pid") == 1 && number_of(event, "tid") == 1);
+        if (strcmp(kind, "M") == 0) continue;
+        assert_string_equal(kind, "X");
+        assert_true(fabs(number_of(event, "ts") - ends) <= 1e-9 * ends);
+        ends = number_of(event, "ts") + number_of(event, "dur");
+        assert_true(strcmp(category, "forward") == 0 || strcmp(category, "backward") == 0);
+        if (strcmp(category, "backward") == 0) backward++;
+        else assert_int_equal(backward, 0);
+        operations += number_of(arguments, "flops");
+        bytes += number_of(arguments, "bytes");
+        assert_true(cJSON_HasObjectItem(arguments, "site") && cJSON_HasObjectItem(arguments, "scope"));
+        events++;
+    }
+    assert_true(events == field("steps") && backward > 0 && backward < events);
+    assert_true(fabs(1e-6 * ends - field("seconds")) <= 1e-9 * field("seconds"));
+    assert_true(operations == field("operations") && bytes == field("bytes"));
+    cJSON_Delete(trace);
+
+    assert_int_equal(RUN("profile", "--trace", "missing/trace.json"), 1);
+    assert_said(complained, "missing/trace.json");
+    assert_string_equal(said, "");
+}
+
 static void the_table_fits(void **state)
 {
     static const char *const widths[] = { "80", "100" };
@@ -392,6 +433,7 @@ int main(void)
         cmocka_unit_test(mistakes_are_refused),
         cmocka_unit_test(a_profile_survives_any_failing_allocation),
         cmocka_unit_test(the_command_prints_json),
+        cmocka_unit_test(a_trace_is_of_the_steps),
         cmocka_unit_test(the_table_fits),
     };
     return cmocka_run_group_tests(tests, enter_directory, leave_directory);

@@ -35,7 +35,7 @@ static bool is_arithmetic(const rg_op *op)
            strcmp(op->name, "neg") != 0 && strcmp(op->name, "where") != 0;
 }
 
-static double work_of(rg_tensor t)
+double tool_work_of(rg_tensor t)
 {
     const rg_op *op = rg_op_of(t);
     const int n = operand_count(t);
@@ -95,10 +95,10 @@ static void add_work(tally *sum, rg_tensor t)
         return;
     sum->counted[sum->count++] = t;
     if (sum->only == NULL || rg_op_of(t) == sum->only)
-        sum->work += work_of(t);
+        sum->work += tool_work_of(t);
 }
 
-static tool_cost measure(rg_tensor y, int n, const rg_tensor *gradients, const rg_op *only)
+tool_cost tool_cost_of(rg_tensor y, int n, const rg_tensor *gradients, const rg_op *only)
 {
     tool_cost cost = { 0, 0, 0 };
     const size_t nodes = (size_t)rg_tape_get_stats(y.tape).nodes + 1;
@@ -168,7 +168,7 @@ static tool_cost cost_of_sample(rg_tape *tape, const rg_op *op, const rg_sample 
     free(zeros);
     if (rg_vjp(y, seed, wrt, n, gradients) != RG_OK)
         return none;
-    return measure(y, n, gradients, NULL);
+    return tool_cost_of(y, n, gradients, NULL);
 }
 
 tool_cost tool_cost_of_op(const rg_op *op, int *sample)
@@ -213,8 +213,8 @@ bool tool_cost_of_mlp(int layers, int width, tool_cost *all, tool_cost *products
         rg_tensor loss = rg_mean(rg_square(x));
         good = rg_grad(loss, parameters, 2 * layers, gradients) == RG_OK;
         if (good) {
-            *all = measure(loss, 2 * layers, gradients, NULL);
-            *products = measure(loss, 2 * layers, gradients, rg_op_find("matmul"));
+            *all = tool_cost_of(loss, 2 * layers, gradients, NULL);
+            *products = tool_cost_of(loss, 2 * layers, gradients, rg_op_find("matmul"));
         }
     }
     free(zeros);

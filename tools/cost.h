@@ -16,6 +16,11 @@ typedef struct {
     double ratio;             /* both / value; 0: nothing to differentiate, or no elements */
 } tool_cost;
 
+/* Of y and its gradients; with `only`, of that op alone. All NAN when out of memory. */
+tool_cost tool_cost_of(rg_tensor y, int n, const rg_tensor *gradients, const rg_op *only);
+/* Of this node alone. NAN when out of memory. */
+double tool_work_of(rg_tensor t);
+
 /* What the ratio may be: TOOL_COST_MOST, but for two ops. A solution's derivative multiplies full matrices where half would
  * do, which is much for the small ones of the samples; and the adjoint of a Cholesky factorisation, made block by block, has
  * a derivative made of full products. */

@@ -43,7 +43,7 @@ static const tool_option options[] = {
       .help = "above so many boxes, layers are collapsed and then the middle is folded; of a plan, so many rows are drawn. "
               "Default: 400 boxes, 60 rows" },
     { TOOL_TEXT, "output", "FILE", SLOT(output), NULL,
-      .help = "where to: " TOOL_GRAPH_KINDS " (pictures need Graphviz; .txt reads like a program); default: DOT on standard "
+      .help = "where to: " TOOL_GRAPH_KINDS " (pictures need Graphviz; .txt reads like a program; .onnx is the network itself, for other programs); default: DOT on standard "
               "output" },
     { .kind = TOOL_END },
 };
@@ -60,12 +60,13 @@ static rg_status make_model(const values *v, tool_model *model, rg_error *error)
     return status;
 }
 
-static int draw(const tool_command *command, const values *v, rg_tape *tape, rg_tensor loss, const char *title)
+static int draw(const tool_command *command, const values *v, rg_tensor outputs, rg_tensor loss, const char *title)
 {
-    const tool_graph_shown shown = { .t = loss, .options = {
+    const tool_graph_shown shown = { .t = loss, .outputs = outputs, .options = {
         .backward = v->backward, .plan = v->plan, .sites = v->sites, .values = v->values, .gradients = v->gradients,
         .collapse_depth = (int)v->collapse, .most_nodes = (size_t)v->most_nodes, .title = title,
     } };
+    const rg_tape *tape = loss.tape;
     char message[1024];
 
     if (v->output == NULL) {
@@ -106,14 +107,14 @@ static int draw_step(const tool_command *command, const values *v, const tool_mo
 
     if (numbers != NULL && labels != NULL) {
         fill(numbers, batch.dtype, count, labels, v, model->classes);
-        rg_tensor loss = tool_model_loss(model, tape, &batch, tool_model_forward(model, tape, &batch));
+        rg_tensor outputs = tool_model_forward(model, tape, &batch), loss = tool_model_loss(model, tape, &batch, outputs);
         if (v->gradients || (v->values && v->backward))
             rg_backward(loss);
         else if (v->values)
             rg_eval(1, &loss);
         tool_model_sizes(model, title, sizeof title);
         status = rg_failed(tape) ? tool_fail(command, "%s", rg_message(tape))
-                                 : draw(command, v, tape, rg_name(loss, "loss"), title);
+                                 : draw(command, v, rg_name(outputs, "outputs"), rg_name(loss, "loss"), title);
     } else {
         status = tool_fail(command, "%s", strerror(ENOMEM));
     }

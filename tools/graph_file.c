@@ -19,6 +19,12 @@ static rg_status write_json(FILE *out, const void *shown)
     return rg_graph_json(out, g->t, &g->options);
 }
 
+static rg_status write_onnx(FILE *out, const void *shown)
+{
+    const tool_graph_shown *g = shown;
+    return rg_onnx(out, g->outputs, NULL);
+}
+
 const tool_kind tool_graph_kinds[] = {
     { ".dot", write_dot, false },
     { ".svg", write_dot, true },
@@ -26,5 +32,6 @@ const tool_kind tool_graph_kinds[] = {
     { ".pdf", write_dot, true },
     { ".txt", write_listing, false },
     { ".json", write_json, false },
+    { ".onnx", write_onnx, false },
     { .ending = NULL },
 };

@@ -3,34 +3,29 @@
 #include "profile.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "optim.h"
+#include "output.h"
 #include "subcommands.h"
 #include "training.h"
+#include "trial.h"
 
 typedef struct {
-    tool_model_options model;
-    int64_t inputs, outputs, batch, threads, repeats;
-    int optimizer, by;
+    tool_trial_options trial;
+    int64_t threads, repeats;
+    int by;
+    const char *trace;
     bool json;
 } values;
 
 #define SLOT(member) offsetof(values, member)
-enum { MOST_NUMBERS = 1 << 28, FEWEST_RUNS = 5, MOST_RUNS = 2000, MOST_WIDTH = 120 };
+enum { FEWEST_RUNS = 5, MOST_RUNS = 2000, MOST_WIDTH = 120 };
 static const double at_most = 1, for_peak = 0.4; /* seconds */
 
 static const tool_option options[] = {
     { .kind = TOOL_HEADING, .name = "Model" },
-    TOOL_MODEL_ROWS(SLOT(model)),
-    { TOOL_INTEGER, "inputs", "N", SLOT(inputs), "784", .low = 1, .high = 1 << 24, .help = "features of an example" },
-    { TOOL_INTEGER, "outputs", "N", SLOT(outputs), "10", .low = 1, .high = 1 << 20,
-      .help = "classes; 1: a number is predicted" },
-    { TOOL_INTEGER, "batch", "N", SLOT(batch), "64", .low = 1, .high = 1 << 20, .help = "examples in a step" },
-    { TOOL_CHOICE, "optimizer", NULL, SLOT(optimizer), "sgd", .choices = TOOL_OPTIMIZERS,
-      .help = "how steps are taken" },
+    TOOL_TRIAL_ROWS(SLOT(trial)),
     { .kind = TOOL_HEADING, .name = "Measuring" },
     { TOOL_INTEGER, "threads", "N", SLOT(threads), "1", .low = 0, .high = 256,
       .help = "0: RG_THREADS from the environment, else all processors. The peak is that of so many" },
@@ -40,6 +35,9 @@ static const tool_option options[] = {
     { TOOL_CHOICE, "by", NULL, SLOT(by), "step", .choices = TOOL_PROFILE_ROWS,
       .help = "a row for each step of the plan, in the order in which they are done; or for all that do the same ops, "
               "or come from the same layer or line, the longest first" },
+    { TOOL_TEXT, "trace", "FILE.json", SLOT(trace), NULL,
+      .help = "the steps as a Chrome trace too, one after the other, each as long as its median: for chrome://tracing "
+              "or ui.perfetto.dev" },
     { TOOL_FLAG, "json", NULL, SLOT(json), NULL,
       .help = "one JSON object a line instead, the last one about the whole" },
     { .kind = TOOL_END },
@@ -48,89 +46,28 @@ static const tool_option options[] = {
 typedef struct {
     const tool_command *command;
     const values *values;
-    tool_model model;
-    rg_opt *opt;
+    tool_trial trial;
     rg_tape *tape;
     rg_program *program;
 } subject;
 
 /* ---- The step that is measured ------------------------------------------------------------------------------ */
 
-static rg_opt *make_optimizer(rg_params *theta, int which)
-{
-    switch (which) {
-    case TOOL_MOMENTUM: return rg_opt_sgd(theta, (rg_opt_sgd_options){ .momentum = 0.9 });
-    case TOOL_ADAM: return rg_opt_adam(theta, (rg_opt_adam_options){ 0 });
-    case TOOL_ADAMW: return rg_opt_adamw(theta, (rg_opt_adam_options){ .weight_decay = 0.01 });
-    default: return rg_opt_sgd(theta, (rg_opt_sgd_options){ 0 });
-    }
-}
-
-/* Random examples, whose labels cannot be learned: how long a step takes does not depend on them, as long as they are
- * ordinary numbers. */
-static bool draw_batch(const subject *s, rg_data_batch *batch)
-{
-    const size_t count = (size_t)s->values->batch, numbers = count * (size_t)s->model.inputs;
-    const rg_dtype dtype = tool_dtype(&s->model.options);
-    void *features = calloc(numbers, sizeof(double)), *targets = calloc(count, sizeof(double));
-    int32_t *labels = calloc(count, sizeof *labels);
-
-    *batch = (rg_data_batch){ .count = s->values->batch, .dtype = dtype, .features = features, .labels = labels,
-                              .targets = targets };
-    if (features == NULL || targets == NULL || labels == NULL)
-        return false;
-    for (size_t i = 0; i < numbers + count; i++) {
-        void *to = i < numbers ? features : targets;
-        size_t at = i < numbers ? i : i - numbers;
-        double number = rg_random_normal(1, 1, i);
-        if (dtype == RG_F32)
-            ((float *)to)[at] = (float)number;
-        else
-            ((double *)to)[at] = number;
-    }
-    for (size_t i = 0; i < count && s->model.classes > 0; i++)
-        labels[i] = (int32_t)(rg_random_bits(1, 2, i) % (uint64_t)s->model.classes);
-    return true;
-}
-
-static void free_batch(rg_data_batch *batch)
-{
-    free((void *)(uintptr_t)batch->features);
-    free((void *)(uintptr_t)batch->labels);
-    free((void *)(uintptr_t)batch->targets);
-}
-
-static int compile(subject *s)
-{
-    rg_data_batch batch;
-
-    if (!draw_batch(s, &batch)) {
-        free_batch(&batch);
-        return tool_fail(s->command, "%s", strerror(ENOMEM));
-    }
-    rg_tensor outputs = tool_model_forward(&s->model, s->tape, &batch);
-    rg_scope_push(s->tape, "loss");
-    rg_tensor loss = tool_model_loss(&s->model, s->tape, &batch, outputs);
-    rg_scope_pop(s->tape);
-    s->program = rg_opt_compile(s->opt, loss, 0, NULL);
-    int status = s->program != NULL ? 0 : tool_fail(s->command, "%s", rg_message(s->tape));
-    rg_tape_reset(s->tape);
-    free_batch(&batch);
-    return status;
-}
-
 static int prepare(subject *s)
 {
     const values *v = s->values;
-    rg_data_set described = { .width = v->inputs, .classes = v->outputs == 1 ? 0 : (int32_t)v->outputs };
-    rg_error error;
+    int status = tool_trial_make(s->command, &v->trial, &s->trial);
 
-    if (tool_model_new(&s->model, v->model, &described, 1, &error) != RG_OK)
-        return tool_fail(s->command, "%s", error.message);
-    s->opt = make_optimizer(s->model.theta, v->optimizer);
-    bool fits = v->batch <= MOST_NUMBERS / v->inputs;
-    s->tape = fits ? rg_tape_new_with((rg_tape_options){ .threads = (int)v->threads, .profiles = true }) : NULL;
-    return s->opt != NULL && s->tape != NULL ? compile(s) : tool_fail(s->command, "%s", strerror(ENOMEM));
+    if (status != 0)
+        return status;
+    s->tape = rg_tape_new_with((rg_tape_options){ .threads = (int)v->threads, .profiles = true });
+    if (s->tape == NULL)
+        return tool_fail(s->command, "%s", strerror(ENOMEM));
+    rg_tensor loss = tool_trial_record(&s->trial, s->tape);
+    s->program = rg_opt_compile(s->trial.opt, loss, 0, NULL);
+    status = s->program != NULL ? 0 : tool_fail(s->command, "%s", rg_message(s->tape));
+    rg_tape_reset(s->tape);
+    return status;
 }
 
 /* ---- Measuring it ----------------------------------------------------------------------------------------------- */
@@ -172,46 +109,61 @@ static int measure(subject *s, tool_profile *profile)
         return tool_fail(s->command, "%s", rg_program_message(s->program));
     profile->threads = rg_tape_get_stats(s->tape).threads;
     if (tool_measure_peak(for_peak, &peak)) {
-        profile->arithmetic = profile->threads * (tool_dtype(&s->model.options) == RG_F64 ? peak.f64 : peak.f32);
+        profile->arithmetic = profile->threads * (tool_dtype(&s->trial.model.options) == RG_F64 ? peak.f64 : peak.f32);
         profile->memory = profile->threads * (peak.sum > peak.copy ? peak.sum : peak.copy);
     }
     return 0;
 }
 
+static int write_trace(subject *s, const tool_profile *profile)
+{
+    tool_output output;
+    char message[512];
+
+    if (!tool_output_open(&output, s->values->trace, message, sizeof message))
+        return tool_fail(s->command, "%s", message);
+    if (!tool_profile_trace(profile, output.file)) {
+        tool_output_discard(&output);
+        return tool_fail(s->command, "cannot write %s: out of memory", s->values->trace);
+    }
+    return tool_output_close(&output, message, sizeof message) ? 0 : tool_fail(s->command, "%s", message);
+}
+
 static int report(subject *s, tool_profile *profile)
 {
     const values *v = s->values;
-    const tool_model_options *model = &s->model.options;
-    char sizes[512], activation[16], dtype[8], setting[128];
+    char sizes[512], setting[128];
     int width = tool_width(stdout, 80);
 
-    tool_model_sizes(&s->model, sizes, sizeof sizes);
-    snprintf(setting, sizeof setting, "batch %" PRId64 ", %s, %s, %s", v->batch,
-             tool_choice_name(TOOL_ACTIVATIONS, model->activation, activation, sizeof activation),
-             tool_choice_name(TOOL_DTYPES, model->dtype, dtype, sizeof dtype), rg_opt_name(s->opt));
+    tool_model_sizes(&s->trial.model, sizes, sizeof sizes);
     profile->model = sizes;
-    profile->setting = setting;
-    profile->batch = v->batch;
+    profile->setting = tool_trial_setting(&s->trial, setting, sizeof setting);
+    profile->batch = v->trial.batch;
     bool shown = v->json ? tool_profile_json(profile, v->by)
                          : tool_profile_table(profile, v->by, width > MOST_WIDTH ? MOST_WIDTH : width);
-    return shown ? 0 : tool_fail(s->command, "%s", strerror(ENOMEM));
+    if (!shown)
+        return tool_fail(s->command, "%s", strerror(ENOMEM));
+    return v->trace != NULL ? write_trace(s, profile) : 0;
 }
 
 static int run(const tool_command *command, const void *given_values, const bool *given)
 {
     subject s = { .command = command, .values = given_values };
     tool_profile profile = { .run = 0 };
-    int status = prepare(&s);
-    (void)given;
+    char message[512];
+    int status = tool_trial_check(command, &s.values->trial, given);
 
+    if (status == 0 && s.values->trace != NULL && !tool_output_check(s.values->trace, false, message, sizeof message))
+        status = tool_fail(command, "%s", message);
+    if (status == 0)
+        status = prepare(&s);
     if (status == 0)
         status = measure(&s, &profile);
     if (status == 0)
         status = report(&s, &profile);
     rg_program_free(s.program);
     rg_tape_free(s.tape);
-    rg_opt_free(s.opt);
-    tool_model_free(&s.model);
+    tool_trial_free(&s.trial);
     return status;
 }
 
@@ -227,7 +179,8 @@ const tool_command tool_profile_command = {
     .examples =
         "  retrograd profile --batch 32\n"
         "  retrograd profile --layers 1024,1024 --batch 128 --by op\n"
-        "  retrograd profile --optimizer adam --json\n",
+        "  retrograd profile --optimizer adam --json\n"
+        "  retrograd profile --by line --trace step.json\n",
     .options = options,
     .values_size = sizeof(values),
     .run = run,

@@ -21,5 +21,7 @@ typedef struct {
 /* As a table of at most `width` columns, or in JSON: an object a line, and one for all. False when out of memory. */
 bool tool_profile_table(const tool_profile *profile, int by, int width);
 bool tool_profile_json(const tool_profile *profile, int by);
+/* As a Chrome trace. False when out of memory. */
+bool tool_profile_trace(const tool_profile *profile, FILE *out);
 
 #endif

@@ -118,9 +118,10 @@ static int draw_graph(tool_training *t)
                             &error) != RG_OK)
         return tool_fail(t->command, "%s", error.message);
     rg_data_batches_next(&first, &batch);
-    rg_tensor loss = tool_model_loss(&t->model, t->tape, &batch, tool_model_forward(&t->model, t->tape, &batch));
+    rg_tensor outputs = tool_model_forward(&t->model, t->tape, &batch);
+    rg_tensor loss = tool_model_loss(&t->model, t->tape, &batch, outputs);
     tool_model_sizes(&t->model, title, sizeof title);
-    tool_graph_shown shown = { .t = rg_name(loss, "loss"), .options = { .backward = true, .title = title } };
+    tool_graph_shown shown = { .t = rg_name(loss, "loss"), .outputs = outputs, .options = { .backward = true, .title = title } };
     tool_drawing drawn = tool_draw(t->values.graph, tool_graph_kinds, &shown, t->tape, message, sizeof message);
     rg_tape_reset(t->tape);
     rg_data_batches_free(&first);
