@@ -343,6 +343,32 @@ static void views_that_do_nothing_are_identities(void **state)
     rg_tape_free(tape);
 }
 
+static rg_tensor export_x(void *context, rg_tensor x, rg_tensor adjoint)
+{
+    model m = export_with(x, NULL);
+    assert_int_equal(m.status, RG_OK);
+    ++*(int *)context;
+    free(m.bytes);
+    return adjoint;
+}
+
+static void an_export_in_the_middle_of_a_gradient_disturbs_nothing(void **state)
+{
+    (void)state;
+    rg_tape *tape = rg_tape_new();
+    int exports = 0;
+    rg_tensor x = VECTOR(tape, 1, 2), y = x;
+    for (int i = 0; i < 20; i++) y = rg_scale(rg_hook(rg_square(y), export_x, &exports), 0.5);
+    rg_tensor slope = gradient(rg_sum(y), x);
+    assert_int_equal(exports, 20);
+    rg_tensor plain = x;
+    for (int i = 0; i < 20; i++) plain = rg_scale(rg_square(plain), 0.5);
+    rg_tensor expected = gradient(rg_sum(plain), x);
+    assert_exactly(slope, element(expected, 0), element(expected, 1));
+    assert_fine(tape);
+    rg_tape_free(tape);
+}
+
 /* ---- Misuse ------------------------------------------------------------------------------------------------------ */
 
 static void own_f64(const rg_call *call, int64_t begin, int64_t end)
@@ -527,6 +553,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(outputs_are_what_was_asked_for),
         cmocka_unit_test(dropout_is_there_without_its_key),
         cmocka_unit_test(views_that_do_nothing_are_identities),
+        cmocka_unit_test(an_export_in_the_middle_of_a_gradient_disturbs_nothing),
         cmocka_unit_test(mistakes_are_refused),
         cmocka_unit_test(an_export_survives_any_failing_allocation),
     };
