@@ -581,9 +581,10 @@ rg_status rg_onnx(FILE *out, rg_tensor y, const rg_onnx_options *options)
     rg_status status = out ? check(y, options) : RG_E_NULL;
     if (status) return status;
     writer w = { .tape = y.tape, .arena = &y.tape->scratch };
+    const rg_arena before = *w.arena;
     status = put_graph(&w, y, options);
     if (status == RG_OK) status = write_model(&w, out);
     free(w.graph.bytes);
-    rg_arena_rewind(w.arena);
+    rg_arena_return(w.arena, &before);
     return status;
 }

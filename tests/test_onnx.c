@@ -343,6 +343,32 @@ static void views_that_do_nothing_are_identities(void **state)
     rg_tape_free(tape);
 }
 
+static rg_tensor export_x(void *context, rg_tensor x, rg_tensor adjoint)
+{
+    model m = export_with(x, NULL);
+    assert_int_equal(m.status, RG_OK);
+    ++*(int *)context;
+    free(m.bytes);
+    return adjoint;
+}
+
+static void an_export_in_the_middle_of_a_gradient_disturbs_nothing(void **state)
+{
+    (void)state;
+    rg_tape *tape = rg_tape_new();
+    int exports = 0;
+    rg_tensor x = VECTOR(tape, 1, 2), y = x;
+    for (int i = 0; i < 20; i++) y = rg_scale(rg_hook(rg_square(y), export_x, &exports), 0.5);
+    rg_tensor slope = gradient(rg_sum(y), x);
+    assert_int_equal(exports, 20);
+    rg_tensor plain = x;
+    for (int i = 0; i < 20; i++) plain = rg_scale(rg_square(plain), 0.5);
+    rg_tensor expected = gradient(rg_sum(plain), x);
+    assert_exactly(slope, element(expected, 0), element(expected, 1));
+    assert_fine(tape);
+    rg_tape_free(tape);
+}
+
 /* ---- Misuse ------------------------------------------------------------------------------------------------------ */
 
 static void own_f64(const rg_call *call, int64_t begin, int64_t end)
@@ -483,6 +509,30 @@ static void write_case(const char *directory, const char *name, rg_tensor y)
     fclose(out);
 }
 
+/* An elementwise op where functions have their edges, every number beside every other. */
+static void write_edges(const char *directory, rg_tape *tape, const rg_op *op, rg_dtype dtype)
+{
+    static const double numbers[] = { 0, -1, 0.5, 2.5, 1e-10, -50, 1, -1.5, 1.5, -0.5, -1e-10, 3, 50 };
+    const rg_sample *sample = op->samples;
+    const int few = op->arity < 3 ? (int)COUNT(numbers) : 9;
+    char name[128];
+    int count = 1;
+    if (op->kind != RG_ELEMENTWISE || op->arity < 1 || op->uniform) return;
+    while (sample->refuse != RG_OK) sample++;
+    for (int k = 0; k < op->arity; k++) count *= few;
+    rg_tape_reset(tape);
+    rg_tensor in[RG_MAX_OPERANDS];
+    for (int k = 0, apart = 1; k < op->arity; k++, apart *= few) {
+        float narrow[1024];
+        double wide[1024];
+        for (int i = 0; i < count; i++) narrow[i] = (float)(wide[i] = numbers[i / apart % few]);
+        in[k] = rg_input(tape, dtype, RG_SHAPE(count), dtype == RG_F32 ? (void *)narrow : wide);
+        rg_name(in[k], (char[]){ (char)('a' + k), '\0' });
+    }
+    snprintf(name, sizeof name, "%s.edges.%s", op->name, rg_dtype_name(dtype));
+    write_case(directory, name, rg_apply(op, sample->attributes, op->arity, in));
+}
+
 static int write_cases(const char *directory)
 {
     size_t ops;
@@ -500,6 +550,7 @@ static int write_cases(const char *directory)
         for (size_t i = 0; i < ops; i++) {
             int number = 0;
             if (must_be_refused(table[i]->name)) continue;
+            write_edges(directory, tape, table[i], dtype);
             FOR_EACH_SAMPLE(sample, table[i]) {
                 if (sample->refuse != RG_OK) continue;
                 rg_tape_reset(tape);
@@ -527,6 +578,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(outputs_are_what_was_asked_for),
         cmocka_unit_test(dropout_is_there_without_its_key),
         cmocka_unit_test(views_that_do_nothing_are_identities),
+        cmocka_unit_test(an_export_in_the_middle_of_a_gradient_disturbs_nothing),
         cmocka_unit_test(mistakes_are_refused),
         cmocka_unit_test(an_export_survives_any_failing_allocation),
     };
