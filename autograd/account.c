@@ -111,6 +111,23 @@ static bool count_row(rg_builder *b, const rg_draft *draft, rg_account *account)
     return true;
 }
 
+/* Between the forward pass and an adjoint. */
+static bool is_saved(const rg_builder *b, const rg_value *value)
+{
+    return value->place == RG_IN_WORKSPACE && rg_value_stored(value) && value->last_use > value->defined &&
+           !b->drafts[value->defined].backward && b->drafts[value->last_use].backward;
+}
+
+static void count_saved(const rg_builder *b, rg_account *accounts)
+{
+    for (size_t i = 0; i < b->value_count; i++)
+        if (is_saved(b, &b->values[i])) accounts[b->values[i].defined].saved += rg_workspace_bytes(&b->values[i]);
+    for (uint32_t i = 0; b->request->saved && i < b->count; i++) {
+        const uint32_t value = b->placements[b->same_as[i]].value;
+        b->request->saved[i] = value != RG_NONE && is_saved(b, &b->values[value]);
+    }
+}
+
 bool rg_builder_account(rg_builder *b)
 {
     rg_account *accounts = rg_arena_take(&b->plan->arena, b->draft_count * sizeof *accounts);
@@ -123,6 +140,7 @@ bool rg_builder_account(rg_builder *b)
         if (draft->group && !count_members(b, draft, &accounts[i])) return false;
         if (draft->row && !count_row(b, draft, &accounts[i])) return false;
     }
+    count_saved(b, accounts);
     b->plan->accounts = accounts;
     return true;
 }
