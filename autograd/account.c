@@ -111,20 +111,23 @@ static bool count_row(rg_builder *b, const rg_draft *draft, rg_account *account)
     return true;
 }
 
-/* Between the forward pass and an adjoint. */
+/* Between the forward pass and an adjoint, or for good. */
 static bool is_saved(const rg_builder *b, const rg_value *value)
 {
-    return value->place == RG_IN_WORKSPACE && rg_value_stored(value) && value->last_use > value->defined &&
-           !b->drafts[value->defined].backward && b->drafts[value->last_use].backward;
+    if (value->place != RG_IN_WORKSPACE || !rg_value_stored(value) || value->last_use <= value->defined) return false;
+    const bool held = value->last_use == (int64_t)b->draft_count;
+    return held || (!b->drafts[value->defined].backward && b->drafts[value->last_use].backward);
 }
 
 static void count_saved(const rg_builder *b, rg_account *accounts)
 {
     for (size_t i = 0; i < b->value_count; i++)
         if (is_saved(b, &b->values[i])) accounts[b->values[i].defined].saved += rg_workspace_bytes(&b->values[i]);
-    for (uint32_t i = 0; b->request->saved && i < b->count; i++) {
-        const uint32_t value = b->placements[b->same_as[i]].value;
-        b->request->saved[i] = value != RG_NONE && is_saved(b, &b->values[value]);
+    for (uint32_t i = 0; b->request->lifetimes && i < b->count; i++) {
+        const uint32_t number = b->placements[b->same_as[i]].value;
+        const rg_value *value = number != RG_NONE ? &b->values[number] : NULL;
+        const bool there = value && value->place == RG_IN_WORKSPACE && rg_value_stored(value);
+        b->request->lifetimes[i] = there ? (rg_lifetime){ value->defined, value->last_use } : (rg_lifetime){ -1, -1 };
     }
 }
 

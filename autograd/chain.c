@@ -106,26 +106,26 @@ static bool record_trial(trial *t, rg_tensor x, const rg_checkpoint_schedule *sc
 }
 
 /* The plan that rg_backward would make. */
-static bool plan_backward(trial *t, bool *saved)
+static bool plan_backward(trial *t, rg_lifetime *lifetimes)
 {
     const uint32_t wanted[] = { t->wanted[0].node, t->wanted[1].node };
     const rg_request request = { .first = (uint32_t)t->tape->segment_first, .end = (uint32_t)t->tape->node_count,
                                  .wanted = wanted, .wanted_count = rg_is_null(t->wanted[1]) ? 1 : 2, .sinks = t->sinks,
-                                 .sink_count = t->sink_count, .optimise = true, .accounts = true, .saved = saved };
+                                 .sink_count = t->sink_count, .optimise = true, .accounts = true, .lifetimes = lifetimes };
     return rg_plan_build(t->tape, &request, &t->plan);
 }
 
-/* Without the gradient, and with the stages' outputs apart from the workspace: what is left there are temporaries, and what
- * would otherwise have been computed in the output's place. */
+/* Without the gradient. Outputs of stages are held, so that nothing is computed in the place of a stage's input, which may be
+ * kept in a checkpoint. */
 static bool plan_forward(trial *t)
 {
-    uint32_t *wanted = rg_arena_take(&t->tape->scratch, ((size_t)t->chain->count + 1) * sizeof *wanted);
+    uint32_t *held = rg_arena_take(&t->tape->scratch, ((size_t)t->chain->count + 1) * sizeof *held);
     size_t count = 0;
-    for (int i = 0; wanted && i < t->chain->count; i++)
-        if (t->output[i] >= t->tape->segment_first) wanted[count++] = t->output[i];
-    const rg_request request = { .first = (uint32_t)t->tape->segment_first, .end = t->last, .wanted = wanted,
-                                 .wanted_count = count, .optimise = true, .accounts = true };
-    return wanted && rg_plan_build(t->tape, &request, &t->plan);
+    for (int i = 0; held && i < t->chain->count - 1; i++)
+        if (t->output[i] >= t->tape->segment_first) held[count++] = t->output[i];
+    const rg_request request = { .first = (uint32_t)t->tape->segment_first, .end = t->last, .wanted = &t->wanted[0].node,
+                                 .wanted_count = 1, .held = held, .held_count = count, .optimise = true, .accounts = true };
+    return held && rg_plan_build(t->tape, &request, &t->plan);
 }
 
 /* What modules have drawn they will draw again. */
@@ -161,66 +161,81 @@ static int stage_of(const trial *t, const rg_account *step)
     return low < t->chain->count ? low : -1;
 }
 
-static void raise_to(size_t *most, size_t bytes, size_t without)
+/* What each stage saves, by the plan at hand, beside what it has of it already. */
+static void add_saved(const trial *t, size_t *saved)
 {
-    if (bytes > without && bytes - without > *most) *most = bytes - without;
-}
-
-static void measure_saved(const trial *t, const bool *saved, rg_stage *stages)
-{
-    for (int i = 0; i < t->chain->count; i++) {
-        const uint32_t node = t->output[i];
-        const bool scalar = rg_shape_count(*t->tape->nodes[node].shape) == 1;
-        const bool last = i == t->chain->count - 1, within = node >= t->tape->segment_first;
-        stages[i] = (rg_stage){ .output = bytes_of(t->tape, node) };
-        stages[i].adjoint = last && scalar ? 0 : stages[i].output;
-        if (!last && within && !saved[node - t->tape->segment_first]) stages[i].saved = stages[i].output;
-    }
-    for (size_t k = 0; k < t->plan.step_count; k++) {
-        const rg_account *step = &t->plan.accounts[k];
-        const int i = stage_of(t, step);
-        if (i < 0 || step->backward) continue;
-        stages[i].forward += step->operations;
-        stages[i].saved += step->saved;
-    }
-}
-
-/* Of each step what the stages before its own have saved is not counted: their outputs are the input. */
-static void measure_peaks(const trial *t, rg_stage *stages)
-{
-    for (size_t k = 0; k < t->plan.step_count; k++) {
-        const rg_account *step = &t->plan.accounts[k];
-        const int stage = stage_of(t, step);
-        size_t before = 0;
-        for (int i = 0; i < stage; i++) before += stages[i].saved;
-        if (stage >= 0) raise_to(step->backward ? &stages[stage].backward_peak : &stages[stage].forward_peak, step->alive, before);
-    }
-}
-
-static void measure_advances(const trial *t, rg_stage *stages)
-{
-    for (int i = 0; i < t->chain->count; i++) stages[i].advance_peak = stages[i].output;
     for (size_t k = 0; k < t->plan.step_count; k++) {
         const int i = stage_of(t, &t->plan.accounts[k]);
-        if (i >= 0) raise_to(&stages[i].advance_peak, stages[i].output + t->plan.accounts[k].alive, 0);
+        if (i >= 0 && !t->plan.accounts[k].backward) saved[i] += t->plan.accounts[k].saved;
     }
-    for (int i = 0; i < t->chain->count; i++) /* no more than when more is kept */
-        if (stages[i].advance_peak > stages[i].forward_peak) stages[i].advance_peak = stages[i].forward_peak;
 }
+
+/* What is alive in step k, beside what the stages before its own have saved: their outputs are its input. */
+static size_t alive_of_stage(const trial *t, size_t k, int stage, const size_t *saved)
+{
+    size_t before = 0;
+    for (int i = 0; i < stage; i++) before += saved[i];
+    return t->plan.accounts[k].alive > before ? t->plan.accounts[k].alive - before : 0;
+}
+
+static void find_peaks(const trial *t, const size_t *saved, bool backward, size_t *peak)
+{
+    for (size_t k = 0; k < t->plan.step_count; k++) {
+        const int i = stage_of(t, &t->plan.accounts[k]);
+        if (i < 0 || t->plan.accounts[k].backward != backward) continue;
+        const size_t alive = alive_of_stage(t, k, i, saved);
+        if (alive > peak[i]) peak[i] = alive;
+    }
+}
+
+/* The output of each stage. If no adjoint reads it, it counts as saved all the same: the next stage may have to be computed
+ * again from it. If only those of the next stage do, it is not there when its own stage is computed to be reversed. */
+static void describe_outputs(const trial *t, const rg_lifetime *lifetimes, const size_t *saved, rg_stage *stages)
+{
+    const rg_account *steps = t->plan.accounts;
+    const int last = t->chain->count - 1;
+    for (int i = 0; i <= last; i++) {
+        const uint32_t node = t->output[i];
+        const rg_lifetime none = { -1, -1 }, *life = node < t->tape->segment_first ? &none : &lifetimes[node - t->tape->segment_first];
+        const bool here = life->last_use > life->defined, reversed = here && steps[life->last_use].backward;
+        const bool scalar = rg_shape_count(*t->tape->nodes[node].shape) == 1;
+        stages[i].output = bytes_of(t->tape, node);
+        stages[i].adjoint = i == last && scalar ? 0 : stages[i].output;
+        stages[i].saved = saved[i] + (i < last && here && !reversed ? stages[i].output : 0);
+        for (size_t k = 0; k < t->plan.step_count; k++) {
+            if (steps[k].backward || stage_of(t, &steps[k]) != i) continue;
+            const bool absent = here && (int64_t)k >= life->defined && !(reversed && stage_of(t, &steps[life->last_use]) == i);
+            const size_t alive = alive_of_stage(t, k, i, saved), without = absent ? stages[i].output : 0;
+            if (alive > without && alive - without > stages[i].final_peak) stages[i].final_peak = alive - without;
+            stages[i].forward += steps[k].operations;
+        }
+    }
+}
+
+enum { SAVED, FORWARD, BACKWARD, HELD, ADVANCE, COLUMNS };
 
 static bool measure(trial *t, rg_stage *stages)
 {
-    bool *saved = rg_arena_take_zeroed(&t->tape->scratch, t->tape->node_count - t->tape->segment_first);
-    bool done = saved && plan_backward(t, saved);
-    if (done) {
-        measure_saved(t, saved, stages);
-        measure_peaks(t, stages);
-        rg_arena_free(&t->plan.arena);
-        t->plan = (rg_plan){ 0 };
-        done = plan_forward(t);
+    const size_t count = (size_t)t->chain->count, nodes = t->tape->node_count - t->tape->segment_first;
+    rg_lifetime *lifetimes = rg_arena_take(&t->tape->scratch, nodes * sizeof *lifetimes);
+    size_t *column = rg_arena_take_zeroed(&t->tape->scratch, COLUMNS * count * sizeof *column);
+    if (!lifetimes || !column || !plan_backward(t, lifetimes)) return false;
+    for (size_t i = 0; i < count; i++) stages[i] = (rg_stage){ .forward = 0 };
+    add_saved(t, column + SAVED * count);
+    describe_outputs(t, lifetimes, column + SAVED * count, stages);
+    find_peaks(t, column + SAVED * count, false, column + FORWARD * count);
+    find_peaks(t, column + SAVED * count, true, column + BACKWARD * count);
+    rg_arena_free(&t->plan.arena);
+    t->plan = (rg_plan){ 0 };
+    if (!plan_forward(t)) return false;
+    add_saved(t, column + HELD * count);
+    find_peaks(t, column + HELD * count, false, column + ADVANCE * count);
+    for (size_t i = 0; i < count; i++) {
+        stages[i].forward_peak = column[FORWARD * count + i];
+        stages[i].backward_peak = column[BACKWARD * count + i];
+        stages[i].advance_peak = column[ADVANCE * count + i];
     }
-    if (done) measure_advances(t, stages);
-    return done;
+    return true;
 }
 
 /* Measures the chain, if there are stages to put it in; else finds the workspace that it takes under the schedule. */

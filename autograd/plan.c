@@ -524,6 +524,8 @@ static void place_all(rg_builder *b)
     }
     b->backward = true;
     for (size_t i = 0; i < request->sink_count && !b->failed; i++) place_sink(b, i);
+    for (size_t i = 0; i < request->held_count && !b->failed; i++)
+        rg_builder_use(b, placement_of(b, request->held[i])->value, (int64_t)b->draft_count);
 }
 
 /* ---- All together ------------------------------------------------------------------------------------------------ */

@@ -120,7 +120,7 @@ typedef struct {
     bool backward;             /* computes an adjoint, or what is made of one */
     double operations, bytes_read, bytes_written;
     size_t alive;              /* bytes of the workspace that are in use while it is done, */
-    size_t saved;              /* and of what it computes before the first adjoint, for a step after that */
+    size_t saved;              /* and of what it computes, before the first adjoint, that is read after that, or held */
 } rg_account;
 
 struct rg_plan {
@@ -146,6 +146,11 @@ typedef struct {
     rg_params *store;
 } rg_update;
 
+/* The steps that compute a value and that read it last; of one that is not in the workspace there is none, -1. */
+typedef struct {
+    int64_t defined, last_use;
+} rg_lifetime;
+
 /* What is wanted of the nodes first <= i < end. */
 typedef struct {
     uint32_t first, end;
@@ -157,7 +162,9 @@ typedef struct {
     const rg_update *update;   /* or: to be applied to them, instead of writing them; or NULL */
     bool optimise;             /* merge, join and reuse; else node by node */
     bool accounts;             /* of the steps are to be kept */
-    bool *saved;               /* set for nodes whose values are in an account's `saved`; or NULL */
+    const uint32_t *held;      /* nodes whose values stay in the workspace, as if they were read after the last step */
+    size_t held_count;
+    rg_lifetime *lifetimes;    /* set for every node; or NULL */
     bool apart;                /* from the tape: what is marked to be kept there is of no concern */
 } rg_request;
 

@@ -147,7 +147,8 @@ static size_t in_units(const planner *p, size_t bytes)
 /* While s is computed, and while it is reversed, in a piece that ends with t. */
 static size_t need_to_keep(const planner *p, int s, int t)
 {
-    return larger(p->stage[t].adjoint + p->stage[s].forward_peak, p->stage[s].backward_peak);
+    const size_t forward = s < t ? p->stage[s].forward_peak : p->stage[s].final_peak;
+    return larger(p->stage[t].adjoint + forward, p->stage[s].backward_peak);
 }
 
 /* While stage j of a piece from s to t is stepped over. */
@@ -253,7 +254,8 @@ static size_t read_off(const planner *p, int s, int t, size_t m)
 }
 
 #define SIZES(stage)                                                                                               \
-    { (stage)->output, (stage)->adjoint, (stage)->saved, (stage)->advance_peak, (stage)->forward_peak, (stage)->backward_peak }
+    { (stage)->output, (stage)->adjoint, (stage)->saved, (stage)->advance_peak, (stage)->forward_peak, (stage)->final_peak,       \
+      (stage)->backward_peak }
 
 /* Each field counts at most once in any sum that is made of them, so none of those overflows if all together do not. */
 static bool check(const rg_stage *stages, int count, rg_error *error)

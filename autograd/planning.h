@@ -62,6 +62,7 @@ typedef struct {
     size_t saved;         /* of what is kept for its backward pass, its output among them, if it is not computed again */
     size_t advance_peak;  /* at most, while it is computed and nothing but its output will be kept, */
     size_t forward_peak;  /* while it is computed and what it saves is kept, */
+    size_t final_peak;    /* the same if its backward pass comes next: then only that has to find its output, if it reads it, */
     size_t backward_peak; /* and in its backward pass, adjoints of its output and its input and what it saved among them */
 } rg_stage;
 

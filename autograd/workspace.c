@@ -121,7 +121,7 @@ static bool list_deaths(rg_builder *b, uint32_t **head, uint32_t **next)
     *head = rg_builder_take(b, b->draft_count + 1, sizeof **head);
     *next = rg_builder_room(b, b->value_count + 1, sizeof **next);
     if (b->failed) return false;
-    for (size_t step = 0; step < b->draft_count; step++) (*head)[step] = RG_NONE;
+    for (size_t step = 0; step <= b->draft_count; step++) (*head)[step] = RG_NONE;
     for (size_t i = b->value_count; i-- > 0;) {
         const rg_value *value = &b->values[i];
         if (value->place != RG_IN_WORKSPACE || !rg_value_stored(value)) continue;

@@ -102,7 +102,8 @@ enum { MOST_OUTCOMES = 1 << 14 };
 
 static size_t every_outcome(const rg_stage *stage, int s, int t, outcome *out)
 {
-    const size_t keep = larger(stage[t].adjoint + stage[s].forward_peak, stage[s].backward_peak);
+    const size_t before = s < t ? stage[s].forward_peak : stage[s].final_peak;
+    const size_t keep = larger(stage[t].adjoint + before, stage[s].backward_peak);
     size_t count = 0;
     if (s == t) {
         out[count++] = (outcome){ stage[s].forward, keep };
@@ -136,7 +137,7 @@ static void draw_stages(rg_stage *stages, int count, size_t unit)
     for (int i = 0; i < count; i++) {
         const size_t output = unit * (1 + draw(6)), saved = output + unit * draw(6);
         stages[i] = (rg_stage){ (double)(1 + draw(9)), output, i == count - 1 ? 0 : output, saved,
-                                output + unit * draw(3), saved + unit * draw(3), saved + output + unit * draw(4) };
+                                output + unit * draw(3), saved + unit * draw(3), saved, saved + output + unit * draw(4) };
     }
 }
 
@@ -195,7 +196,7 @@ static void no_budget_is_exceeded_and_more_memory_never_costs_more(void **state)
         for (int i = 0; i < count; i++) {
             const size_t output = 1 + draw(1 << 20), saved = output + draw(1 << 20);
             stages[i] = (rg_stage){ 1 + (double)draw(100), output, output, saved, output + draw(1 << 18),
-                                    saved + draw(1 << 18), saved + output + draw(1 << 18) };
+                                    saved + draw(1 << 18), saved, saved + output + draw(1 << 18) };
         }
         const size_t least = rg_checkpoint_least(stages, count, NULL);
         double before = INFINITY;

@@ -36,18 +36,6 @@ static const tool_option options[] = {
     { .kind = TOOL_END },
 };
 
-static rg_status make_model(const values *v, tool_model *model, rg_error *error)
-{
-    rg_data_set described = { .width = v->inputs, .classes = v->outputs == 1 ? 0 : (int32_t)v->outputs };
-
-    if (v->load == NULL)
-        return tool_model_new(model, v->model, &described, 0, error);
-    rg_nn_state *state = rg_nn_state_load(v->load, error);
-    rg_status status = state == NULL ? error->status : tool_model_load(model, state, -1, 0, v->load, error);
-    rg_nn_state_free(state);
-    return status;
-}
-
 static int draw(const tool_command *command, const values *v, rg_tape *tape, rg_tensor loss, const char *title)
 {
     rg_dot_options look = { .backward = v->backward, .sites = v->sites, .title = title };
@@ -106,7 +94,7 @@ static int run(const tool_command *command, const void *given_values, const bool
 
     if (status != 0)
         return status;
-    if (make_model(v, &model, &error) != RG_OK) {
+    if (tool_model_described(&model, v->model, v->inputs, v->outputs, v->load, 0, &error) != RG_OK) {
         tool_model_free(&model);
         return tool_fail(command, "%s", error.message);
     }

@@ -66,46 +66,12 @@ static rg_opt *make_optimizer(rg_params *theta, int which)
     }
 }
 
-/* Random examples, whose labels cannot be learned: how long a step takes does not depend on them, as long as they are
- * ordinary numbers. */
-static bool draw_batch(const subject *s, rg_data_batch *batch)
-{
-    const size_t count = (size_t)s->values->batch, numbers = count * (size_t)s->model.inputs;
-    const rg_dtype dtype = tool_dtype(&s->model.options);
-    void *features = calloc(numbers, sizeof(double)), *targets = calloc(count, sizeof(double));
-    int32_t *labels = calloc(count, sizeof *labels);
-
-    *batch = (rg_data_batch){ .count = s->values->batch, .dtype = dtype, .features = features, .labels = labels,
-                              .targets = targets };
-    if (features == NULL || targets == NULL || labels == NULL)
-        return false;
-    for (size_t i = 0; i < numbers + count; i++) {
-        void *to = i < numbers ? features : targets;
-        size_t at = i < numbers ? i : i - numbers;
-        double number = rg_random_normal(1, 1, i);
-        if (dtype == RG_F32)
-            ((float *)to)[at] = (float)number;
-        else
-            ((double *)to)[at] = number;
-    }
-    for (size_t i = 0; i < count && s->model.classes > 0; i++)
-        labels[i] = (int32_t)(rg_random_bits(1, 2, i) % (uint64_t)s->model.classes);
-    return true;
-}
-
-static void free_batch(rg_data_batch *batch)
-{
-    free((void *)(uintptr_t)batch->features);
-    free((void *)(uintptr_t)batch->labels);
-    free((void *)(uintptr_t)batch->targets);
-}
-
 static int compile(subject *s)
 {
     rg_data_batch batch;
 
-    if (!draw_batch(s, &batch)) {
-        free_batch(&batch);
+    if (!tool_batch_draw(&s->model, s->values->batch, &batch)) {
+        tool_batch_free(&batch);
         return tool_fail(s->command, "%s", strerror(ENOMEM));
     }
     rg_tensor outputs = tool_model_forward(&s->model, s->tape, &batch);
@@ -115,17 +81,16 @@ static int compile(subject *s)
     s->program = rg_opt_compile(s->opt, loss, 0, NULL);
     int status = s->program != NULL ? 0 : tool_fail(s->command, "%s", rg_message(s->tape));
     rg_tape_reset(s->tape);
-    free_batch(&batch);
+    tool_batch_free(&batch);
     return status;
 }
 
 static int prepare(subject *s)
 {
     const values *v = s->values;
-    rg_data_set described = { .width = v->inputs, .classes = v->outputs == 1 ? 0 : (int32_t)v->outputs };
     rg_error error;
 
-    if (tool_model_new(&s->model, v->model, &described, 1, &error) != RG_OK)
+    if (tool_model_described(&s->model, v->model, v->inputs, v->outputs, NULL, 1, &error) != RG_OK)
         return tool_fail(s->command, "%s", error.message);
     s->opt = make_optimizer(s->model.theta, v->optimizer);
     bool fits = v->batch <= MOST_NUMBERS / v->inputs;

@@ -8,7 +8,7 @@
 #include "subcommands.h"
 
 static const tool_command *const commands[] = {
-    &tool_train, &tool_predict, &tool_graph, &tool_profile_command, &tool_gradcheck, &tool_info,
+    &tool_train, &tool_predict, &tool_graph, &tool_profile_command, &tool_plan, &tool_gradcheck, &tool_info,
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0], MOST_WIDTH = 100 };
 

@@ -4,6 +4,6 @@
 
 #include "options.h"
 
-extern const tool_command tool_train, tool_predict, tool_graph, tool_profile_command, tool_gradcheck, tool_info;
+extern const tool_command tool_train, tool_predict, tool_graph, tool_profile_command, tool_plan, tool_gradcheck, tool_info;
 
 #endif
