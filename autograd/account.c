@@ -111,24 +111,19 @@ static bool count_row(rg_builder *b, const rg_draft *draft, rg_account *account)
     return true;
 }
 
-/* Between the forward pass and an adjoint, or for good. */
-static bool is_saved(const rg_builder *b, const rg_value *value)
+static bool tell_lifetimes(rg_builder *b)
 {
-    if (value->place != RG_IN_WORKSPACE || !rg_value_stored(value) || value->last_use <= value->defined) return false;
-    const bool held = value->last_use == (int64_t)b->draft_count;
-    return held || (!b->drafts[value->defined].backward && b->drafts[value->last_use].backward);
-}
-
-static void count_saved(const rg_builder *b, rg_account *accounts)
-{
-    for (size_t i = 0; i < b->value_count; i++)
-        if (is_saved(b, &b->values[i])) accounts[b->values[i].defined].saved += rg_workspace_bytes(&b->values[i]);
-    for (uint32_t i = 0; b->request->lifetimes && i < b->count; i++) {
+    bool *told = rg_builder_take(b, b->value_count, sizeof *told);
+    for (uint32_t i = 0; told && i < b->count; i++) {
         const uint32_t number = b->placements[b->same_as[i]].value;
         const rg_value *value = number != RG_NONE ? &b->values[number] : NULL;
-        const bool there = value && value->place == RG_IN_WORKSPACE && rg_value_stored(value);
-        b->request->lifetimes[i] = there ? (rg_lifetime){ value->defined, value->last_use } : (rg_lifetime){ -1, -1 };
+        rg_lifetime *life = &b->request->lifetimes[i];
+        *life = (rg_lifetime){ -1, -1, 0 };
+        if (!value || value->place != RG_IN_WORKSPACE || !rg_value_stored(value)) continue;
+        *life = (rg_lifetime){ value->defined, value->last_use, told[number] ? 0 : rg_workspace_bytes(value) };
+        told[number] = true;
     }
+    return told;
 }
 
 bool rg_builder_account(rg_builder *b)
@@ -143,7 +138,6 @@ bool rg_builder_account(rg_builder *b)
         if (draft->group && !count_members(b, draft, &accounts[i])) return false;
         if (draft->row && !count_row(b, draft, &accounts[i])) return false;
     }
-    count_saved(b, accounts);
     b->plan->accounts = accounts;
-    return true;
+    return !b->request->lifetimes || tell_lifetimes(b);
 }

@@ -97,6 +97,7 @@ static bool record_trial(trial *t, rg_tensor x, const rg_checkpoint_schedule *sc
 {
     const rg_chain noting = { note_stage, t, t->chain->count };
     const rg_tensor y = rg_chain_forward_at(t->site, &noting, x, schedule);
+    if (rg_is_null(y)) return rg_fail(t->tape, t->site, RG_E_NULL, "chain: a stage gives no tensor"), false;
     if (!rg_operands_checked(t->site, "chain", 1, &y)) return false;
     t->wanted[0] = loss_of(y);
     if (rg_is_null(t->wanted[0])) return false;
@@ -117,14 +118,15 @@ static bool plan_backward(trial *t, rg_lifetime *lifetimes)
 
 /* Without the gradient. Outputs of stages are held, so that nothing is computed in the place of a stage's input, which may be
  * kept in a checkpoint. */
-static bool plan_forward(trial *t)
+static bool plan_forward(trial *t, rg_lifetime *lifetimes)
 {
     uint32_t *held = rg_arena_take(&t->tape->scratch, ((size_t)t->chain->count + 1) * sizeof *held);
     size_t count = 0;
     for (int i = 0; held && i < t->chain->count - 1; i++)
         if (t->output[i] >= t->tape->segment_first) held[count++] = t->output[i];
     const rg_request request = { .first = (uint32_t)t->tape->segment_first, .end = t->last, .wanted = &t->wanted[0].node,
-                                 .wanted_count = 1, .held = held, .held_count = count, .optimise = true, .accounts = true };
+                                 .wanted_count = 1, .held = held, .held_count = count, .optimise = true, .accounts = true,
+                                 .lifetimes = lifetimes };
     return held && rg_plan_build(t->tape, &request, &t->plan);
 }
 
@@ -147,12 +149,11 @@ static size_t bytes_of(const rg_tape *tape, uint32_t node)
     return rg_size_align(bytes, RG_ALIGNMENT, &bytes) ? bytes : SIZE_MAX;
 }
 
-/* The stage that a step belongs to: that of its node, which for an adjoint is the one it is the adjoint of; or -1. */
-static int stage_of(const trial *t, const rg_account *step)
+/* The stage that a node was recorded in; or -1. */
+static int stage_of_node(const trial *t, size_t node)
 {
-    if (step->node == RG_NONE) return -1;
-    const size_t node = t->tape->segment_first + step->node;
     int low = 0, high = t->chain->count;
+    if (node < t->tape->segment_first) return -1;
     while (low < high) {
         const int middle = (low + high) / 2;
         if (node < t->end[middle]) high = middle;
@@ -161,12 +162,39 @@ static int stage_of(const trial *t, const rg_account *step)
     return low < t->chain->count ? low : -1;
 }
 
-/* What each stage saves, by the plan at hand, beside what it has of it already. */
-static void add_saved(const trial *t, size_t *saved)
+/* The stage that a step belongs to: that of its node, which for an adjoint is the one it is the adjoint of; or -1. */
+static int stage_of(const trial *t, const rg_account *step)
 {
-    for (size_t k = 0; k < t->plan.step_count; k++) {
-        const int i = stage_of(t, &t->plan.accounts[k]);
-        if (i >= 0 && !t->plan.accounts[k].backward) saved[i] += t->plan.accounts[k].saved;
+    return step->node == RG_NONE ? -1 : stage_of_node(t, t->tape->segment_first + step->node);
+}
+
+/* Whether adjoints of the stage itself read its output. */
+static bool reads_own_output(const trial *t, int stage)
+{
+    for (size_t j = t->last; j < t->tape->node_count; j++) {
+        const rg_node *node = &t->tape->nodes[j];
+        bool reads = false;
+        for (uint32_t k = 0; k < node->operands && !reads; k++) reads = rg_edges(t->tape, node)[k] == t->output[stage];
+        if (reads && stage_of_node(t, node->forward) == stage) return true;
+    }
+    return false;
+}
+
+/* Whether a value goes from the forward pass to an adjoint, or is held. */
+static bool is_saved(const trial *t, const rg_lifetime *life)
+{
+    const rg_account *steps = t->plan.accounts;
+    if (life->last_use <= life->defined || steps[life->defined].backward) return false;
+    return life->last_use == (int64_t)t->plan.step_count || steps[life->last_use].backward;
+}
+
+/* What the nodes of each stage save. A step may be that of several stages, if they are elementwise. */
+static void find_saved(const trial *t, const rg_lifetime *lifetimes, size_t *saved)
+{
+    for (size_t node = t->tape->segment_first; node < t->last; node++) {
+        const rg_lifetime *life = &lifetimes[node - t->tape->segment_first];
+        const int i = stage_of_node(t, node);
+        if (i >= 0 && is_saved(t, life)) saved[i] += life->bytes;
     }
 }
 
@@ -188,28 +216,34 @@ static void find_peaks(const trial *t, const size_t *saved, bool backward, size_
     }
 }
 
-/* The output of each stage. If no adjoint reads it, it counts as saved all the same: the next stage may have to be computed
- * again from it. If only those of the next stage do, it is not there when its own stage is computed to be reversed. */
+/* The output of each stage. If no adjoint reads it, or if it is never in memory, because the next stage goes on with it in the
+ * same step, it counts as saved all the same: the next stage may have to be computed again from it. If only those of the next stage do, it is not there when its own stage is computed to be reversed. */
 static void describe_outputs(const trial *t, const rg_lifetime *lifetimes, const size_t *saved, rg_stage *stages)
 {
     const rg_account *steps = t->plan.accounts;
     const int last = t->chain->count - 1;
     for (int i = 0; i <= last; i++) {
         const uint32_t node = t->output[i];
-        const rg_lifetime none = { -1, -1 }, *life = node < t->tape->segment_first ? &none : &lifetimes[node - t->tape->segment_first];
-        const bool here = life->last_use > life->defined, reversed = here && steps[life->last_use].backward;
+        const rg_lifetime none = { -1, -1, 0 }, *life = node < t->tape->segment_first ? &none : &lifetimes[node - t->tape->segment_first];
+        const bool here = life->last_use > life->defined, own = i == last || reads_own_output(t, i);
         const bool scalar = rg_shape_count(*t->tape->nodes[node].shape) == 1;
         stages[i].output = bytes_of(t->tape, node);
         stages[i].adjoint = i == last && scalar ? 0 : stages[i].output;
-        stages[i].saved = saved[i] + (i < last && here && !reversed ? stages[i].output : 0);
+        stages[i].saved = saved[i] + (i < last && !(here && is_saved(t, life)) ? stages[i].output : 0);
         for (size_t k = 0; k < t->plan.step_count; k++) {
             if (steps[k].backward || stage_of(t, &steps[k]) != i) continue;
-            const bool absent = here && (int64_t)k >= life->defined && !(reversed && stage_of(t, &steps[life->last_use]) == i);
+            const bool absent = here && (int64_t)k >= life->defined && !own;
             const size_t alive = alive_of_stage(t, k, i, saved), without = absent ? stages[i].output : 0;
             if (alive > without && alive - without > stages[i].final_peak) stages[i].final_peak = alive - without;
             stages[i].forward += steps[k].operations;
         }
     }
+}
+
+/* A stage that is done in a step of the one before it takes a step of its own once there is a checkpoint between them. */
+static size_t at_least(size_t least, size_t bytes)
+{
+    return bytes > least ? bytes : least;
 }
 
 enum { SAVED, FORWARD, BACKWARD, HELD, ADVANCE, COLUMNS };
@@ -221,19 +255,19 @@ static bool measure(trial *t, rg_stage *stages)
     size_t *column = rg_arena_take_zeroed(&t->tape->scratch, COLUMNS * count * sizeof *column);
     if (!lifetimes || !column || !plan_backward(t, lifetimes)) return false;
     for (size_t i = 0; i < count; i++) stages[i] = (rg_stage){ .forward = 0 };
-    add_saved(t, column + SAVED * count);
+    find_saved(t, lifetimes, column + SAVED * count);
     describe_outputs(t, lifetimes, column + SAVED * count, stages);
     find_peaks(t, column + SAVED * count, false, column + FORWARD * count);
     find_peaks(t, column + SAVED * count, true, column + BACKWARD * count);
     rg_arena_free(&t->plan.arena);
     t->plan = (rg_plan){ 0 };
-    if (!plan_forward(t)) return false;
-    add_saved(t, column + HELD * count);
+    if (!plan_forward(t, lifetimes)) return false;
+    find_saved(t, lifetimes, column + HELD * count);
     find_peaks(t, column + HELD * count, false, column + ADVANCE * count);
     for (size_t i = 0; i < count; i++) {
-        stages[i].forward_peak = column[FORWARD * count + i];
-        stages[i].backward_peak = column[BACKWARD * count + i];
-        stages[i].advance_peak = column[ADVANCE * count + i];
+        stages[i].forward_peak = at_least(stages[i].output, column[FORWARD * count + i]);
+        stages[i].backward_peak = at_least(stages[i].adjoint, column[BACKWARD * count + i]);
+        stages[i].advance_peak = at_least(stages[i].output, column[ADVANCE * count + i]);
     }
     return true;
 }
@@ -295,12 +329,14 @@ static rg_checkpoint_schedule *plan_and_look(const char *site, const rg_chain *c
     return NULL;
 }
 
+#define PLENTY (SIZE_MAX / 8)
+
 /* Each round plans for less than what the last schedule was thought to take. The last round is for the least. */
 static rg_checkpoint_schedule *plan_within(const char *site, const rg_chain *chain, rg_tensor x, const rg_stage *stages,
                                            size_t budget)
 {
-    rg_error error;
-    size_t within = budget, workspace = 0;
+    rg_error error = { .status = RG_OK };
+    size_t within = rg_chain_workspace_at(site, chain, x, NULL) <= budget ? PLENTY : budget, workspace = 0;
     const size_t least = rg_checkpoint_least(stages, chain->count, &error);
     if (least == 0 && error.status) return rg_fail(x.tape, site, error.status, "chain: %s", error.message), NULL;
     for (;;) {

@@ -119,8 +119,7 @@ typedef struct {
     uint32_t node;             /* relative to the segment: whose line and layer are named; or RG_NONE */
     bool backward;             /* computes an adjoint, or what is made of one */
     double operations, bytes_read, bytes_written;
-    size_t alive;              /* bytes of the workspace that are in use while it is done, */
-    size_t saved;              /* and of what it computes, before the first adjoint, that is read after that, or held */
+    size_t alive;              /* bytes of the workspace that are in use while it is done */
 } rg_account;
 
 struct rg_plan {
@@ -146,9 +145,10 @@ typedef struct {
     rg_params *store;
 } rg_update;
 
-/* The steps that compute a value and that read it last; of one that is not in the workspace there is none, -1. */
+/* Of a node's value in the workspace; if it is not there, -1. */
 typedef struct {
-    int64_t defined, last_use;
+    int64_t defined, last_use; /* the steps that compute it, and that read it last; if it is held, the number of steps */
+    size_t bytes;              /* 0: it is also that of an earlier node */
 } rg_lifetime;
 
 /* What is wanted of the nodes first <= i < end. */

@@ -101,6 +101,8 @@ RG_API rg_tensor rg_chain_forward(const rg_chain *chain, rg_tensor x, const rg_c
  * chain->count of them. Costs are operations on floating-point numbers: see rg_op.
  * Bytes are those of the workspace, where all lies that is computed on the way. Inputs, parameters, gradients of parameters
  * and values that are handed out lie elsewhere, and are there whatever the schedule.
+ * Cut a chain where a value is in memory: an elementwise stage may be done in one step with the one before it, and then what
+ * lies between them is not, but is counted.
  * If the last stage gives more than one number, they are taken to go into a sum of squares: better make the loss the last
  * stage.
  * errors  those of rg_chain_forward; RG_E_GRADIENT nothing to take a gradient for. They stick to the tape. */
