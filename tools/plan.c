@@ -109,8 +109,8 @@ static int measure(subject *s)
     if (s->tape == NULL || s->stages == NULL)
         return tool_fail(s->command, "%s", strerror(ENOMEM));
     s->x = tool_model_input(&s->model, s->tape, &s->batch);
-    rg_chain_measure(&s->chain, s->x, s->stages);
-    s->all = rg_chain_workspace(&s->chain, s->x, NULL);
+    (rg_chain_measure)(&s->chain, s->x, s->stages);
+    s->all = (rg_chain_workspace)(&s->chain, s->x, NULL);
     return rg_failed(s->tape) ? tool_fail(s->command, "%s", rg_message(s->tape)) : 0;
 }
 
@@ -138,7 +138,7 @@ static size_t least_workspace(subject *s)
 {
     const size_t least = rg_checkpoint_least(s->stages, s->chain.count, NULL);
     rg_checkpoint_schedule *schedule = rg_checkpoint_plan(s->stages, s->chain.count, least, NULL);
-    const size_t bytes = schedule != NULL ? rg_chain_workspace(&s->chain, s->x, schedule) : 0;
+    const size_t bytes = schedule != NULL ? (rg_chain_workspace)(&s->chain, s->x, schedule) : 0;
 
     rg_checkpoint_schedule_free(schedule);
     return bytes;
@@ -154,10 +154,10 @@ static int print_budgets(subject *s)
     printf("%12s  %12s  %12s  %14s  %11s\n", "budget", "predicted", "workspace", "computed again", "checkpoints");
     for (int k = 0; k <= BUDGETS; k++) {
         const size_t budget = least + (s->all > least ? (s->all - least) / BUDGETS * (size_t)k : 0);
-        rg_checkpoint_schedule *schedule = rg_chain_plan(&s->chain, s->x, k == BUDGETS && s->all > least ? s->all : budget);
+        rg_checkpoint_schedule *schedule = (rg_chain_plan)(&s->chain, s->x, k == BUDGETS && s->all > least ? s->all : budget);
         if (schedule == NULL)
             return tool_fail(s->command, "%s", rg_message(s->tape));
-        const size_t workspace = rg_chain_workspace(&s->chain, s->x, schedule);
+        const size_t workspace = (rg_chain_workspace)(&s->chain, s->x, schedule);
         char text[3][32];
         if (workspace != last)
             printf("%12s  %12s  %12s  %12.1f %%  %11d\n", tool_bytes((double)budget, text[0], sizeof text[0]),
@@ -283,7 +283,7 @@ static int print_training(subject *s, const rg_checkpoint_schedule *schedule)
 
 static int print_plan(subject *s)
 {
-    rg_checkpoint_schedule *schedule = rg_chain_plan(&s->chain, s->x, (size_t)s->values->memory);
+    rg_checkpoint_schedule *schedule = (rg_chain_plan)(&s->chain, s->x, (size_t)s->values->memory);
 
     if (schedule == NULL)
         return tool_fail(s->command, "%s", rg_message(s->tape));
