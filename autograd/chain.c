@@ -1,5 +1,5 @@
-/* chain.c: a chain of stages on a tape: recorded under a schedule, and measured by planning it and its gradient. What is
- * recorded to be measured comes after a mark, to which the tape is rewound. */
+/* chain.c: a chain of stages on a tape: recorded under a schedule, and measured by planning it and its gradient. What
+ * is recorded to be measured comes after a mark, to which the tape is rewound. */
 #define RG_NO_SITES
 #include "ops.h"
 #include "plan.h"
@@ -18,7 +18,8 @@ typedef struct {
 
 static rg_tensor refuse_ranges(rg_tensor x, const char *site)
 {
-    return rg_fail(x.tape, site, RG_E_ARGUMENT, "chain: a checkpoint of the schedule does not lie within the one around it");
+    return rg_fail(x.tape, site, RG_E_ARGUMENT,
+                   "chain: a checkpoint of the schedule does not lie within the one around it");
 }
 
 /* Stages first to end - 1. Checkpoints in the schedule are in the order in which this comes to them. */
@@ -41,13 +42,14 @@ static rg_tensor record(recording *r, int first, int end, rg_tensor x)
     return x;
 }
 
-rg_tensor rg_chain_forward_at(const char *site, const rg_chain *chain, rg_tensor x, const rg_checkpoint_schedule *schedule)
+rg_tensor rg_chain_forward_at(const char *site, const rg_chain *chain, rg_tensor x,
+                              const rg_checkpoint_schedule *schedule)
 {
     if (!chain || !chain->stage) return rg_fail(x.tape, site, RG_E_NULL, "chain: no chain, or no stages");
     if (!rg_operands_checked(site, "chain", 1, &x)) return (rg_tensor){ 0 };
     if (schedule && schedule->stages < chain->count)
-        return rg_fail(x.tape, site, RG_E_ARGUMENT, "chain: a schedule for %d stages, and the chain has %d", schedule->stages,
-                       chain->count);
+        return rg_fail(x.tape, site, RG_E_ARGUMENT, "chain: a schedule for %d stages, and the chain has %d",
+                       schedule->stages, chain->count);
     recording r = { site, chain, schedule, 0 };
     x = record(&r, 0, chain->count, x);
     return schedule && !rg_is_null(x) && r.next < schedule->ranges ? refuse_ranges(x, site) : x;
@@ -112,21 +114,22 @@ static bool plan_backward(trial *t, rg_lifetime *lifetimes)
     const uint32_t wanted[] = { t->wanted[0].node, t->wanted[1].node };
     const rg_request request = { .first = (uint32_t)t->tape->segment_first, .end = (uint32_t)t->tape->node_count,
                                  .wanted = wanted, .wanted_count = rg_is_null(t->wanted[1]) ? 1 : 2, .sinks = t->sinks,
-                                 .sink_count = t->sink_count, .optimise = true, .accounts = true, .lifetimes = lifetimes };
+                                 .sink_count = t->sink_count, .optimise = true, .accounts = true,
+                                 .lifetimes = lifetimes };
     return rg_plan_build(t->tape, &request, &t->plan);
 }
 
-/* Without the gradient. Outputs of stages are held, so that nothing is computed in the place of a stage's input, which may be
- * kept in a checkpoint. */
+/* Without the gradient. Outputs of stages are held, so that nothing is computed in the place of a stage's input, which
+ * may be kept in a checkpoint. */
 static bool plan_forward(trial *t, rg_lifetime *lifetimes)
 {
     uint32_t *held = rg_arena_take(&t->tape->scratch, ((size_t)t->chain->count + 1) * sizeof *held);
     size_t count = 0;
     for (int i = 0; held && i < t->chain->count - 1; i++)
         if (t->output[i] >= t->tape->segment_first) held[count++] = t->output[i];
-    const rg_request request = { .first = (uint32_t)t->tape->segment_first, .end = t->last, .wanted = &t->wanted[0].node,
-                                 .wanted_count = 1, .held = held, .held_count = count, .optimise = true, .accounts = true,
-                                 .lifetimes = lifetimes };
+    const rg_request request = { .first = (uint32_t)t->tape->segment_first, .end = t->last,
+                                 .wanted = &t->wanted[0].node, .wanted_count = 1, .held = held, .held_count = count,
+                                 .optimise = true, .accounts = true, .lifetimes = lifetimes };
     return held && rg_plan_build(t->tape, &request, &t->plan);
 }
 
@@ -216,15 +219,17 @@ static void find_peaks(const trial *t, const size_t *saved, bool backward, size_
     }
 }
 
-/* The output of each stage. If no adjoint reads it, or if it is never in memory, because the next stage goes on with it in the
- * same step, it counts as saved all the same: the next stage may have to be computed again from it. If only those of the next stage do, it is not there when its own stage is computed to be reversed. */
+/* The output of each stage. If no adjoint reads it, or if it is never in memory, because the next stage goes on with it
+ * in the same step, it counts as saved all the same: the next stage may have to be computed again from it. If only
+ * adjoints of the next stage read it, it is not there when its own stage is computed to be reversed. */
 static void describe_outputs(const trial *t, const rg_lifetime *lifetimes, const size_t *saved, rg_stage *stages)
 {
     const rg_account *steps = t->plan.accounts;
     const int last = t->chain->count - 1;
     for (int i = 0; i <= last; i++) {
         const uint32_t node = t->output[i];
-        const rg_lifetime none = { -1, -1, 0 }, *life = node < t->tape->segment_first ? &none : &lifetimes[node - t->tape->segment_first];
+        const rg_lifetime none = { -1, -1, 0 };
+        const rg_lifetime *life = node < t->tape->segment_first ? &none : &lifetimes[node - t->tape->segment_first];
         const bool here = life->last_use > life->defined, own = i == last || reads_own_output(t, i);
         const bool scalar = rg_shape_count(*t->tape->nodes[node].shape) == 1;
         stages[i].output = bytes_of(t->tape, node);
@@ -240,7 +245,8 @@ static void describe_outputs(const trial *t, const rg_lifetime *lifetimes, const
     }
 }
 
-/* A stage that is done in a step of the one before it takes a step of its own once there is a checkpoint between them. */
+/* A stage that is done in a step of the one before it takes a step of its own once there is a checkpoint between
+ * them. */
 static size_t at_least(size_t least, size_t bytes)
 {
     return bytes > least ? bytes : least;
@@ -304,11 +310,13 @@ static bool try_chain(const char *site, const rg_chain *chain, rg_tensor x, cons
 
 rg_status rg_chain_measure_at(const char *site, const rg_chain *chain, rg_tensor x, rg_stage *stages)
 {
-    if (!stages) return rg_fail(x.tape, site, RG_E_NULL, "chain: nowhere to put stages"), x.tape ? x.tape->error.status : RG_E_NULL;
-    return try_chain(site, chain, x, NULL, stages, NULL) ? RG_OK : x.tape ? x.tape->error.status : RG_E_NULL;
+    if (!stages) rg_fail(x.tape, site, RG_E_NULL, "chain: nowhere to put stages");
+    else if (try_chain(site, chain, x, NULL, stages, NULL)) return RG_OK;
+    return x.tape ? x.tape->error.status : RG_E_NULL;
 }
 
-size_t rg_chain_workspace_at(const char *site, const rg_chain *chain, rg_tensor x, const rg_checkpoint_schedule *schedule)
+size_t rg_chain_workspace_at(const char *site, const rg_chain *chain, rg_tensor x,
+                             const rg_checkpoint_schedule *schedule)
 {
     size_t bytes = 0;
     return try_chain(site, chain, x, schedule, NULL, &bytes) ? bytes : 0;
@@ -317,8 +325,8 @@ size_t rg_chain_workspace_at(const char *site, const rg_chain *chain, rg_tensor 
 /* ---- Planned within a budget ---------------------------------------------------------------------------------------- */
 
 /* The schedule for so many bytes by the stages, and the workspace that it really takes. */
-static rg_checkpoint_schedule *plan_and_look(const char *site, const rg_chain *chain, rg_tensor x, const rg_stage *stages,
-                                             size_t bytes, size_t *workspace)
+static rg_checkpoint_schedule *plan_and_look(const char *site, const rg_chain *chain, rg_tensor x,
+                                             const rg_stage *stages, size_t bytes, size_t *workspace)
 {
     rg_error error;
     rg_checkpoint_schedule *schedule = rg_checkpoint_plan(stages, chain->count, bytes, &error);

@@ -1,13 +1,14 @@
 /* checkpoint.c: values that are computed again where adjoints need them, instead of being kept.
  *
- * A checkpoint is a range of the tape. The sweep walks it like all else; only what derivative rules see of its nodes are
- * copies, recorded when the sweep comes to the range, from its end. They read what the range read through `recompute`, an
- * op that does nothing: so they are not equal to the first ones, which the planner would merge them with, and as a plan
- * does its steps in the order of recording, they are computed late. The first ones die where the forward pass is done
- * with them.
+ * A checkpoint is a range of the tape. The sweep walks it like all else; only what derivative rules see of its nodes
+ * are copies, recorded when the sweep comes to the range, from its end. They read what the range read through
+ * `recompute`, an op that does nothing: so they are not equal to the first ones, which the planner would merge them
+ * with, and as a plan does its steps in the order of recording, they are computed late. The first ones die where the
+ * forward pass is done with them.
  *
- * A range within a range is treated alike, on the copies: when the sweep comes to it, it is copied once more, from the copy
- * of what it read. What no rule sees of the outer copy dies as soon as it has been read, and is not computed if it is not. */
+ * A range within a range is treated alike, on the copies: when the sweep comes to it, it is copied once more, from the
+ * copy of what it read. What no rule sees of the outer copy dies as soon as it has been read, and is not computed if it
+ * is not. */
 #define RG_NO_SITES
 #include "gradient.h"
 #include "ops.h"

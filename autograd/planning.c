@@ -10,9 +10,10 @@
  *   order         short pieces before long ones: a piece is made of shorter ones
  *   memo table    one number for every piece and every amount of memory
  *
- * The subproblems overlap: there are exponentially many schedules, but a piece costs the same in all that contain it. And as
- * in gradient.c the solution is read off the table, from the whole chain down. The order of a product has the same form,
- * with a place to cut for a decision; binomial checkpointing has it with equal stages, where it can be solved by hand. */
+ * The subproblems overlap: there are exponentially many schedules, but a piece costs the same in all that contain it.
+ * And as in gradient.c the solution is read off the table, from the whole chain down. The order of a product has the
+ * same form, with a place to cut for a decision; binomial checkpointing has it with equal stages, where it can be
+ * solved by hand. */
 #include "planning.h"
 
 #include <math.h>
@@ -66,8 +67,8 @@ int64_t rg_binomial_steps(int64_t stages, int64_t states)
     return r * stages - reach * (states + r) / (states + 1); /* C(s + r, r - 1) = C(s + r, s + 1) */
 }
 
-/* Where the first state is kept: p is linear in l between the numbers C(s + r, s), with slope r, so any m will do that leaves
- * both parts on the pieces whose slopes are the same. */
+/* Where the first state is kept: p is linear in l between the numbers C(s + r, s), with slope r, so any m will do that
+ * leaves both parts on the pieces whose slopes are the same. */
 static int64_t first_kept(int64_t l, int64_t s)
 {
     int64_t reach;
@@ -117,7 +118,7 @@ typedef struct {
     int count;
     size_t unit;               /* of memory, in bytes; */
     size_t units;              /* so many are in the budget */
-    double *cost;              /* C(s, t, m) for each m from 0 to units; piece by piece. NULL: memory is what is to be least */
+    double *cost;              /* C(s, t, m) for each m from 0 to units, piece by piece; NULL: memory is to be least */
     size_t *least;             /* the least bytes of each piece */
     rg_checkpoint_schedule *schedule;
 } planner;
@@ -178,8 +179,9 @@ static bool next_option(const planner *p, int s, int t, option *o)
                        s < t ? number_of(s + 1, t) : nothing, nothing };
         return true;
     }
+    const bool more = e - 1 > s; /* than one stage: the last option has the others */
     const size_t need = need_to_advance(p, s, e - 1, t);
-    *o = (option){ e, e - 1 > s ? o->work + stage[e - 1].forward : stage[s].forward, e - 1 > s ? larger(o->need, need) : need,
+    *o = (option){ e, (more ? o->work : 0) + stage[e - 1].forward, more ? larger(o->need, need) : need,
                    stage[e - 1].output, number_of(e, t), number_of(s, e - 1) };
     return true;
 }
@@ -227,10 +229,10 @@ static void fill(const planner *p, void piece_of(const planner *p, int s, int t)
 /* The one whose solution is in the table. */
 static option decision(const planner *p, int s, int t, size_t m)
 {
+    const size_t this = number_of(s, t);
     option o = { .end = s - 1 };
     while (next_option(p, s, t, &o))
-        if (p->cost ? cost_with(p, &o, m) <= costs_of(p, number_of(s, t))[m] : bytes_with(p, &o) <= p->least[number_of(s, t)])
-            break;
+        if (p->cost ? cost_with(p, &o, m) <= costs_of(p, this)[m] : bytes_with(p, &o) <= p->least[this]) break;
     return o;
 }
 
@@ -253,9 +255,9 @@ static size_t read_off(const planner *p, int s, int t, size_t m)
     return most;
 }
 
-#define SIZES(stage)                                                                                               \
-    { (stage)->output, (stage)->adjoint, (stage)->saved, (stage)->advance_peak, (stage)->forward_peak, (stage)->final_peak,       \
-      (stage)->backward_peak }
+#define SIZES(stage)                                                                                                \
+    { (stage)->output, (stage)->adjoint, (stage)->saved, (stage)->advance_peak, (stage)->forward_peak,               \
+      (stage)->final_peak, (stage)->backward_peak }
 
 /* Each field counts at most once in any sum that is made of them, so none of those overflows if all together do not. */
 static bool check(const rg_stage *stages, int count, rg_error *error)
@@ -272,7 +274,8 @@ static bool check(const rg_stage *stages, int count, rg_error *error)
         bool fits = each->forward >= 0 && isfinite(each->forward);
         for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) fits = rg_size_add(all, sizes[k], &all) && fits;
         if (fits) continue;
-        rg_error_set(error, RG_E_ARGUMENT, "checkpoint plan: stage %d costs less than 0, or its sizes do not fit in memory", i);
+        rg_error_set(error, RG_E_ARGUMENT,
+                     "checkpoint plan: stage %d costs less than 0, or its sizes do not fit in memory", i);
         return false;
     }
     return true;
@@ -336,20 +339,33 @@ static bool plan_within(planner *p, size_t budget, rg_error *error)
     return true;
 }
 
+/* What it takes if nothing is computed again. */
+static size_t peak_of_all(const planner *p)
+{
+    size_t most = 0, held = 0;
+    for (int i = 0; i < p->count; i++) {
+        most = larger(most, held + need_to_keep(p, i, p->count - 1));
+        held += p->stage[i].saved;
+    }
+    return most;
+}
+
 rg_checkpoint_schedule *rg_checkpoint_plan(const rg_stage *stages, int count, size_t budget, rg_error *error)
 {
     planner p = { .stage = stages, .count = count, .unit = 1 };
     bool done = check(stages, count, error) && plan_least(&p, error);
     const size_t least = done ? p.least[number_of(0, count - 1)] : 0;
     if (done && budget < least) {
-        rg_error_set(error, RG_E_ARGUMENT, "checkpoint plan: %zu bytes are too few for these %d stages: the least is %zu",
-                     budget, count, least);
+        rg_error_set(error, RG_E_ARGUMENT,
+                     "checkpoint plan: %zu bytes are too few for these %d stages: the least is %zu", budget, count, least);
         done = false;
     }
-    done = done && (p.schedule = new_schedule(count, error)) && plan_within(&p, budget, error);
+    done = done && (p.schedule = new_schedule(count, error));
+    const size_t all = done ? peak_of_all(&p) : 0;
+    done = done && (all <= budget || plan_within(&p, budget, error));
     if (done) {
         for (int i = 0; i < count; i++) p.schedule->forward += stages[i].forward;
-        p.schedule->peak = read_off(&p, 0, count - 1, p.units);
+        p.schedule->peak = all <= budget ? all : read_off(&p, 0, count - 1, p.units);
     } else {
         free(p.schedule);
         p.schedule = NULL;

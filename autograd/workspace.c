@@ -186,15 +186,16 @@ static size_t list_blocks(const rg_builder *b, const uint32_t *first, uint32_t *
         const int64_t end = value->last_use > value->defined ? value->last_use : value->defined;
         if (first[i] == i) {
             block_of[i] = (uint32_t)count;
-            blocks[count++] = (block){ 0, aligned(value->bytes), value->defined, end, i, (double)aligned(value->bytes) };
+            const size_t bytes = aligned(value->bytes);
+            blocks[count++] = (block){ 0, bytes, value->defined, end, i, (double)bytes };
         } else if (end > blocks[block_of[first[i]]].end)
             blocks[block_of[first[i]]].end = end;
     }
     return count;
 }
 
-/* The smallest gap that fits between those of the blocks placed before, in the order of their offsets, that are in use at the
- * same time. */
+/* The smallest gap that fits between those of the blocks placed before, in the order of their offsets, that are in use
+ * at the same time. */
 static size_t gap_for(const block *blocks, const block *each, const uint32_t *placed, size_t count)
 {
     size_t reached = 0, best = SIZE_MAX, smallest = SIZE_MAX;
@@ -226,16 +227,17 @@ static size_t place_by_weight(block *blocks, size_t count, uint32_t *placed)
     return end;
 }
 
-/* All is known now, so the largest can come first [Pisarchyk and Lee 2020, "Efficient memory management for deep neural net
- * inference"]; and in the next round what has come to lie highest. A round takes the square of the blocks, so this is for
- * plans in which there are not too many, and where there is something to gain. */
+/* All is known now, so the largest can come first [Pisarchyk and Lee 2020, "Efficient memory management for deep neural
+ * net inference"]; and in the next round what has come to lie highest. A round takes the square of the blocks, so this
+ * is for plans in which there are not too many, and where there is something to gain. */
 enum { MOST_BLOCKS = 4096, WORTH_PACKING = 1 << 16, WORK = 1 << 24, ROUNDS = 100 };
 
 static bool pack(rg_builder *b, space *s, const uint32_t *first)
 {
     if (b->value_count > MOST_BLOCKS || s->end < WORTH_PACKING || s->end - s->most <= s->most / 64) return true;
     block *blocks = rg_builder_room(b, b->value_count, sizeof *blocks);
-    uint32_t *of = rg_builder_room(b, b->value_count, sizeof *of), *placed = rg_builder_room(b, b->value_count, sizeof *placed);
+    uint32_t *of = rg_builder_room(b, b->value_count, sizeof *of);
+    uint32_t *placed = rg_builder_room(b, b->value_count, sizeof *placed);
     if (b->failed) return false;
     const size_t count = list_blocks(b, first, of, blocks);
     for (size_t round = 0; round < ROUNDS && round * count * count < WORK && s->end > s->most; round++) {

@@ -1,5 +1,5 @@
-/* A deep network trained in a quarter of the memory that it takes: what to keep and what to compute again is planned, by
- * dynamic programming, and then carried out. The losses are the same to the bit. */
+/* A deep network trained in a quarter of the memory that it takes: what to keep and what to compute again is planned,
+ * by dynamic programming, and then carried out. The losses are the same to the bit. */
 #include <retrograd.h>
 #include <stdlib.h>
 
@@ -36,12 +36,14 @@ static bool train(bool budget, const float *input, const float *target, double *
         const size_t all = rg_chain_workspace(&chain, x, NULL);
         schedule = rg_chain_plan(&chain, x, all / 4);
         if (schedule)
-            printf("%.1f MB of %.1f MB; %d checkpoints, %.0f %% of the forward pass is computed again\n", (double)schedule->peak / 1e6,
-                   (double)all / 1e6, schedule->ranges, 100 * schedule->again / schedule->forward);
+            printf("%.1f MB of %.1f MB; %d checkpoints, %.0f %% of the forward pass is computed again\n",
+                   (double)schedule->peak / 1e6, (double)all / 1e6, schedule->ranges,
+                   100 * schedule->again / schedule->forward);
         rg_tape_reset(tape);
     }
     for (int step = 0; step < STEPS && !rg_failed(tape); step++) {
-        rg_tensor x = rg_input_borrowed(tape, RG_F32, RG_SHAPE(ROWS, WIDE), input), y = rg_chain_forward(&chain, x, schedule);
+        rg_tensor x = rg_input_borrowed(tape, RG_F32, RG_SHAPE(ROWS, WIDE), input);
+        rg_tensor y = rg_chain_forward(&chain, x, schedule);
         rg_backward(y);
         rg_opt_step(opt);
         loss[step] = rg_item(y);
@@ -67,7 +69,7 @@ int main(void)
     if (!train(false, input, target, kept, &all) || !train(true, input, target, again, &less)) return 1;
     bool same = true;
     for (int step = 0; step < STEPS; step++) same = same && kept[step] == again[step];
-    printf("loss %.6f to %.6f, in %.1f MB and in %.1f MB: %s\n", kept[0], kept[STEPS - 1], (double)all / 1e6, (double)less / 1e6,
-           same ? "the same bits" : "which differ");
+    printf("loss %.6f to %.6f, in %.1f MB and in %.1f MB: %s\n", kept[0], kept[STEPS - 1], (double)all / 1e6,
+           (double)less / 1e6, same ? "the same bits" : "which differ");
     return same && less <= all / 4 && kept[STEPS - 1] < kept[0] ? 0 : 1;
 }

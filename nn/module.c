@@ -163,7 +163,8 @@ static void free_sequential(void *self)
     free(sequence->modules);
 }
 
-static const rg_nn_interface sequential = { .name = "sequential", .forward = forward_sequential, .free = free_sequential };
+static const rg_nn_interface sequential = { .name = "sequential", .forward = forward_sequential,
+                                            .free = free_sequential };
 
 rg_nn *rg_nn_sequential(rg_nn *const *modules, int count)
 {

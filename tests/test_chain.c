@@ -1,5 +1,5 @@
-/* test_chain.c: a chain that was planned for a budget is trained within it, by the bits that it has without, and takes what
- * was predicted. */
+/* test_chain.c: a chain that was planned for a budget is trained within it, by the bits that it has without, and takes
+ * what was predicted. */
 #include "refused.h"
 
 #include "nn.h"
@@ -273,8 +273,8 @@ static rg_tensor sharper(void *context, int i, rg_tensor x)
     return rg_softmax(rg_scale(x, 50), 0);
 }
 
-/* A chain without parameters is measured for the gradient of its input, and one that comes after something else takes only
- * what is its own. The tape is as it was: what had been recorded is there, and handles are good. */
+/* A chain without parameters is measured for the gradient of its input, and one that comes after something else takes
+ * only what is its own. The tape is as it was: what had been recorded is there, and handles are good. */
 static void a_chain_is_measured_wherever_it_stands(void **state)
 {
     (void)state;

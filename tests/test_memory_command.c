@@ -1,4 +1,5 @@
-/* test_memory_command.c: the command plans a network for a budget of memory, trains within it, and gives the same model. */
+/* test_memory_command.c: the command plans a network for a budget of memory, trains within it, and gives the same
+ * model. */
 #define _POSIX_C_SOURCE 200809L
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-/* test_nested_checkpoints.c: checkpoints within checkpoints, to any depth: the same bits, and as much work and memory as the
- * theory of checkpointing says. */
+/* test_nested_checkpoints.c: checkpoints within checkpoints, to any depth: the same bits, and as much work and memory
+ * as the theory of checkpointing says. */
 #include "tensors.h"
 
 /* ---- The same bits ------------------------------------------------------------------------------------------------ */
@@ -236,8 +236,8 @@ static rg_tensor batch(rg_tape *tape)
     return rg_input(tape, RG_F64, RG_SHAPE(ROWS, COLUMNS), all);
 }
 
-/* Each stage is computed once to be reversed, and p(l, s) times it is only stepped over: l + p(l, s) in all. The backward pass
- * has two products for each stage, but the first one's input needs no gradient. */
+/* Each stage is computed once to be reversed, and p(l, s) times it is only stepped over: l + p(l, s) in all. The
+ * backward pass has two products for each stage, but the first one's input needs no gradient. */
 static void stages_are_computed_as_often_as_the_theory_says(void **state)
 {
     (void)state;

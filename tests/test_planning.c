@@ -1,4 +1,5 @@
-/* test_planning.c: plans found by dynamic programming are the best there are: by figures that are known, and by trying all. */
+/* test_planning.c: plans found by dynamic programming are the best there are: by figures that are known, and by trying
+ * all. */
 #include "tensors.h"
 
 /* ---- Binomial checkpointing ------------------------------------------------------------------------------------ */
@@ -42,8 +43,8 @@ static void the_closed_form_is_the_recurrence(void **state)
     assert_int_equal(rg_binomial_steps((int64_t)1 << 31, 5), -1);
 }
 
-/* Reverses stages first to end - 1 by the schedule, whose ranges from *next on are theirs, and counts: steps forward, and the
- * states that are in memory at once, from the input of `first` on. */
+/* Reverses stages first to end - 1 by the schedule, whose ranges from *next on are theirs, and counts: steps forward,
+ * and the states that are in memory at once, from the input of `first` on. */
 static int64_t reverse(const rg_checkpoint_schedule *schedule, int *next, int first, int end, int states, int *most)
 {
     int64_t steps = 0;
@@ -215,8 +216,8 @@ static void no_budget_is_exceeded_and_more_memory_never_costs_more(void **state)
     }
 }
 
-/* Where keeping a stage takes as much as keeping its output, and the only other memory is that of the step at hand, the best is
- * at least as good as the binomial schedule, which never keeps a stage. */
+/* Where keeping a stage takes as much as keeping its output, and the only other memory is that of the step at hand, the
+ * best is at least as good as the binomial schedule, which never keeps a stage. */
 static void equal_stages_cost_no_more_than_by_the_binomial_schedule(void **state)
 {
     (void)state;
@@ -226,6 +227,20 @@ static void equal_stages_cost_no_more_than_by_the_binomial_schedule(void **state
         rg_checkpoint_schedule *schedule = rg_checkpoint_plan(stages, 30, states, NULL);
         assert_non_null(schedule);
         assert_true(schedule->again <= (double)rg_binomial_steps(30, (int64_t)states));
+        rg_checkpoint_schedule_free(schedule);
+    }
+}
+
+static void a_long_chain_is_planned(void **state)
+{
+    (void)state;
+    rg_stage stages[500];
+    for (int i = 0; i < 500; i++) stages[i] = (rg_stage){ 1, 1000 + (size_t)i, 999, 1500, 1300, 1700, 1600, 2900 };
+    for (int budget = 0; budget < 2; budget++) {
+        rg_checkpoint_schedule *schedule = rg_checkpoint_plan(stages, 500, budget ? 100000 : 1000000, NULL);
+        assert_non_null(schedule);
+        assert_int_equal(schedule->ranges == 0, budget == 0);
+        assert_true(budget == 0 || (schedule->peak <= 100000 && schedule->again < 2 * schedule->forward));
         rg_checkpoint_schedule_free(schedule);
     }
 }
@@ -361,6 +376,7 @@ int main(void)
         cmocka_unit_test(a_budget_too_small_names_the_least),
         cmocka_unit_test(no_budget_is_exceeded_and_more_memory_never_costs_more),
         cmocka_unit_test(equal_stages_cost_no_more_than_by_the_binomial_schedule),
+        cmocka_unit_test(a_long_chain_is_planned),
         cmocka_unit_test(planning_refuses_what_is_no_chain),
         cmocka_unit_test(known_products_have_their_known_order),
         cmocka_unit_test(the_order_that_is_written_costs_least_of_all),

@@ -72,7 +72,7 @@ const char *tool_bytes(double bytes, char *text, size_t size)
 
     for (; bytes >= 1024 && unit < 3; unit++)
         bytes /= 1024;
-    snprintf(text, size, unit == 0 ? "%.0f %s" : "%.1f %s", bytes, units[unit]);
+    snprintf(text, size, unit == 0 ? "%.0f %s" : unit == 1 ? "%.1f %s" : "%.2f %s", bytes, units[unit]);
     return text;
 }
 

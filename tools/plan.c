@@ -153,8 +153,9 @@ static int print_budgets(subject *s)
     print_heading(s);
     printf("%12s  %12s  %12s  %14s  %11s\n", "budget", "predicted", "workspace", "computed again", "checkpoints");
     for (int k = 0; k <= BUDGETS; k++) {
-        const size_t budget = least + (s->all > least ? (s->all - least) / BUDGETS * (size_t)k : 0);
-        rg_checkpoint_schedule *schedule = (rg_chain_plan)(&s->chain, s->x, k == BUDGETS && s->all > least ? s->all : budget);
+        const size_t part = s->all > least ? (s->all - least) / BUDGETS * (size_t)k : 0;
+        const size_t budget = k == BUDGETS && s->all > least ? s->all : least + part;
+        rg_checkpoint_schedule *schedule = (rg_chain_plan)(&s->chain, s->x, budget);
         if (schedule == NULL)
             return tool_fail(s->command, "%s", rg_message(s->tape));
         const size_t workspace = (rg_chain_workspace)(&s->chain, s->x, schedule);
@@ -171,7 +172,8 @@ static int print_budgets(subject *s)
 
 /* ---- A plan, and training with it ---------------------------------------------------------------------------------- */
 
-/* The checkpoints that stage i is in, outermost first, as lines that begin and end: the brackets of the schedule, turned. */
+/* The checkpoints that stage i is in, outermost first, as lines that begin and end: the brackets of the schedule,
+ * turned. */
 static int draw_brackets(const rg_checkpoint_schedule *schedule, int i, char *text, size_t size)
 {
     size_t used = 0;
@@ -201,9 +203,9 @@ static void print_stages(const subject *s, const rg_checkpoint_schedule *schedul
             snprintf(name, sizeof name, "fc%d", i + 1);
         if (times > 0)
             snprintf(decision, sizeof decision, times == 1 ? "computed again" : "again, %d times", times);
-        printf("  %-6s %12.4g  %10s  %10s  %-16s %s\n", name, stage->forward,
+        printf("  %-6s %12.4g  %10s  %10s  %-*s%s\n", name, stage->forward,
                tool_bytes((double)stage->output, output, sizeof output),
-               tool_bytes((double)stage->saved, saved, sizeof saved), decision, brackets);
+               tool_bytes((double)stage->saved, saved, sizeof saved), times > 0 ? 17 : 0, decision, brackets);
     }
     putchar('\n');
 }
