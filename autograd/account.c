@@ -111,6 +111,21 @@ static bool count_row(rg_builder *b, const rg_draft *draft, rg_account *account)
     return true;
 }
 
+static bool tell_lifetimes(rg_builder *b)
+{
+    bool *told = rg_builder_take(b, b->value_count, sizeof *told);
+    for (uint32_t i = 0; told && i < b->count; i++) {
+        const uint32_t number = b->placements[b->same_as[i]].value;
+        const rg_value *value = number != RG_NONE ? &b->values[number] : NULL;
+        rg_lifetime *life = &b->request->lifetimes[i];
+        *life = (rg_lifetime){ -1, -1, 0 };
+        if (!value || value->place != RG_IN_WORKSPACE || !rg_value_stored(value)) continue;
+        *life = (rg_lifetime){ value->defined, value->last_use, told[number] ? 0 : rg_workspace_bytes(value) };
+        told[number] = true;
+    }
+    return told;
+}
+
 bool rg_builder_account(rg_builder *b)
 {
     rg_account *accounts = rg_arena_take(&b->plan->arena, b->draft_count * sizeof *accounts);
@@ -124,5 +139,5 @@ bool rg_builder_account(rg_builder *b)
         if (draft->row && !count_row(b, draft, &accounts[i])) return false;
     }
     b->plan->accounts = accounts;
-    return true;
+    return !b->request->lifetimes || tell_lifetimes(b);
 }

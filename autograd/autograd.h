@@ -517,6 +517,7 @@ RG_API rg_status rg_program_profile(rg_program *program, int repeats, rg_profile
 #include "elementwise.h"
 #include "linear_algebra.h"
 #include "transforms.h"
+#include "planning.h"
 #include "gradcheck.h"
 #include "graph.h"
 #include "semiring.h"

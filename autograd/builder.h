@@ -111,6 +111,8 @@ typedef struct {
     rg_small_copy copies[RG_SMALL_COPIES]; /* the latest */
     size_t copy_count;
     bool backward;             /* what is being placed is an adjoint, or made of one */
+    int64_t recomputation, begun; /* of a checkpoint, the latest; and the step that it began with */
+    int64_t earliest;          /* step that what is being placed may join */
     bool failed;
 } rg_builder;
 
@@ -159,6 +161,8 @@ bool rg_builder_account(rg_builder *b);
 double rg_op_operations(const rg_op *op, const rg_call *call, int64_t elements);
 /* The room that a value of so many bytes takes in the workspace. (workspace.c) */
 size_t rg_workspace_room(size_t bytes);
+/* What the value takes there. (workspace.c) */
+size_t rg_workspace_bytes(const rg_value *value);
 /* Lays out the values that live in the workspace. (workspace.c) */
 bool rg_builder_layout(rg_builder *b);
 /* Makes the plan's steps of the drafts. (steps.c) */

@@ -1,10 +1,14 @@
 /* checkpoint.c: values that are computed again where adjoints need them, instead of being kept.
  *
- * A checkpoint is a range of the tape. The sweep walks it like all else; only what derivative rules see of its nodes are
- * copies, recorded when the sweep comes to the range, from its end. They read what the range read through `recompute`, an
- * op that does nothing: so they are not equal to the first ones, which the planner would merge them with, and as a plan
- * does its steps in the order of recording, they are computed late. The first ones die where the forward pass is done
- * with them. */
+ * A checkpoint is a range of the tape. The sweep walks it like all else; only what derivative rules see of its nodes
+ * are copies, recorded when the sweep comes to the range, from its end. They read what the range read through
+ * `recompute`, an op that does nothing: so they are not equal to the first ones, which the planner would merge them
+ * with, and as a plan does its steps in the order of recording, they are computed late. The first ones die where the
+ * forward pass is done with them.
+ *
+ * A range within a range is treated alike, on the copies: when the sweep comes to it, it is copied once more, from the
+ * copy of what it read. What no rule sees of the outer copy dies as soon as it has been read, and is not computed if it
+ * is not. */
 #define RG_NO_SITES
 #include "gradient.h"
 #include "ops.h"
@@ -57,93 +61,111 @@ static void sign(rg_tape *tape, uint64_t which)
 
 void rg_checkpoint_begin_at(const char *site, rg_tape *tape)
 {
-    if (!tape || tape->error.status || tape->checkpoint_depth++ > 0) return;
+    if (!tape || tape->error.status) return;
     if (!rg_grow((void **)&tape->checkpoints, &tape->checkpoint_capacity, tape->checkpoint_count + 1,
                  sizeof *tape->checkpoints)) {
-        tape->checkpoint_depth = 0;
         rg_fail(tape, site, RG_E_MEMORY, "checkpoint: out of memory");
         return;
     }
-    tape->checkpoints[tape->checkpoint_count++] = (rg_checkpointed){ (uint32_t)tape->node_count, UINT32_MAX };
+    tape->checkpoints[tape->checkpoint_count++] = (rg_checkpointed){ .first = (uint32_t)tape->node_count, .end = UINT32_MAX,
+                                                                     .outer = tape->checkpoint_open };
+    tape->checkpoint_open = (uint32_t)tape->checkpoint_count;
     sign(tape, 1);
 }
 
 void rg_checkpoint_end_at(const char *site, rg_tape *tape)
 {
-    if (!tape || (tape->error.status && tape->checkpoint_depth == 0)) return;
-    if (tape->checkpoint_depth == 0) {
+    if (!tape || (tape->error.status && !tape->checkpoint_open)) return;
+    if (!tape->checkpoint_open) {
         rg_fail(tape, site, RG_E_STATE, "checkpoint: an end without a beginning");
         return;
     }
-    if (--tape->checkpoint_depth > 0) return;
-    tape->checkpoints[tape->checkpoint_count - 1].end = (uint32_t)tape->node_count;
+    rg_checkpointed *ended = &tape->checkpoints[tape->checkpoint_open - 1];
+    ended->end = (uint32_t)tape->node_count;
+    ended->before = tape->checkpoint_ended;
+    tape->checkpoint_ended = tape->checkpoint_open;
+    tape->checkpoint_open = ended->outer;
     sign(tape, 0);
+}
+
+/* What ended last a sweep comes to first. Before that come those that go on, the outermost first. */
+uint32_t rg_checkpoint_first(rg_tape *tape)
+{
+    uint32_t first = tape->checkpoint_ended;
+    for (uint32_t open = tape->checkpoint_open; open; open = tape->checkpoints[open - 1].outer) {
+        tape->checkpoints[open - 1].before = first;
+        first = open;
+    }
+    return first;
 }
 
 rg_tensor rg_checkpoint_seen(const rg_sweep *s, uint32_t i)
 {
-    const rg_recomputation *c = &s->checkpoint;
-    return i >= c->first && i < c->end ? c->again[i - c->first] : rg_handle(s->tape, i);
+    const rg_recomputation *c = s->checkpoint.inner;
+    while (c && i < c->first) c = c->within;
+    return c && i < c->end ? c->again[i - c->first] : rg_handle(s->tape, i);
 }
 
 /* Which recomputation reads it is part of the structure, so that two of them do not become one that is kept. */
-static rg_tensor read_again(rg_tape *tape, uint32_t i, int64_t number)
+static rg_tensor read_again(rg_tape *tape, rg_tensor t, uint32_t number)
 {
-    const rg_tensor t = rg_handle(tape, i);
-    return rg_apply(&rg_op_recompute, &number, 1, &t);
+    const int64_t relative = (int64_t)number - (int64_t)tape->segment_first;
+    return rg_apply(&rg_op_recompute, &relative, 1, &t);
 }
 
 /* What is read from outside the range is read through one node, which was recorded since `number`. */
-static rg_tensor copy_node(rg_sweep *s, uint32_t j, uint32_t number)
+static rg_tensor copy_node(rg_sweep *s, const rg_recomputation *c, uint32_t j, uint32_t number)
 {
     rg_tape *tape = s->tape;
-    const rg_recomputation *c = &s->checkpoint;
-    const int64_t relative = (int64_t)number - (int64_t)tape->segment_first;
     const rg_op *op = tape->nodes[j].op;
     const void *attributes = tape->nodes[j].attributes;
     const uint32_t n = tape->nodes[j].operands;
-    if (op->kind == RG_LEAF) return read_again(tape, j, relative);
+    if (op->kind == RG_LEAF) return read_again(tape, rg_handle(tape, j), number);
     if (n == 0) return rg_handle(tape, j);
     rg_tensor few[RG_MAX_OPERANDS], *in = few;
     if (n > RG_MAX_OPERANDS && !(in = rg_arena_take(&tape->scratch, n * sizeof *in)))
         return rg_fail(tape, NULL, RG_E_MEMORY, "checkpoint: out of memory");
     for (uint32_t k = 0; k < n; k++) {
         const uint32_t i = rg_edges(tape, &tape->nodes[j])[k];
-        rg_tensor *seen = i >= c->first ? &c->again[i - c->first] : &c->outside[i];
-        if (i < c->first && (rg_is_null(*seen) || seen->node < number)) *seen = read_again(tape, i, relative);
+        rg_tensor *seen = i >= c->first ? &c->again[i - c->first] : &s->checkpoint.outside[i];
+        if (i < c->first && (rg_is_null(*seen) || seen->node < number))
+            *seen = read_again(tape, rg_checkpoint_seen(s, i), number);
         in[k] = *seen;
     }
     return rg_apply(op, attributes, (int)n, in);
 }
 
-static bool compute_again(rg_sweep *s)
+static bool compute_again(rg_sweep *s, const rg_checkpointed *range)
 {
     rg_tape *tape = s->tape;
-    rg_recomputation *c = &s->checkpoint;
+    rg_recomputations *all = &s->checkpoint;
     const uint32_t number = (uint32_t)tape->node_count;
-    if (!c->outside) c->outside = rg_arena_take_zeroed(&tape->scratch, ((size_t)c->first + 1) * sizeof *c->outside);
-    c->again = rg_arena_take_zeroed(&tape->scratch, ((size_t)c->end - c->first) * sizeof *c->again);
-    if (!c->outside || !c->again) return rg_fail(tape, NULL, RG_E_MEMORY, "checkpoint: out of memory"), false;
+    rg_recomputation *c = rg_arena_take(&tape->scratch, sizeof *c);
+    if (!all->outside) all->outside = rg_arena_take_zeroed(&tape->scratch, ((size_t)s->last + 1) * sizeof *all->outside);
+    if (c) *c = (rg_recomputation){ range->first, range->end <= s->last ? range->end : s->last + 1, NULL, all->inner };
+    if (c) c->again = rg_arena_take_zeroed(&tape->scratch, ((size_t)c->end - c->first) * sizeof *c->again);
+    if (!c || !c->again || !all->outside)
+        return rg_fail(tape, NULL, RG_E_MEMORY, "checkpoint: out of memory"), false;
     tape->recording_flags |= RG_NODE_RECOMPUTED;
     for (uint32_t j = c->first; j < c->end && !tape->error.status; j++) {
         const rg_stamp stamp = rg_stamp_as(tape, j);
         tape->recording_forward = j;
-        c->again[j - c->first] = copy_node(s, j, number);
+        c->again[j - c->first] = copy_node(s, c, j, number);
         rg_stamp_restore(tape, &stamp);
     }
     tape->recording_flags &= (uint8_t)~RG_NODE_RECOMPUTED;
+    all->inner = c;
     return !tape->error.status;
 }
 
 bool rg_checkpoint_enter(rg_sweep *s, uint32_t j)
 {
-    rg_recomputation *c = &s->checkpoint;
-    const rg_checkpointed *all = s->tape->checkpoints;
-    if (j >= c->first && j < c->end) return true;
-    while (c->ahead > 0 && all[c->ahead - 1].first > j) c->ahead--;
-    if (c->ahead == 0 || j >= all[c->ahead - 1].end) return true;
-    c->ahead--;
-    c->first = all[c->ahead].first;
-    c->end = all[c->ahead].end <= s->last ? all[c->ahead].end : s->last + 1;
-    return compute_again(s);
+    rg_recomputations *c = &s->checkpoint;
+    while (c->inner && j < c->inner->first) c->inner = c->inner->within;
+    while (c->ahead && j < s->tape->checkpoints[c->ahead - 1].end) {
+        const rg_checkpointed range = s->tape->checkpoints[c->ahead - 1];
+        c->ahead = range.before;
+        if (j >= range.first && !compute_again(s, &range)) return false;
+    }
+    return true;
 }

@@ -7,7 +7,7 @@
 bool rg_sweep_begin(rg_sweep *sweep, rg_tape *tape, uint32_t first, uint32_t last)
 {
     size_t count = last >= first ? (size_t)last - first + 1 : 0;
-    *sweep = (rg_sweep){ .tape = tape, .first = first, .last = last, .checkpoint = { .ahead = tape->checkpoint_count } };
+    *sweep = (rg_sweep){ .tape = tape, .first = first, .last = last, .checkpoint = { .ahead = rg_checkpoint_first(tape) } };
     sweep->adjoint = rg_arena_take_zeroed(&tape->scratch, count * sizeof *sweep->adjoint);
     sweep->active = rg_arena_take_zeroed(&tape->scratch, count * sizeof *sweep->active);
     if (!sweep->adjoint || !sweep->active) rg_fail(tape, NULL, RG_E_MEMORY, "gradient: out of memory");

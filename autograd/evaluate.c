@@ -304,7 +304,7 @@ static void backward_checked(const char *site, rg_tensor y, rg_tensor seed, bool
     rg_tape *tape = y.tape;
     const bool single = rg_shape_count(rg_shape_of(y)) == 1;
     const bool within = y.node >= tape->segment_first && (!seeded || (seed.tape == tape && seed.node >= tape->segment_first));
-    const bool closed = !tape->segment_open_gradient && tape->checkpoint_depth == 0;
+    const bool closed = !tape->segment_open_gradient && tape->checkpoint_open == 0;
     const bool known = within && closed && (single || seeded), accumulate = begin_backward(tape);
     rg_plan *plan = NULL;
     if (known) {

@@ -42,7 +42,7 @@ rg_status rg_solve_for_leaves(rg_sweep *sweep, const char *what, rg_tensor t)
 {
     rg_tape *tape = t.tape;
     const size_t count = (size_t)t.node + 1;
-    *sweep = (rg_sweep){ .tape = tape, .last = t.node, .checkpoint = { .ahead = tape->checkpoint_count } };
+    *sweep = (rg_sweep){ .tape = tape, .last = t.node, .checkpoint = { .ahead = rg_checkpoint_first(tape) } };
     sweep->adjoint = rg_arena_take_zeroed(&tape->scratch, count * sizeof *sweep->adjoint);
     sweep->active = rg_arena_take_zeroed(&tape->scratch, count * sizeof *sweep->active);
     if (!sweep->adjoint || !sweep->active) return RG_E_MEMORY;

@@ -4,13 +4,18 @@
 
 #include "tape.h"
 
-/* Of a checkpoint that the sweep is in: what derivative rules see of its nodes, computed again. (checkpoint.c) */
-typedef struct {
-    size_t ahead;             /* so many checkpoints of the tape, from its first, have not been entered */
-    uint32_t first, end;      /* of the one that has been entered last; none: first = end */
+/* A checkpoint that the sweep is in: what derivative rules see of its nodes, computed again. (checkpoint.c) */
+typedef struct rg_recomputation {
+    uint32_t first, end;
     rg_tensor *again;         /* of node first + i */
-    rg_tensor *outside;       /* of node i before it: what the copies read in its place; by the latest that did */
+    struct rg_recomputation *within; /* the one around it that the sweep is in too; NULL */
 } rg_recomputation;
+
+typedef struct {
+    uint32_t ahead;           /* the next that the sweep may come to: see rg_checkpointed.before */
+    rg_recomputation *inner;  /* the innermost that it is in; NULL */
+    rg_tensor *outside;       /* of node i: what copies outside of its checkpoint read in its place; the latest */
+} rg_recomputations;
 
 /* The dynamic program's state. Entry i of the tables belongs to node first + i. */
 typedef struct {
@@ -18,7 +23,7 @@ typedef struct {
     uint32_t first, last;     /* the nodes of the sweep: the last is one that the gradient is taken of */
     bool *active;             /* does the node depend on something the gradient is wanted for? */
     rg_tensor *adjoint;       /* the memo table, with the base case filled in; null: nothing has been added yet */
-    rg_recomputation checkpoint;
+    rg_recomputations checkpoint;
 } rg_sweep;
 
 /* Empty tables for the nodes first <= i <= last, in the tape's scratch arena. False once the tape has failed. */
@@ -26,8 +31,10 @@ bool rg_sweep_begin(rg_sweep *sweep, rg_tape *tape, uint32_t first, uint32_t las
 /* A node is active if an operand is, unless it was recorded as a constant. (differentiate.c) */
 void rg_mark_dependents(rg_sweep *sweep);
 
-/* Before the sweep hands on the adjoint of node j: if that is in a checkpoint which it has not been in, records what
- * computes the checkpoint again. False once the tape has failed. */
+/* The checkpoint of the tape that a sweep comes to first, as they stand now. */
+uint32_t rg_checkpoint_first(rg_tape *tape);
+/* Before the sweep hands on the adjoint of node j: if that is in checkpoints which it has not been in, records what
+ * computes them again. False once the tape has failed. */
 bool rg_checkpoint_enter(rg_sweep *sweep, uint32_t j);
 /* What a rule for the derivative of a node sees of it or of its operand i. */
 rg_tensor rg_checkpoint_seen(const rg_sweep *sweep, uint32_t i);

@@ -67,6 +67,7 @@ static int64_t step_to_join(const rg_builder *b, const rg_group_read *reads, int
 {
     if (!b->request->optimise) return RG_BEFORE;
     int64_t last = (int64_t)b->draft_count - 1, first = last - LOOK_BACK + 1;
+    if (b->earliest > first) first = b->earliest;
     for (int k = 0; k < n; k++)
         if (b->values[reads[k].value].defined > first) first = b->values[reads[k].value].defined;
     for (int64_t step = first < 0 ? 0 : first; step <= last; step++)

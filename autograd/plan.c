@@ -288,6 +288,21 @@ static void place_view(rg_builder *b, uint32_t i, const rg_node *node)
     placement->value = in.value;
 }
 
+/* What is computed again must not be done with steps that came before: it would be there too early. Nothing else keeps it from
+ * that where it reads only what is there. */
+static void note_recomputation(rg_builder *b, const rg_node *node)
+{
+    b->earliest = 0;
+    for (uint32_t k = 0; k < node->operands; k++) {
+        const rg_node *operand = &b->tape->nodes[rg_edges(b->tape, node)[k]];
+        if (operand->op != &rg_op_recompute) continue;
+        const int64_t number = *(const int64_t *)operand->attributes;
+        if (number != b->recomputation) b->begun = (int64_t)b->draft_count;
+        b->recomputation = number;
+        b->earliest = b->begun;
+    }
+}
+
 /* A fixed number everywhere is one number, which is part of the plan: nothing is computed. */
 static void place_constant(rg_builder *b, uint32_t i, const rg_node *node)
 {
@@ -493,8 +508,12 @@ static void place_all(rg_builder *b)
         b->backward = node->flags & RG_NODE_ADJOINT;
         if (is_source(b, node)) place_source(b, false, i, node, &b->placements[i]);
         else if (node->op->kind == RG_VIEW) place_view(b, i, node);
-        else place_computed(b, i, node);
+        else {
+            note_recomputation(b, node);
+            place_computed(b, i, node);
+        }
     }
+    b->earliest = 0;
     b->backward = false;
     for (size_t i = 0; i < request->wanted_count && !b->failed; i++)
         if (request->wanted[i] >= request->first) hand_out(b, request->wanted[i]);
@@ -505,6 +524,8 @@ static void place_all(rg_builder *b)
     }
     b->backward = true;
     for (size_t i = 0; i < request->sink_count && !b->failed; i++) place_sink(b, i);
+    for (size_t i = 0; i < request->held_count && !b->failed; i++)
+        rg_builder_use(b, placement_of(b, request->held[i])->value, (int64_t)b->draft_count);
 }
 
 /* ---- All together ------------------------------------------------------------------------------------------------ */
@@ -512,7 +533,7 @@ static void place_all(rg_builder *b)
 bool rg_builder_plan(rg_builder *b, rg_tape *tape, const rg_request *request, rg_plan *plan)
 {
     *b = (rg_builder){ .tape = tape, .request = request, .plan = plan, .scratch = &tape->scratch,
-                       .count = request->end - request->first };
+                       .count = request->end - request->first, .recomputation = INT64_MIN };
     const size_t places = b->count + tape->external_count;
     b->needed = rg_builder_take(b, b->count, sizeof *b->needed);
     b->same_as = rg_builder_take(b, b->count, sizeof *b->same_as);

@@ -119,6 +119,7 @@ typedef struct {
     uint32_t node;             /* relative to the segment: whose line and layer are named; or RG_NONE */
     bool backward;             /* computes an adjoint, or what is made of one */
     double operations, bytes_read, bytes_written;
+    size_t alive;              /* bytes of the workspace that are in use while it is done */
 } rg_account;
 
 struct rg_plan {
@@ -144,6 +145,12 @@ typedef struct {
     rg_params *store;
 } rg_update;
 
+/* Of a node's value in the workspace; if it is not there, -1. */
+typedef struct {
+    int64_t defined, last_use; /* the steps that compute it, and that read it last; if it is held, the number of steps */
+    size_t bytes;              /* 0: it is also that of an earlier node */
+} rg_lifetime;
+
 /* What is wanted of the nodes first <= i < end. */
 typedef struct {
     uint32_t first, end;
@@ -155,6 +162,9 @@ typedef struct {
     const rg_update *update;   /* or: to be applied to them, instead of writing them; or NULL */
     bool optimise;             /* merge, join and reuse; else node by node */
     bool accounts;             /* of the steps are to be kept */
+    const uint32_t *held;      /* nodes whose values stay in the workspace, as if they were read after the last step */
+    size_t held_count;
+    rg_lifetime *lifetimes;    /* set for every node; or NULL */
     bool apart;                /* from the tape: what is marked to be kept there is of no concern */
 } rg_request;
 
@@ -169,6 +179,8 @@ bool rg_plan_run(rg_tape *tape, const rg_request *request, rg_plan *plan);
 size_t rg_plan_region(const rg_plan *plan, rg_place place, size_t index);
 /* Sets all pointers into the region, if it has moved. */
 void rg_plan_move(rg_plan *plan, size_t region, void *base);
+/* So much is made room for: the workspace of plans in whole pages. */
+#define RG_PAGE ((size_t)4096)
 /* Room for the plan's workspace; false when out of memory. */
 bool rg_engine_reserve(rg_engine *engine, const rg_plan *plan);
 void rg_engine_free(rg_engine *engine);

@@ -35,7 +35,8 @@ rg_mark rg_tape_mark_at(const char *site, rg_tape *tape)
     mark->answers = tape->answer_count;
     mark->bindings = tape->binding_count;
     mark->checkpoints = tape->checkpoint_count;
-    mark->checkpoint_depth = tape->checkpoint_depth;
+    mark->checkpoint_open = tape->checkpoint_open;
+    mark->checkpoint_ended = tape->checkpoint_ended;
     mark->records = tape->records;
     mark->names = tape->names;
     mark->values = tape->values;
@@ -72,8 +73,9 @@ static void rewind_to(rg_tape *tape, rg_marked *mark)
     tape->signature_count = tape->segment_word = mark->words;
     tape->answer_count = mark->answers;
     tape->checkpoint_count = mark->checkpoints;
-    tape->checkpoint_depth = mark->checkpoint_depth;
-    if (tape->checkpoint_depth > 0) tape->checkpoints[tape->checkpoint_count - 1].end = UINT32_MAX;
+    tape->checkpoint_open = mark->checkpoint_open;
+    tape->checkpoint_ended = mark->checkpoint_ended;
+    for (uint32_t c = mark->checkpoint_open; c; c = tape->checkpoints[c - 1].outer) tape->checkpoints[c - 1].end = UINT32_MAX;
     tape->external_count = 0;
     tape->segment_open_gradient = false;
     tape->segment++; /* what had a number as an external has none now */

@@ -115,8 +115,8 @@ bool rg_engine_reserve(rg_engine *engine, const rg_plan *plan)
 {
     if (plan->workspace_bytes <= engine->workspace_bytes) return true;
     size_t rounded;
-    if (!rg_size_align(plan->workspace_bytes, 4096, &rounded)) return false;
-    void *larger = aligned_alloc(4096, rounded);
+    if (!rg_size_align(plan->workspace_bytes, RG_PAGE, &rounded)) return false;
+    void *larger = aligned_alloc(RG_PAGE, rounded);
     if (!larger) return false;
     free(engine->workspace);
     engine->workspace = larger;

@@ -175,7 +175,7 @@ void rg_trace_begin(rg_tape *tape)
     while (tape->mark_count > 0) tape->leftovers |= tape->marks[--tape->mark_count].leftovers;
     rg_trace_leave(tape, &nothing);
     tape->answer_count = 0;
-    tape->checkpoint_count = tape->checkpoint_depth = 0;
+    tape->checkpoint_count = tape->checkpoint_open = tape->checkpoint_ended = 0;
     tape->node_count = tape->edge_count = 0;
     tape->signature_count = tape->external_count = 0;
     tape->segment_first = tape->segment_word = 0;

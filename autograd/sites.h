@@ -203,6 +203,12 @@ RG_API rg_explanation *rg_explain_at(const char *site, rg_tensor y, const rg_exp
 RG_API rg_tensor rg_batch_member_at(const char *site, rg_tensor batch);
 RG_API void rg_checkpoint_begin_at(const char *site, rg_tape *tape);
 RG_API void rg_checkpoint_end_at(const char *site, rg_tape *tape);
+RG_API rg_tensor rg_chain_forward_at(const char *site, const rg_chain *chain, rg_tensor x,
+                                     const rg_checkpoint_schedule *schedule);
+RG_API rg_status rg_chain_measure_at(const char *site, const rg_chain *chain, rg_tensor x, rg_stage *stages);
+RG_API size_t rg_chain_workspace_at(const char *site, const rg_chain *chain, rg_tensor x,
+                                    const rg_checkpoint_schedule *schedule);
+RG_API rg_checkpoint_schedule *rg_chain_plan_at(const char *site, const rg_chain *chain, rg_tensor x, size_t budget);
 RG_API rg_mark rg_tape_mark_at(const char *site, rg_tape *tape);
 RG_API rg_status rg_tape_rewind_at(const char *site, rg_mark mark);
 RG_API rg_tensor rg_custom_vjp_at(const char *site, rg_tensor y, const rg_tensor *x, int n, rg_custom_rule *rule, void *context);
@@ -400,6 +406,10 @@ RG_API rg_tensor rg_apply_at(const char *site, const rg_op *op, const void *attr
 #define rg_batch_member(...) rg_batch_member_at(RG_SITE, __VA_ARGS__)
 #define rg_checkpoint_begin(...) rg_checkpoint_begin_at(RG_SITE, __VA_ARGS__)
 #define rg_checkpoint_end(...) rg_checkpoint_end_at(RG_SITE, __VA_ARGS__)
+#define rg_chain_forward(...) rg_chain_forward_at(RG_SITE, __VA_ARGS__)
+#define rg_chain_measure(...) rg_chain_measure_at(RG_SITE, __VA_ARGS__)
+#define rg_chain_workspace(...) rg_chain_workspace_at(RG_SITE, __VA_ARGS__)
+#define rg_chain_plan(...) rg_chain_plan_at(RG_SITE, __VA_ARGS__)
 #define rg_tape_mark(...) rg_tape_mark_at(RG_SITE, __VA_ARGS__)
 #define rg_tape_rewind(...) rg_tape_rewind_at(RG_SITE, __VA_ARGS__)
 #define rg_custom_vjp(...) rg_custom_vjp_at(RG_SITE, __VA_ARGS__)

@@ -84,13 +84,15 @@ typedef struct {
     bool late;                  /* an earlier node has got a value or a name since */
     bool leftovers;             /* of the tape */
     size_t nodes, edges, words, answers, bindings, checkpoints;
-    uint32_t checkpoint_depth;
+    uint32_t checkpoint_open, checkpoint_ended;
     rg_arena records, names, values;
 } rg_marked;
 
-/* Nodes that are computed again where their adjoints need them. */
+/* Nodes that are computed again where their adjoints need them. Others are referred to by their number, from 1; 0: none. */
 typedef struct {
     uint32_t first, end;        /* UINT32_MAX while it goes on */
+    uint32_t outer;             /* that it is nested in */
+    uint32_t before;            /* once it has ended: the one that had ended last; to a sweep it is the next */
 } rg_checkpointed;
 
 typedef struct rg_cache rg_cache;
@@ -143,7 +145,8 @@ struct rg_tape {
     size_t answer_count, last_answers, answer_capacity;
     rg_checkpointed *checkpoints; /* in the order of recording */
     size_t checkpoint_count, checkpoint_capacity;
-    uint32_t checkpoint_depth;  /* so many have been begun and not ended; the outermost counts */
+    uint32_t checkpoint_open;   /* the innermost that goes on, by its number; 0: none */
+    uint32_t checkpoint_ended;  /* the one that ended last */
     rg_marked *marks;           /* one behind the other */
     size_t mark_count, mark_capacity;
     uint32_t mark_serial;

@@ -193,8 +193,10 @@ RG_API rg_status rg_tape_check_finite(rg_tape *tape, rg_tensor loss, rg_finite_r
  *     }
  *     rg_backward(loss(h));
  *
- * It holds for every gradient that is asked for later, at any order. A pair within another belongs to it. A value that is
- * asked for or kept with rg_keep is kept all the same.
+ * It holds for every gradient that is asked for later, at any order. Pairs nest: what is computed again of the outer one
+ * keeps nothing between the inner ones, which are computed once more in their turn. So a chain of n blocks needs memory
+ * for as few inputs as is wanted, at the price of more work: planning.h finds the best way. A value that is asked for or
+ * kept with rg_keep is kept all the same.
  * errors  RG_E_STATE an end without a beginning. */
 RG_API void rg_checkpoint_begin(rg_tape *tape);
 RG_API void rg_checkpoint_end(rg_tape *tape);

@@ -74,22 +74,32 @@ static rg_nn *layer_module(rg_params *store, int i, const int64_t *sizes, rg_nn_
     return rg_nn_module_linear(layer);
 }
 
-/* Fills modules[] and returns how many there are; NULLs among them when out of memory. */
-static int build(rg_params *store, rg_nn_activation *activation, const int64_t *sizes, int layers,
-                 rg_nn_mlp_options options, rg_nn **modules)
+/* The layer with what follows it, as one module; NULL when out of memory. */
+static rg_nn *with_activation(rg_params *store, rg_nn *layer, rg_nn_activation *activation, double dropout)
+{
+    rg_nn *all[3] = { layer, rg_nn_module_activation(activation) };
+    int count = 2;
+    if (dropout > 0.0) all[count++] = rg_nn_module_dropout((rg_nn_dropout){ store, dropout });
+    rg_nn *module = rg_nn_sequential(all, count);
+    for (int i = 0; module && i < count; i++)
+        if (!all[i]) {
+            rg_nn_free(module);
+            return NULL;
+        }
+    return module;
+}
+
+/* Fills modules[]; NULLs among them when out of memory. */
+static void build(rg_params *store, rg_nn_activation *activation, const int64_t *sizes, int layers,
+                  rg_nn_mlp_options options, rg_nn **modules)
 {
     rg_nn_linear_options linear = { .no_bias = options.no_bias };
     linear.weight = options.weight.draw ? options.weight : init_for(activation);
     linear.bias = options.bias.draw ? options.bias : rg_nn_init_zeros();
-    int used = 0;
     for (int i = 1; i <= layers; i++) {
-        modules[used++] = layer_module(store, i, sizes, linear, options.prefix);
-        if (i == layers) break;
-        modules[used++] = rg_nn_module_activation(activation);
-        if (options.dropout > 0.0)
-            modules[used++] = rg_nn_module_dropout((rg_nn_dropout){ store, options.dropout });
+        modules[i - 1] = layer_module(store, i, sizes, linear, options.prefix);
+        if (i < layers) modules[i - 1] = with_activation(store, modules[i - 1], activation, options.dropout);
     }
-    return used;
 }
 
 rg_nn *rg_nn_mlp_with(rg_params *store, rg_nn_activation *activation, const int64_t *sizes, int count,
@@ -97,12 +107,11 @@ rg_nn *rg_nn_mlp_with(rg_params *store, rg_nn_activation *activation, const int6
 {
     check(store, activation, sizes, count, options.dropout);
     if (rg_params_status(store)) return failed_module(store);
-    int used = 0;
-    rg_nn **modules = calloc((size_t)count, 3 * sizeof *modules);
-    if (modules) used = build(store, activation, sizes, count - 1, options, modules);
-    bool complete = used > 0;
-    for (int i = 0; i < used; i++) complete = complete && modules[i];
-    rg_nn *net = rg_nn_sequential(modules, used);
+    rg_nn **modules = calloc((size_t)count, sizeof *modules);
+    bool complete = modules;
+    if (modules) build(store, activation, sizes, count - 1, options, modules);
+    for (int i = 0; complete && i < count - 1; i++) complete = modules[i];
+    rg_nn *net = rg_nn_sequential(modules, modules ? count - 1 : 0);
     free(modules);
     if (!net || !complete) rg_params_fail(store, RG_E_MEMORY, "mlp: out of memory");
     if (!rg_params_status(store)) return net;

@@ -118,6 +118,7 @@ rg_nn *rg_nn_module_function(rg_tensor (*function)(rg_tensor x, void *context), 
 typedef struct {
     rg_nn **modules;
     int count;
+    const rg_checkpoint_schedule *schedule; /* borrowed; NULL: none */
 } sequential_self;
 
 static void free_all(rg_nn *const *modules, int count)
@@ -125,16 +126,34 @@ static void free_all(rg_nn *const *modules, int count)
     for (int i = 0; i < count; i++) rg_nn_free(modules[i]);
 }
 
+static rg_tensor forward_module(const sequential_self *sequence, const char *site, int i, rg_tensor x)
+{
+    if (sequence->modules[i]) return rg_nn_forward_at(site, sequence->modules[i], x);
+    return rg_fail(x.tape, site, RG_E_NULL, "sequential: module %d of %d is NULL", i + 1, sequence->count);
+}
+
+/* A sequence with the site that its modules are to record under. */
+typedef struct {
+    const sequential_self *sequence;
+    const char *site;
+} sited_sequence;
+
+static rg_tensor forward_sited(void *context, int i, rg_tensor x)
+{
+    const sited_sequence *sited = context;
+    return forward_module(sited->sequence, sited->site, i, x);
+}
+
+static rg_tensor forward_stage(void *context, int i, rg_tensor x)
+{
+    return forward_module(context, NULL, i, x);
+}
+
 static rg_tensor forward_sequential(const void *self, const char *site, rg_tensor x)
 {
-    const sequential_self *sequence = self;
-    for (int i = 0; i < sequence->count; i++) {
-        const rg_nn *module = sequence->modules[i];
-        if (!module)
-            return rg_fail(x.tape, site, RG_E_NULL, "sequential: module %d of %d is NULL", i + 1, sequence->count);
-        x = rg_nn_forward_at(site, module, x);
-    }
-    return x;
+    sited_sequence sited = { self, site };
+    const rg_chain chain = { forward_sited, &sited, sited.sequence->count };
+    return rg_chain_forward_at(site, &chain, x, sited.sequence->schedule);
 }
 
 static void free_sequential(void *self)
@@ -144,10 +163,11 @@ static void free_sequential(void *self)
     free(sequence->modules);
 }
 
+static const rg_nn_interface sequential = { .name = "sequential", .forward = forward_sequential,
+                                            .free = free_sequential };
+
 rg_nn *rg_nn_sequential(rg_nn *const *modules, int count)
 {
-    static const rg_nn_interface interface = { .name = "sequential", .forward = forward_sequential,
-                                               .free = free_sequential };
     sequential_self self = { .count = modules && count > 0 ? count : 0 };
     size_t bytes;
     bool fits = rg_size_mul((size_t)self.count, sizeof(rg_nn *), &bytes);
@@ -157,5 +177,20 @@ rg_nn *rg_nn_sequential(rg_nn *const *modules, int count)
         return NULL;
     }
     if (bytes > 0) memcpy(self.modules, modules, bytes);
-    return rg_nn_module(&interface, &self, sizeof self);
+    return rg_nn_module(&sequential, &self, sizeof self);
+}
+
+rg_chain rg_nn_chain(const rg_nn *sequence)
+{
+    if (!sequence || sequence->interface != &sequential) return (rg_chain){ 0 };
+    const sequential_self *self = (const void *)sequence->self;
+    return (rg_chain){ forward_stage, (void *)(uintptr_t)self, self->count };
+}
+
+rg_status rg_nn_set_schedule(rg_nn *sequence, const rg_checkpoint_schedule *schedule)
+{
+    if (!sequence || sequence->interface != &sequential) return RG_E_NULL;
+    sequential_self *self = (void *)sequence->self;
+    self->schedule = schedule;
+    return RG_OK;
 }

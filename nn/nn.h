@@ -156,6 +156,16 @@ RG_API rg_nn *rg_nn_sequential(rg_nn *const *modules, int count);
 #define RG_SEQUENTIAL(...)                                                                                     \
     rg_nn_sequential((rg_nn *const[]){ __VA_ARGS__ }, (int)(sizeof((rg_nn *const[]){ __VA_ARGS__ }) / sizeof(rg_nn *)))
 
+/* A sequence as a chain (planning.h): a stage for each module. All zeros for anything else. It borrows the module.
+ *
+ *     rg_chain chain = rg_nn_chain(net);
+ *     rg_checkpoint_schedule *schedule = rg_chain_plan(&chain, x, 64 << 20);
+ *     rg_nn_set_schedule(net, schedule);  */
+RG_API rg_chain rg_nn_chain(const rg_nn *sequence);
+/* From now on the sequence is recorded under this schedule, which must outlive it; NULL: without one.
+ * errors  RG_E_NULL no sequence. A schedule that does not fit is reported by the forward. */
+RG_API rg_status rg_nn_set_schedule(rg_nn *sequence, const rg_checkpoint_schedule *schedule);
+
 /* Records the module on x's tape.
  * errors  RG_E_NULL the module is NULL; whatever sticks to its store; those of its layers. */
 RG_API rg_tensor rg_nn_forward(const rg_nn *module, rg_tensor x);
@@ -175,7 +185,7 @@ typedef struct {
 } rg_nn_mlp_options;
 
 /* A module of linear layers "fc1", "fc2", ... with the activation between them and none at the end: sizes are
- * those of the input, the hidden layers and the output.
+ * those of the input, the hidden layers and the output. It is a sequence of as many modules as there are layers.
  * errors  RG_E_ARGUMENT fewer than two sizes, sizes below 1 or dropout outside [0, 1), RG_E_NULL no activation; they
  *         stick to the store. NULL only when out of memory. */
 RG_API rg_nn *rg_nn_mlp(rg_params *store, rg_nn_activation *activation, const int64_t *sizes, int count);

@@ -51,7 +51,7 @@ static void every_subcommand_has_help_that_names_its_options(void **state)
 {
     static const struct { const char *name, *option; } all[] = {
         { "train", "--schedule" }, { "predict", "--load" }, { "graph", "--backward" }, { "gradcheck", "--seeds" },
-        { "profile", "--by" }, { "info", "--json" },
+        { "profile", "--by" }, { "plan", "--memory" }, { "info", "--json" },
     };
     (void)state;
     assert_int_equal(RUN("help"), 0);

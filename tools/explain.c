@@ -1,6 +1,5 @@
 /* explain.c: `retrograd explain`. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "explain_examples.h"
@@ -11,7 +10,7 @@
 
 typedef struct {
     const char *what, *output;
-    int64_t depth, batch, seed;
+    int64_t depth, batch;
 } values;
 
 #define SLOT(member) offsetof(values, member)
@@ -25,7 +24,6 @@ static const tool_option options[] = {
       .help = "of doubling (4) and layers (3); 0: as it is there" },
     { TOOL_INTEGER, "batch", "N", SLOT(batch), "1", .low = 1, .high = 1 << 16,
       .help = "random examples that the network is shown" },
-    { TOOL_INTEGER, "seed", "N", SLOT(seed), "0", .low = 0, .high = 1e15, .help = "of these examples" },
     { .kind = TOOL_HEADING, .name = "Output" },
     { TOOL_TEXT, "output", "FILE", SLOT(output), NULL,
       .help = "where to, by its ending: " KINDS " (pictures need Graphviz); default: text on standard output" },
@@ -77,31 +75,20 @@ static int explain_example(const tool_command *command, const values *v, const t
     return explain(command, v, example->record(tape, depth), tape, example->title);
 }
 
-/* Examples drawn at random: inputs as standardised ones are, labels one class after the other. */
 static int explain_network(const tool_command *command, const values *v, const tool_model *model, rg_tape *tape)
 {
-    size_t features = (size_t)(v->batch * model->inputs), labels = (size_t)(v->batch * model->outputs);
-    bool f64 = tool_dtype(&model->options) == RG_F64;
-    double *x = calloc(features, sizeof *x), *targets = calloc(labels, sizeof *targets);
-    float *x32 = calloc(features, sizeof *x32);
-    int32_t *classes = calloc((size_t)v->batch, sizeof *classes);
+    rg_data_batch batch;
     char title[512];
     int status = 1;
 
-    for (size_t i = 0; x != NULL && x32 != NULL && i < features; i++)
-        x32[i] = (float)(x[i] = rg_random_normal((uint64_t)v->seed, 0, i));
-    for (int64_t i = 0; classes != NULL && i < v->batch; i++)
-        classes[i] = (int32_t)(i % (model->classes > 0 ? model->classes : 1));
-    rg_data_batch batch = { .count = v->batch, .dtype = f64 ? RG_F64 : RG_F32, .features = f64 ? (void *)x : x32,
-                            .labels = classes, .targets = targets };
-    if (x == NULL || x32 == NULL || targets == NULL || classes == NULL) {
-        status = tool_fail(command, "%s", strerror(ENOMEM));
-    } else {
+    if (tool_batch_draw(model, v->batch, &batch)) {
         rg_tensor loss = tool_model_loss(model, tape, &batch, tool_model_forward(model, tape, &batch));
         tool_model_sizes(model, title, sizeof title);
         status = explain(command, v, rg_name(loss, "loss"), tape, title);
+    } else {
+        status = tool_fail(command, "%s", strerror(ENOMEM));
     }
-    free(x), free(x32), free(targets), free(classes);
+    tool_batch_free(&batch);
     return status;
 }
 

@@ -48,18 +48,6 @@ static const tool_option options[] = {
     { .kind = TOOL_END },
 };
 
-static rg_status make_model(const values *v, tool_model *model, rg_error *error)
-{
-    rg_data_set described = { .width = v->inputs, .classes = v->outputs == 1 ? 0 : (int32_t)v->outputs };
-
-    if (v->load == NULL)
-        return tool_model_new(model, v->model, &described, 0, error);
-    rg_nn_state *state = rg_nn_state_load(v->load, error);
-    rg_status status = state == NULL ? error->status : tool_model_load(model, state, -1, 0, v->load, error);
-    rg_nn_state_free(state);
-    return status;
-}
-
 static int draw(const tool_command *command, const values *v, rg_tensor outputs, rg_tensor loss, const char *title)
 {
     const tool_graph_shown shown = { .t = loss, .outputs = outputs, .options = {
@@ -78,37 +66,17 @@ static int draw(const tool_command *command, const values *v, rg_tensor outputs,
                ? 0 : tool_fail(command, "%s", message);
 }
 
-/* Standard normal numbers, and each class in turn. */
-static void fill(void *numbers, rg_dtype dtype, size_t count, int32_t *labels, const values *v, int32_t classes)
-{
-    for (size_t i = 0; i < count; i++) {
-        double number = rg_random_normal(1, 0, i);
-        if (dtype == RG_F64)
-            ((double *)numbers)[i] = number;
-        else
-            ((float *)numbers)[i] = (float)number;
-    }
-    for (int64_t i = 0; i < v->batch && classes > 0; i++)
-        labels[i] = (int32_t)(i % classes);
-}
-
 /* Records a step on made-up examples and draws it. Nothing is computed unless its numbers are to be shown: then node by
  * node, for so each one's are kept. */
 static int draw_step(const tool_command *command, const values *v, const tool_model *model, rg_tape *tape)
 {
-    size_t size = (size_t)(v->batch * model->inputs), count = size < (size_t)v->batch ? (size_t)v->batch : size;
-    void *numbers = calloc(count, sizeof(double));
-    int32_t *labels = calloc((size_t)v->batch, sizeof *labels);
-    rg_data_batch batch = {
-        .count = v->batch, .dtype = tool_dtype(&model->options), .features = numbers, .labels = labels, .targets = numbers,
-    };
+    rg_data_batch batch;
     char title[512];
     int status = 0;
 
-    if (numbers != NULL && labels != NULL) {
-        fill(numbers, batch.dtype, count, labels, v, model->classes);
+    if (tool_batch_draw(model, v->batch, &batch)) {
         rg_tensor outputs = tool_model_forward(model, tape, &batch), loss = tool_model_loss(model, tape, &batch, outputs);
-        if (v->gradients || (v->values && v->backward))
+        if (v->gradients)
             rg_backward(loss);
         else if (v->values)
             rg_eval(1, &loss);
@@ -118,8 +86,7 @@ static int draw_step(const tool_command *command, const values *v, const tool_mo
     } else {
         status = tool_fail(command, "%s", strerror(ENOMEM));
     }
-    free(labels);
-    free(numbers);
+    tool_batch_free(&batch);
     return status;
 }
 
@@ -147,7 +114,7 @@ static int run(const tool_command *command, const void *given_values, const bool
 
     if (status != 0)
         return status;
-    if (make_model(v, &model, &error) != RG_OK) {
+    if (tool_model_described(&model, v->model, v->inputs, v->outputs, v->load, 0, &error) != RG_OK) {
         tool_model_free(&model);
         return tool_fail(command, "%s", error.message);
     }

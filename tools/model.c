@@ -196,10 +196,72 @@ rg_status tool_model_apply_scales(const tool_model *model, rg_data_set *set, rg_
     return status;
 }
 
+rg_status tool_model_described(tool_model *model, tool_model_options options, int64_t inputs, int64_t outputs,
+                               const char *load, uint64_t seed, rg_error *error)
+{
+    rg_data_set described = { .width = inputs, .classes = outputs == 1 ? 0 : (int32_t)outputs };
+
+    if (load == NULL)
+        return tool_model_new(model, options, &described, seed, error);
+    rg_nn_state *state = rg_nn_state_load(load, error);
+    rg_status status = state == NULL ? error->status : tool_model_load(model, state, -1, seed, load, error);
+    rg_nn_state_free(state);
+    return status;
+}
+
+bool tool_batch_draw(const tool_model *model, int64_t count, rg_data_batch *batch)
+{
+    const size_t rows = (size_t)count, numbers = rows * (size_t)model->inputs;
+    const rg_dtype dtype = tool_dtype(&model->options);
+    void *features = calloc(numbers, sizeof(double)), *targets = calloc(rows, sizeof(double));
+    int32_t *labels = calloc(rows, sizeof *labels);
+
+    *batch = (rg_data_batch){ .count = count, .dtype = dtype, .features = features, .labels = labels, .targets = targets };
+    if (features == NULL || targets == NULL || labels == NULL)
+        return false;
+    for (size_t i = 0; i < numbers + rows; i++) {
+        void *to = i < numbers ? features : targets;
+        size_t at = i < numbers ? i : i - numbers;
+        double number = rg_random_normal(1, 1, i);
+        if (dtype == RG_F32)
+            ((float *)to)[at] = (float)number;
+        else
+            ((double *)to)[at] = number;
+    }
+    for (size_t i = 0; i < rows && model->classes > 0; i++)
+        labels[i] = (int32_t)(rg_random_bits(1, 2, i) % (uint64_t)model->classes);
+    return true;
+}
+
+void tool_batch_free(rg_data_batch *batch)
+{
+    free((void *)(uintptr_t)batch->features);
+    free((void *)(uintptr_t)batch->labels);
+    free((void *)(uintptr_t)batch->targets);
+}
+
+static rg_tensor record_stage(void *context, int i, rg_tensor x)
+{
+    const tool_model_step *step = context;
+    const rg_chain layers = rg_nn_chain(step->model->net);
+
+    return i < layers.count ? layers.stage(layers.context, i, x)
+                            : tool_model_loss(step->model, x.tape, step->batch, x);
+}
+
+rg_chain tool_model_chain(tool_model_step *step)
+{
+    return (rg_chain){ record_stage, step, rg_nn_chain(step->model->net).count + 1 };
+}
+
+rg_tensor tool_model_input(const tool_model *model, rg_tape *tape, const rg_data_batch *batch)
+{
+    return rg_name(rg_input_borrowed(tape, batch->dtype, RG_SHAPE(batch->count, model->inputs), batch->features), "x");
+}
+
 rg_tensor tool_model_forward(const tool_model *model, rg_tape *tape, const rg_data_batch *batch)
 {
-    rg_tensor x = rg_input_borrowed(tape, batch->dtype, RG_SHAPE(batch->count, model->inputs), batch->features);
-    return rg_nn_forward(model->net, rg_name(x, "x"));
+    return rg_nn_forward(model->net, tool_model_input(model, tape, batch));
 }
 
 rg_tensor tool_model_loss(const tool_model *model, rg_tape *tape, const rg_data_batch *batch, rg_tensor outputs)

@@ -78,6 +78,24 @@ rg_status tool_model_fits(const tool_model *model, const rg_data_set *set, const
 rg_status tool_model_find_scales(tool_model *model, const rg_data_set *set, rg_error *error);
 rg_status tool_model_apply_scales(const tool_model *model, rg_data_set *set, rg_error *error);
 
+/* A new model for examples with so many features, and so many outputs (1: a number is predicted); or the one in a
+ * file. */
+rg_status tool_model_described(tool_model *model, tool_model_options options, int64_t inputs, int64_t outputs,
+                               const char *load, uint64_t seed, rg_error *error);
+
+/* Random examples, whose labels cannot be learned: how long a step takes, and how much memory, does not depend on them,
+ * as long as they are ordinary numbers. False when out of memory; to be freed either way. */
+bool tool_batch_draw(const tool_model *model, int64_t count, rg_data_batch *batch);
+void tool_batch_free(rg_data_batch *batch);
+
+/* A training step as a chain: a stage for each layer, and the loss. It begins with tool_model_input. */
+typedef struct {
+    const tool_model *model;
+    const rg_data_batch *batch;
+} tool_model_step;
+rg_chain tool_model_chain(tool_model_step *step);
+rg_tensor tool_model_input(const tool_model *model, rg_tape *tape, const rg_data_batch *batch);
+
 /* Records the network on a batch: its outputs [count, outputs]. */
 rg_tensor tool_model_forward(const tool_model *model, rg_tape *tape, const rg_data_batch *batch);
 /* Records the loss of outputs on the same batch's labels or targets. */

@@ -39,6 +39,43 @@ bool tool_number(const char *text, double *value)
     return true;
 }
 
+bool tool_bytes_parse(const char *text, void *slot)
+{
+    static const char units[] = "kMG";
+    char digits[24];
+    size_t length = strlen(text);
+    const char *unit = length > 0 ? strchr(units, text[length - 1] == 'K' ? 'k' : text[length - 1]) : NULL;
+    int64_t number, one = 1;
+
+    length -= unit != NULL;
+    if (length == 0 || length >= sizeof digits)
+        return false;
+    memcpy(digits, text, length);
+    digits[length] = '\0';
+    for (const char *at = units; unit != NULL && at <= unit; at++)
+        one *= 1024;
+    if (!tool_integer(digits, &number) || number < 1 || number > INT64_MAX / one)
+        return false;
+    *(int64_t *)slot = number * one;
+    return true;
+}
+
+void tool_bytes_print(const void *slot, char *text, size_t size)
+{
+    snprintf(text, size, "%" PRId64, *(const int64_t *)slot);
+}
+
+const char *tool_bytes(double bytes, char *text, size_t size)
+{
+    static const char *const units[] = { "B", "KiB", "MiB", "GiB" };
+    int unit = 0;
+
+    for (; bytes >= 1024 && unit < 3; unit++)
+        bytes /= 1024;
+    snprintf(text, size, unit == 0 ? "%.0f %s" : unit == 1 ? "%.1f %s" : "%.2f %s", bytes, units[unit]);
+    return text;
+}
+
 int tool_choice_find(const char *choices, const char *word)
 {
     size_t length = strlen(word);

@@ -103,6 +103,13 @@ int tool_distance(const char *a, const char *b);
 /* Whether the words are near enough for "did you mean". */
 bool tool_alike(const char *typed, const char *known);
 
+/* For TOOL_PARSED: a number of bytes above 0 (int64_t), such as 1000000, 512k, 64M or 2G, in powers of 1024. */
+#define TOOL_BYTES_WANTS "bytes above 0, such as 64M, 512k or 1000000"
+bool tool_bytes_parse(const char *text, void *slot);
+void tool_bytes_print(const void *slot, char *text, size_t size);
+/* The same to be read: "786.4 KiB". */
+const char *tool_bytes(double bytes, char *text, size_t size);
+
 /* A whole decimal number or a decimal number, with nothing before or after it. */
 bool tool_integer(const char *text, int64_t *value);
 bool tool_number(const char *text, double *value);

@@ -9,7 +9,7 @@
 
 static const tool_command *const commands[] = {
     &tool_train,   &tool_predict,         &tool_graph,     &tool_explain, &tool_summary_command,
-    &tool_profile_command, &tool_gradcheck, &tool_info,
+    &tool_profile_command, &tool_plan, &tool_gradcheck, &tool_info,
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0], MOST_WIDTH = 100 };
 

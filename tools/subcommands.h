@@ -5,6 +5,6 @@
 #include "options.h"
 
 extern const tool_command tool_train, tool_predict, tool_graph, tool_explain, tool_summary_command, tool_profile_command,
-    tool_gradcheck, tool_info;
+    tool_plan, tool_gradcheck, tool_info;
 
 #endif

@@ -52,6 +52,10 @@ static const tool_option options[] = {
       .help = "of everything random: first weights, shuffling, splits, dropout" },
     { TOOL_INTEGER, "threads", "N", SLOT(threads), "0", .low = 0, .high = 256,
       .help = "0: RG_THREADS from the environment, else all processors. The results are the same bits" },
+    { TOOL_PARSED, "memory", "BYTES", SLOT(memory), NULL, .parse = tool_bytes_parse, .print = tool_bytes_print,
+      .wants = TOOL_BYTES_WANTS,
+      .help = "what a step may take beside parameters, such as 64M: layers are computed again instead of kept, with the same "
+              "bits. 'retrograd plan' shows what that costs" },
 
     { .kind = TOOL_HEADING, .name = "Files" },
     { TOOL_TEXT, "save", "FILE", SLOT(save), NULL,

@@ -58,7 +58,7 @@ static void print_model(const tool_training *t)
 void tool_report_beginning(const tool_training *t)
 {
     const tool_train_values *v = &t->values;
-    char optimizer[16], schedule[80], steps[32], epochs[40], threads[40], from[64] = "";
+    char optimizer[16], schedule[80], steps[32], epochs[40], threads[40], from[64] = "", taken[32], budget[32];
 
     print_data(t);
     print_model(t);
@@ -70,6 +70,10 @@ void tool_report_beginning(const tool_training *t)
            schedule, v->batch, counted(v->epochs, "epoch", epochs, sizeof epochs),
            grouped(t->last_step, steps, sizeof steps), from, v->seed,
            counted(rg_tape_get_stats(t->tape).threads, "thread", threads, sizeof threads));
+    if (t->schedule != NULL)
+        printf("Memory    %s for a step, of %s: %.1f %% of the forward pass is computed again\n",
+               tool_bytes((double)t->workspace, taken, sizeof taken), tool_bytes((double)v->memory, budget, sizeof budget),
+               100 * t->schedule->again / t->schedule->forward);
     if (t->first_step >= t->last_step)
         printf("          that is done already; a larger --epochs would go on\n");
     fflush(stdout);

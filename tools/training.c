@@ -59,6 +59,7 @@ void tool_training_free(tool_training *t)
     rg_tape_free(t->tape);
     rg_opt_free(t->opt);
     tool_model_free(&t->model);
+    rg_checkpoint_schedule_free(t->schedule);
     rg_data_free(&t->test);
     rg_data_free(&t->train);
     rg_nn_state_free(t->file);
@@ -171,6 +172,30 @@ static int prepare_steps(tool_training *t)
     return 0;
 }
 
+/* Planned for a batch of random numbers: of the step only the shapes matter, and smaller batches take less. */
+static int prepare_memory(tool_training *t)
+{
+    const int64_t rows = t->values.batch < t->train.count ? t->values.batch : t->train.count;
+    rg_data_batch batch;
+
+    if (t->values.memory == 0)
+        return 0;
+    bool drawn = tool_batch_draw(&t->model, rows, &batch);
+    tool_model_step step = { &t->model, &batch };
+    const rg_chain chain = tool_model_chain(&step);
+    if (drawn) {
+        const rg_tensor x = tool_model_input(&t->model, t->tape, &batch);
+        t->schedule = (rg_chain_plan)(&chain, x, (size_t)t->values.memory);
+        t->workspace = (rg_chain_workspace)(&chain, x, t->schedule);
+    }
+    tool_batch_free(&batch);
+    if (t->schedule == NULL)
+        return tool_fail(t->command, "--memory: %s", drawn ? rg_message(t->tape) : strerror(ENOMEM));
+    rg_tape_reset(t->tape);
+    rg_nn_set_schedule(t->model.net, t->schedule);
+    return 0;
+}
+
 int tool_training_prepare(tool_training *t)
 {
     int status = t->values.load != NULL ? prepare_file(t) : 0;
@@ -187,7 +212,7 @@ int tool_training_prepare(tool_training *t)
     if (t->values.save != NULL && (status = tool_checkpoint_check(t)) != 0)
         return status;
     t->tape = rg_tape_new_with((rg_tape_options){ .threads = (int)t->values.threads });
-    return t->tape != NULL ? 0 : tool_fail(t->command, "%s", strerror(ENOMEM));
+    return t->tape != NULL ? prepare_memory(t) : tool_fail(t->command, "%s", strerror(ENOMEM));
 }
 
 /* ---- Steps --------------------------------------------------------------------------------------------- */

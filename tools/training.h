@@ -25,7 +25,7 @@ typedef struct {
     double lr, momentum, weight_decay, clip_norm, clip_value; /* lr 0, weight_decay below 0: the optimiser's usual */
     bool nesterov;
     tool_schedule schedule;
-    int64_t batch, epochs, steps, seed, threads;
+    int64_t batch, epochs, steps, seed, threads, memory; /* memory 0: as much as it takes */
     const char *save, *load, *plot, *graph;
     bool restart, json;
     int progress;
@@ -39,6 +39,8 @@ typedef struct {
     rg_data_set train, test;
     uint64_t fingerprint;           /* of the training set */
     tool_model model;
+    rg_checkpoint_schedule *schedule; /* of the network, for a budget of memory; or NULL */
+    size_t workspace;               /* of a step, under it */
     rg_opt *opt;
     rg_tape *tape;
     rg_data_batches batches;
