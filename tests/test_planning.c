@@ -138,7 +138,7 @@ static void draw_stages(rg_stage *stages, int count, size_t unit)
     for (int i = 0; i < count; i++) {
         const size_t output = unit * (1 + draw(6)), saved = output + unit * draw(6);
         stages[i] = (rg_stage){ (double)(1 + draw(9)), output, i == count - 1 ? 0 : output, saved,
-                                output + unit * draw(3), saved + unit * draw(3), saved, saved + output + unit * draw(4) };
+                                output + unit * draw(9), saved + unit * draw(3), saved, saved + output + unit * draw(4) };
     }
 }
 
