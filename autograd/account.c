@@ -120,7 +120,7 @@ static bool tell_lifetimes(rg_builder *b)
         rg_lifetime *life = &b->request->lifetimes[i];
         *life = (rg_lifetime){ -1, -1, 0 };
         if (!value || value->place != RG_IN_WORKSPACE || !rg_value_stored(value)) continue;
-        *life = (rg_lifetime){ value->defined, value->last_use, told[number] ? 0 : rg_workspace_bytes(value) };
+        *life = (rg_lifetime){ value->defined, value->last_use, told[number] ? 0 : rg_workspace_room(value->bytes) };
         told[number] = true;
     }
     return told;

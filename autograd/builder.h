@@ -161,8 +161,6 @@ bool rg_builder_account(rg_builder *b);
 double rg_op_operations(const rg_op *op, const rg_call *call, int64_t elements);
 /* The room that a value of so many bytes takes in the workspace. (workspace.c) */
 size_t rg_workspace_room(size_t bytes);
-/* What the value takes there. (workspace.c) */
-size_t rg_workspace_bytes(const rg_value *value);
 /* Lays out the values that live in the workspace. (workspace.c) */
 bool rg_builder_layout(rg_builder *b);
 /* Makes the plan's steps of the drafts. (steps.c) */

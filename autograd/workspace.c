@@ -74,11 +74,6 @@ size_t rg_workspace_room(size_t bytes)
     return rg_size_align(bytes ? bytes : 1, bytes <= TINY ? TINY : RG_ALIGNMENT, &rounded) ? rounded : SIZE_MAX / 4;
 }
 
-size_t rg_workspace_bytes(const rg_value *value)
-{
-    return aligned(value->bytes);
-}
-
 typedef struct {
     space large, tiny;
 } spaces;
@@ -186,7 +181,7 @@ static size_t list_blocks(const rg_builder *b, const uint32_t *first, uint32_t *
         const int64_t end = value->last_use > value->defined ? value->last_use : value->defined;
         if (first[i] == i) {
             block_of[i] = (uint32_t)count;
-            const size_t bytes = aligned(value->bytes);
+            const size_t bytes = rg_workspace_room(value->bytes);
             blocks[count++] = (block){ 0, bytes, value->defined, end, i, (double)bytes };
         } else if (end > blocks[block_of[first[i]]].end)
             blocks[block_of[first[i]]].end = end;

@@ -38,14 +38,14 @@ static rg_tensor record(rg_tape *tape, int n)
 static void programs_with_one_hash_are_told_apart(void **state)
 {
     (void)state;
-    static const double values[] = { 32, 14, 32, 21, 12, 18, 3, 5, 23 };
+    static const double results[] = { 32, 14, 32, 21, 12, 18, 3, 5, 23 };
     rg_tape *tape = rg_tape_new();
     for (int round = 0; round < 5; round++)
-        for (size_t n = 0; n < COUNT(values); n++) {
-            assert_exactly(record(tape, (int)n), values[n]);
+        for (size_t n = 0; n < COUNT(results); n++) {
+            assert_exactly(record(tape, (int)n), results[n]);
             rg_tape_reset(tape);
         }
-    assert_int_equal(rg_tape_get_stats(tape).plans_built, COUNT(values));
+    assert_int_equal(rg_tape_get_stats(tape).plans_built, COUNT(results));
     assert_fine(tape);
     rg_tape_free(tape);
 }
@@ -53,12 +53,12 @@ static void programs_with_one_hash_are_told_apart(void **state)
 static void one_hash_is_no_reason_to_throw_out_the_wrong_plan(void **state)
 {
     (void)state;
-    static const double values[] = { 32, 14, 32, 21, 12, 18, 3, 5, 23 };
+    static const double results[] = { 32, 14, 32, 21, 12, 18, 3, 5, 23 };
     rg_tape *tape = rg_tape_new_with((rg_tape_options){ .plans = 3 });
     for (int round = 0; round < 5; round++)
-        for (size_t n = 0; n < COUNT(values); n++)
+        for (size_t n = 0; n < COUNT(results); n++)
             for (int time = 0; time < 3; time++) {
-                assert_exactly(record(tape, (int)n), values[n]);
+                assert_exactly(record(tape, (int)n), results[n]);
                 rg_tape_reset(tape);
             }
     assert_int_equal(rg_tape_get_stats(tape).plans_cached, 3);
