@@ -85,6 +85,21 @@ static void a_small_product_takes_its_bias_along(void **state)
     rg_tape_free(tape);
 }
 
+/* The product is written over at once: what the step writes is the result. */
+static void what_a_step_writes_over_is_no_result(void **state)
+{
+    (void)state;
+    rg_tape *tape = rg_tape_new();
+    rg_tensor x = numbers(tape, RG_SHAPE(64, 128)), w = numbers(tape, RG_SHAPE(128, 96)), b = numbers(tape, RG_SHAPE(96));
+    rg_tensor h = rg_relu(rg_add(rg_matmul(x, w), b));
+    char *text = written_by(rg_listing, rg_matmul(rg_transpose(h), h), (rg_graph_options){ .plan = true });
+    assert_drawn(text, "0  matmul %3 + add %4 + relu %5  reads %0, %1, %2  writes b1 ");
+    assert_drawn(text, "b0  matmul %3");
+    assert_drawn(text, "1  matmul %7 ");
+    free(text);
+    rg_tape_free(tape);
+}
+
 static void equal_nodes_and_views_are_no_steps(void **state)
 {
     (void)state;
@@ -288,6 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_product_with_bias_and_activation_is_one_step),
         cmocka_unit_test(a_small_product_takes_its_bias_along),
+        cmocka_unit_test(what_a_step_writes_over_is_no_result),
         cmocka_unit_test(equal_nodes_and_views_are_no_steps),
         cmocka_unit_test(values_share_memory),
         cmocka_unit_test(the_steps_are_those_of_the_compiled_program),
