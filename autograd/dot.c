@@ -89,8 +89,8 @@ static void put_edge(const rg_drawing *d, uint32_t from, uint32_t to, bool bold)
     const bool across = backward[from] != backward[to];
     const bool plain = !within && !across && !bold;
     const char *color = bold ? RG_DOT_PATH : within ? RG_DOT_ADJOINT : "#b4bdc6";
-    rg_put(d->out, plain ? "    n$u -> n$u;\n" : "    n$u -> n$u [$rcolor='$r'$r];\n", within ? to : from, within ? from : to,
-           within ? "dir=back, " : across ? "constraint=false, " : "", color, bold ? ", penwidth=2.6" : "");
+    rg_put(d->out, plain ? "    n$u -> n$u;\n" : "    n$u -> n$u [$rcolor='$r'$r];\n",
+           within ? to : from, within ? from : to, within ? "dir=back, " : across ? "constraint=false, " : "", color, bold ? ", penwidth=2.6" : "");
 }
 
 /* The boxes that this one reads. Between nodes there is a line for each operand, even if two are the same; a box of several
@@ -196,7 +196,8 @@ static used_looks find_looks(const rg_drawing *d)
     used_looks used = { .path = false };
     for (uint32_t k = 0; k < d->excerpt->count; k++) {
         used.path = used.path || d->on_path[k];
-        used.look[d->excerpt->role[k]] |= d->excerpt->role[k] >= RG_ROLE_GRADIENT && d->boxes.kind[d->boxes.of[k]] == RG_BOX_SCOPE;
+        const rg_role role = d->excerpt->role[k];
+        if (role >= RG_ROLE_GRADIENT && d->boxes.kind[d->boxes.of[k]] == RG_BOX_SCOPE) used.look[role] = true; /* its border */
         if (d->boxes.of[k] != k) continue;
         used.look[rg_look_of(d, k)] = true;
         used.strip = used.strip || rg_has_strip(d, k);
@@ -214,8 +215,8 @@ static void put_legend(const rg_drawing *d)
             rg_put(d->out, "<font color='$r'>$r</font> $r &#160;", rg_looks[i].line, i == RG_ROLE_RECOMPUTED ? "┄" : "■",
                    rg_look_name(i));
     if (used.saved) rg_put(d->out, "▣ saved for backward &#160;");
-    if (used.path)
-        rg_put(d->out, "<font color='" RG_DOT_PATH "'>━</font> $l &#160;", d->options->path_name ? d->options->path_name : "path");
+    const char *path = d->options->path_name ? d->options->path_name : "path";
+    if (used.path) rg_put(d->out, "<font color='" RG_DOT_PATH "'>━</font> $l &#160;", path);
     if (!used.strip) return;
     rg_put(d->out, "<br/>strip: root mean square, 1e-4 or less ");
     for (int i = 0; i < RG_HEATS; i++) rg_put(d->out, "<font color='$r'>■</font>", rg_heat[i]);

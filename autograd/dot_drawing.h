@@ -16,7 +16,8 @@ typedef struct {
     rg_boxes boxes;
     uint32_t *on_path;        /* [entries] its place on the path, from 1; 0: none */
     bool *read_outside;       /* [entries] in another box of the same half */
-    uint32_t *bold_to, *drawn_to; /* [entries] of a box, while edges are drawn: the last box that a bold one, or any, leads to */
+    uint32_t *bold_to, *drawn_to; /* [entries] of a box, while edges are drawn: the last one that a bold edge, or any,
+                                 leads to from there */
     uint32_t clusters;        /* written so far */
 } rg_drawing;
 

@@ -111,7 +111,8 @@ static void put_many(const rg_drawing *d, uint32_t entry)
         const rg_dtype dtype = (rg_dtype)rg_excerpt_node(d->excerpt, entry)->dtype;
         const rg_digest digest = rg_digest_of(dtype, data, elements_of(d, entry));
         rg_format_digest(text, sizeof text, &digest, "<br/>");
-        rg_put(d->out, "<tr><td><font face='monospace' point-size='9'>$r$r</font></td></tr><tr><td height='5' bgcolor='$r'></td></tr>",
+        rg_put(d->out, "<tr><td><font face='monospace' point-size='9'>$r$r</font></td></tr>"
+                       "<tr><td height='5' bgcolor='$r'></td></tr>",
                which == GRADIENTS ? "∂: " : "", text, heat_of(&digest));
     }
 }
@@ -127,7 +128,8 @@ static void put_adjoint_titles(const rg_drawing *d, uint32_t entry)
     const rg_excerpt *e = d->excerpt;
     for (uint32_t v = e->owner[entry]; v != RG_NOT_SHOWN && titles < FEW_ADJOINTS; v = e->next_owner[v]) {
         if (!rg_is_named(rg_excerpt_node(e, v)) && v != e->root) continue;
-        rg_put(d->out, "<b>∂$l/∂$l</b><br/>", rg_title_of(rg_excerpt_node(e, e->root)), rg_title_of(rg_excerpt_node(e, v)));
+        const char *root = rg_title_of(rg_excerpt_node(e, e->root)), *node = rg_title_of(rg_excerpt_node(e, v));
+        rg_put(d->out, "<b>∂$l/∂$l</b><br/>", root, node);
         titles++;
     }
 }
@@ -193,7 +195,8 @@ static void put_scope_label(const rg_drawing *d, uint32_t box)
     rg_format_count(ops, sizeof ops, c.ops);
     rg_format_count(parameters, sizeof parameters, c.parameters);
     rg_format_bytes(saved, sizeof saved, (double)c.saved_bytes);
-    rg_put(d->out, "<b>$l</b><br/>$r $r$r", scope->name, ops, d->excerpt->backward[box] ? "adjoint" : "op", c.ops == 1 ? "" : "s");
+    rg_put(d->out, "<b>$l</b><br/>$r $r$r", scope->name, ops, d->excerpt->backward[box] ? "adjoint" : "op",
+           c.ops == 1 ? "" : "s");
     if (c.parameters) rg_put(d->out, " · $r parameter$r", parameters, c.parameters == 1 ? "" : "s");
     if (c.read_outside != RG_NOT_SHOWN) put_shape(d, rg_excerpt_node(d->excerpt, c.read_outside));
     if (c.saved_bytes) rg_put(d->out, "<br/>" QUIET("saves $r"), saved);
@@ -224,8 +227,8 @@ static void put_border(const rg_drawing *d, uint32_t box, int look)
     const bool strong = border == RG_ROLE_RESULT || border == RG_ROLE_GRADIENT;
     const bool saved = d->boxes.kind[box] == RG_BOX_NODE && d->excerpt->saved[box];
     const bool dashed = look == RG_ROLE_RECOMPUTED || look == RG_LOOK_FOLD;
-    rg_put(d->out, "n$u [fillcolor='$r', color='$r', $r$r$r", box, rg_looks[look].fill, path ? RG_DOT_PATH : rg_looks[border].line,
-           path ? "penwidth=2.6, " : strong ? "penwidth=1.8, " : "", saved ? "peripheries=2, " : "",
+    rg_put(d->out, "n$u [fillcolor='$r', color='$r', $r$r$r", box, rg_looks[look].fill,
+           path ? RG_DOT_PATH : rg_looks[border].line, path ? "penwidth=2.6, " : strong ? "penwidth=1.8, " : "", saved ? "peripheries=2, " : "",
            dashed ? "style=\"rounded,filled,dashed\", " : "");
 }
 
@@ -236,10 +239,11 @@ void rg_put_box(const rg_drawing *d, uint32_t box)
     };
     const rg_node *node = rg_excerpt_node(d->excerpt, box);
     const rg_box_kind kind = d->boxes.kind[box];
+    const char *at = node->site ? " at " : "", *site = rg_site_short(node->site);
     put_border(d, box, rg_look_of(d, box));
-    if (kind == RG_BOX_NODE)
-        rg_put(d->out, node->site ? "tooltip='%$u $q at $q'" : "tooltip='%$u $q'", box, node->op->name, rg_site_short(node->site));
-    else rg_put(d->out, "tooltip='$q'", kind == RG_BOX_SCOPE ? d->excerpt->tape->scopes[rg_box_scope(&d->boxes, box)].path : "not shown");
+    if (kind == RG_BOX_NODE) rg_put(d->out, "tooltip='%$u $q$r$q'", box, node->op->name, at, site);
+    else if (kind == RG_BOX_FOLD) rg_put(d->out, "tooltip='not shown'");
+    else rg_put(d->out, "tooltip='$q'", d->excerpt->tape->scopes[rg_box_scope(&d->boxes, box)].path);
     rg_put(d->out, ", label=<");
     labels[kind](d, box);
     rg_put(d->out, ">];\n");

@@ -46,7 +46,7 @@ typedef rg_graph_options rg_dot_options;
  * The legend says what colours mean. A large tensor's strip is coloured by the root mean square of its elements.
  * Of more boxes than `most_nodes`, the deepest scopes are collapsed first, one level after another, to one box each that
  * counts its ops and parameters; if that is not enough, the middle of each half is one box that says how many nodes it
- * stands for. */
+ * stands for, and its ends have as many boxes as there is room for, at least one each. */
 RG_API rg_status rg_dot(FILE *out, rg_tensor t, const rg_graph_options *options);
 
 /* Graphviz DOT of the plan by which a compiled program (rg_compile; with `backward` rg_compile_backward) computes t: a row

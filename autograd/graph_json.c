@@ -41,8 +41,9 @@ static void put_node(const rg_view *view, uint32_t entry)
     const char *path = e->tape->scopes[node->scope].path;
     char attributes[RG_ATTRIBUTES_SIZE];
     rg_format_attributes(node, attributes, sizeof attributes);
-    rg_put(view->out, "$,\n    {'id':$u,'op':'$j','attributes':'$j','name':'$j','scope':'$j','dtype':'$j','shape':[", (size_t)entry, entry,
-        node->op->name, attributes, node->name ? node->name : "", path ? path : "", rg_dtype_name((rg_dtype)node->dtype));
+    rg_put(view->out, "$,\n    {'id':$u,'op':'$j','attributes':'$j','name':'$j','scope':'$j','dtype':'$j','shape':[",
+           (size_t)entry, entry, node->op->name, attributes, node->name ? node->name : "", path ? path : "",
+           rg_dtype_name((rg_dtype)node->dtype));
     for (int i = 0; i < node->shape->rank; i++) rg_put(view->out, "$,$f", (size_t)i, (double)node->shape->size[i]);
     rg_put(view->out, "],'bytes':$z,'role':'$j','saved':$r,'site':'$j','adjoint':$u,'operands':[", rg_node_bytes(node),
         rg_role_names[e->role[entry]], truth(e->saved[entry]), site_of(view, entry), e->adjoint[entry]);
@@ -77,8 +78,8 @@ static void put_step(const rg_view *view, size_t number)
     }
     rg_put(view->out, "],'reads':[");
     for (size_t i = 0; i < step->read_count; i++) rg_put(view->out, "$,$u", i, sketch->reads[step->first_read + i]);
-    rg_put(view->out, "],'backward':$r,'operations':$f,'bytes_read':$f,'bytes_written':$f,'site':'$j'}", truth(account->backward),
-        account->operations, account->bytes_read, account->bytes_written, site_of(view, step->entry));
+    rg_put(view->out, "],'backward':$r,'operations':$f,'bytes_read':$f,'bytes_written':$f,'site':'$j'}",
+           truth(account->backward), account->operations, account->bytes_read, account->bytes_written, site_of(view, step->entry));
 }
 
 static void put_buffer(const rg_view *view, size_t number)

@@ -130,10 +130,11 @@ static void place_all(plan_drawing *d, int64_t step, bool *fresh)
 static void put_map(plan_drawing *d, size_t step, bool begins, size_t end)
 {
     const size_t columns = columns_of(d);
+    const rg_sketch_buffer *buffers = d->view->sketch.buffers;
     bool fresh[MOST_COLUMNS] = { false };
     if (columns == 0) return;
     for (size_t c = 0; c < columns; c++)
-        if (begins || (d->at[c] != RG_NOT_SHOWN && d->view->sketch.buffers[d->at[c]].until < (int64_t)step)) d->at[c] = RG_NOT_SHOWN;
+        if (begins || (d->at[c] != RG_NOT_SHOWN && buffers[d->at[c]].until < (int64_t)step)) d->at[c] = RG_NOT_SHOWN;
     if (begins) place_all(d, (int64_t)step, fresh);
     for (uint32_t i = d->first_of[step]; i != RG_NOT_SHOWN && !begins; i = d->next_of[i]) place(d, i, fresh);
     for (size_t c = 0, width; c < columns; c += width) {
@@ -169,8 +170,8 @@ static void put_step(plan_drawing *d, size_t number, bool begins, size_t end)
     rg_put(d->out, "<tr><td align='right' bgcolor='$r'>$z</td>",
            d->view->sketch.plan.accounts[number].backward ? rg_looks[RG_ROLE_ADJOINT].fill : "#ffffff", number);
     put_parts(d, step);
-    rg_put(d->out, "<td align='left'>$l</td><td align='left'>$l</td><td align='left'><i>$l</i></td>", reads.text, writes.text,
-           rg_site_short(step->entry == RG_NOT_SHOWN ? NULL : rg_excerpt_node(&d->view->excerpt, step->entry)->site));
+    rg_put(d->out, "<td align='left'>$l</td><td align='left'>$l</td><td align='left'><i>$l</i></td>",
+           reads.text, writes.text, rg_site_short(step->entry == RG_NOT_SHOWN ? NULL : rg_excerpt_node(&d->view->excerpt, step->entry)->site));
     put_map(d, number, begins, end);
     rg_put(d->out, "</tr>\n");
 }
@@ -192,9 +193,10 @@ static void put_head(const plan_drawing *d)
                    "    graph [bgcolor=white, labelloc=t, pad=0.2, fontname='$r', fontsize=10, fontcolor='" RG_DOT_QUIET "'];\n"
                    "    node [shape=plain, fontname='$r', fontsize=10, fontcolor='#1b2026'];\n", rg_dot_font, rg_dot_font);
     rg_put_dot_title(d->out, &d->view->options);
-    rg_put(d->out, "$r<br/><font color='$r'>■</font> fused &#160;<font color='" RG_DOT_ADJOINT "'>■</font> backward$r>;\n",
-           line.text, rg_looks[RG_LOOK_SCOPE].line, too_wide ? " &#160;the map of the workspace would be too wide" : "");
-    rg_put(d->out, "    plan [tooltip='plan', label=<<table border='0' cellborder='1' cellspacing='0' cellpadding='4' color='#dfe3e6'>\n"
+    rg_put(d->out, "$r<br/><font color='$r'>■</font> fused &#160;"
+                   "<font color='" RG_DOT_ADJOINT "'>■</font> backward$r>;\n", line.text, rg_looks[RG_LOOK_SCOPE].line, too_wide ? " &#160;the map of the workspace would be too wide" : "");
+    rg_put(d->out, "    plan [tooltip='plan', label=<"
+                   "<table border='0' cellborder='1' cellspacing='0' cellpadding='4' color='#dfe3e6'>\n"
                    "<tr><td></td><td><b>does</b></td><td><b>reads</b></td><td><b>writes</b></td><td><b>line</b></td>");
     rg_format_bytes(bytes, sizeof bytes, (double)d->view->sketch.plan.workspace_bytes);
     if (columns_of(d) > 0)
@@ -215,8 +217,8 @@ static void put_plan(plan_drawing *d)
 /* More steps than there are rows for: the first and the last. */
 static bool prepare(plan_drawing *d)
 {
-    const size_t most = d->view->options.most_nodes ? d->view->options.most_nodes : MOST_ROWS, steps = d->view->sketch.step_count;
-    const bool all = steps <= most;
+    const size_t asked = d->view->options.most_nodes, most = asked ? asked : MOST_ROWS, steps = d->view->sketch.step_count;
+    const bool all = steps <= most + 1; /* one for the row that counts the rest */
     d->first = all ? steps : (most + 1) / 2;
     d->last = all ? steps : steps - most / 2;
     return find_columns(d) && list_beginnings(d);

@@ -96,18 +96,25 @@ static void add_read(sketching *s, rg_sketch_step *step, uint32_t value)
     s->sketch->reads[step->first_read + step->read_count++] = buffer;
 }
 
-/* What the step writes to may have been another value's until now. */
-static void note_overwritten(const sketching *s, const rg_sketch_step *step)
+/* Where the step writes `over`, there may have been another value until now. */
+static void note_overwritten(const sketching *s, int64_t step, uint32_t over, uint32_t before)
 {
+    if (over == RG_NOT_SHOWN || before == RG_NOT_SHOWN) return;
+    const rg_sketch_buffer *written = &s->sketch->buffers[over];
+    rg_sketch_buffer *read = &s->sketch->buffers[before];
+    const bool both = written->place == RG_IN_WORKSPACE && read->place == RG_IN_WORKSPACE;
+    if (both && read->offset == written->offset && read->last == step) read->until = step - 1;
+}
+
+/* What the step reads, and what its own earlier parts have written, may be written over. */
+static void note_all_overwritten(const sketching *s, const rg_sketch_step *step)
+{
+    const rg_sketch_part *parts = &s->sketch->parts[step->first_part];
+    const uint32_t *reads = &s->sketch->reads[step->first_read];
     const int64_t number = step - s->sketch->steps;
     for (size_t p = 0; p < step->part_count; p++) {
-        const uint32_t written = s->sketch->parts[step->first_part + p].buffer;
-        for (size_t r = 0; written != RG_NOT_SHOWN && r < step->read_count; r++) {
-            const rg_sketch_buffer *over = &s->sketch->buffers[written];
-            rg_sketch_buffer *read = &s->sketch->buffers[s->sketch->reads[step->first_read + r]];
-            const bool both = over->place == RG_IN_WORKSPACE && read->place == RG_IN_WORKSPACE;
-            if (both && read->offset == over->offset && read->last == number) read->until = number - 1;
-        }
+        for (size_t r = 0; r < step->read_count; r++) note_overwritten(s, number, parts[p].buffer, reads[r]);
+        for (size_t q = 0; q < p; q++) note_overwritten(s, number, parts[p].buffer, parts[q].buffer);
     }
 }
 
@@ -125,7 +132,7 @@ static void sketch_step(sketching *s, const rg_draft *draft, rg_sketch_step *ste
     }
     for (int k = 0; draft->op && k < draft->operands + draft->row; k++) add_read(s, step, draft->in[k].value);
     for (int k = 0; draft->group && k < draft->group->read_count; k++) add_read(s, step, draft->group->reads[k].value);
-    note_overwritten(s, step);
+    note_all_overwritten(s, step);
 }
 
 static bool sketch_steps(sketching *s)
@@ -177,7 +184,8 @@ static bool make_sketch(rg_sketch *sketch, const rg_excerpt *e)
     return sketch_steps(&s);
 }
 
-rg_status rg_view_write(FILE *out, rg_tensor t, const rg_graph_options *options, bool plan, rg_status (*write)(rg_view *view))
+rg_status rg_view_write(FILE *out, rg_tensor t, const rg_graph_options *options, bool plan,
+                        rg_status (*write)(rg_view *view))
 {
     rg_view view = { .out = out };
     if (!out) return RG_E_NULL;
@@ -243,6 +251,7 @@ void rg_line_plan(rg_line *line, const rg_sketch *sketch)
     size_t fused = 0;
     for (size_t i = 0; i < sketch->step_count; i++) fused += sketch->steps[i].part_count > 1;
     for (int i = 0; i < 3; i++) rg_format_bytes(text[i], RG_NUMBER_SIZE, bytes[i]);
-    rg_line_print(line, "%zu steps, %zu of them fused; workspace %s for %zu buffers, unshared %s; node by node %s", sketch->step_count,
-           fused, text[0], sketch->workspace_buffers, text[1], text[2]);
+    rg_line_print(line, "%zu step%s, %zu of them fused; workspace %s for %zu buffers, unshared %s; node by node %s",
+                  sketch->step_count, sketch->step_count == 1 ? "" : "s", fused, text[0], sketch->workspace_buffers, text[1],
+                  text[2]);
 }

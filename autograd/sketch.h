@@ -48,7 +48,8 @@ typedef struct {
     rg_sketch sketch;
 } rg_view;
 /* Has `write` write it, with a plan if there is to be one. */
-rg_status rg_view_write(FILE *out, rg_tensor t, const rg_graph_options *options, bool plan, rg_status (*write)(rg_view *view));
+rg_status rg_view_write(FILE *out, rg_tensor t, const rg_graph_options *options, bool plan,
+                        rg_status (*write)(rg_view *view));
 
 /* "fc1.weight" of a parameter, else "%7" */
 void rg_line_entry(rg_line *line, const rg_excerpt *excerpt, uint32_t entry);

@@ -46,7 +46,8 @@ static void a_layer_can_be_one_box(void **state)
     perceptron p = perceptron_new();
     char *text = draw_with(perceptron_loss(&p), (rg_dot_options){ .backward = true, .collapse_depth = 1 });
     assert_golden(text, "dot_collapsed.dot");
-    assert_drawn(text, "<b>fc1</b><br/>3 ops · 16 parameters<br/><font point-size=\"9\" color=\"#4d5761\">f64[2,4] · 64 B</font>");
+    assert_drawn(text, "<b>fc1</b><br/>3 ops · 16 parameters<br/>"
+                       "<font point-size=\"9\" color=\"#4d5761\">f64[2,4] · 64 B</font>");
     assert_drawn(text, "<b>fc2</b><br/>3 ops · 10 parameters");
     assert_box(text, "<b>fc2</b><br/>3 ops", "saves 32 B");
     assert_box(text, "adjoints", "penwidth=1.8"); /* it has gradients in it */
@@ -75,7 +76,9 @@ static void scopes_are_boxes_from_the_depth_that_was_asked_for(void **state)
     (void)state;
     rg_tape *tape = rg_tape_new();
     rg_tensor y = nested(tape);
-    static const struct { int depth, boxes, frames, edges; } expected[] = { { 0, 5, 2, 4 }, { 1, 3, 0, 2 }, { 2, 4, 1, 3 }, { 3, 5, 2, 4 } };
+    static const struct { int depth, boxes, frames, edges; } expected[] = {
+        { 0, 5, 2, 4 }, { 1, 3, 0, 2 }, { 2, 4, 1, 3 }, { 3, 5, 2, 4 },
+    };
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
         char *text = draw_with(y, (rg_dot_options){ .collapse_depth = expected[i].depth });
         assert_int_equal(boxes_in(text), expected[i].boxes);
@@ -92,7 +95,9 @@ static void the_deepest_scopes_collapse_first(void **state)
     rg_tape *tape = rg_tape_new();
     rg_tensor y = nested(tape);
     static const struct { size_t most; int boxes; const char *drawn, *not_drawn; } expected[] = {
-        { 5, 5, "label=<tanh<br/>", "2 ops" }, { 4, 4, "<b>inner</b><br/>2 ops", "label=<tanh<br/>" }, { 3, 3, "<b>outer</b><br/>3 ops", "inner" },
+        { 5, 5, "label=<tanh<br/>", "2 ops" },
+        { 4, 4, "<b>inner</b><br/>2 ops", "label=<tanh<br/>" },
+        { 3, 3, "<b>outer</b><br/>3 ops", "inner" },
     };
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
         char *text = draw_with(y, (rg_dot_options){ .most_nodes = expected[i].most });
@@ -215,7 +220,8 @@ static void many_numbers_are_a_summary_with_a_strip(void **state)
     assert_drawn(text, "min -4 max 3<br/>mean -0.5 norm 35<br/>2 not finite");
     free(text);
     static const double decades[] = { 0, 1e-9, 1e-4, 1e-3, 1e-2, 0.1, 1, 10, 100, 1e9 };
-    static const char *const colors[] = { "440154", "440154", "440154", "443983", "31688e", "21918c", "35b779", "90d743", "fde725", "fde725" };
+    static const char *const colors[] = { "440154", "440154", "440154", "443983", "31688e",
+                                          "21918c", "35b779", "90d743", "fde725", "fde725" };
     for (int k = 0; k < 10; k++) {
         for (int i = 0; i < 100; i++) many[i] = decades[k];
         text = draw_with(rg_input(tape, RG_F64, RG_SHAPE(100), many), (rg_dot_options){ .values = true });

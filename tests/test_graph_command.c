@@ -39,7 +39,9 @@ static void each_kind_is_what_its_ending_says(void **state)
     assert_string_equal(cJSON_GetObjectItemCaseSensitive(json, "format")->valuestring, "retrograd-graph");
     cJSON_Delete(json);
     if (!graphviz_present()) skip();
-    static const struct { const char *path, *begins; } pictures[] = { { "g.png", "\x89PNG" }, { "g.pdf", "%PDF" }, { "g.svg", "<?xml" } };
+    static const struct { const char *path, *begins; } pictures[] = {
+        { "g.png", "\x89PNG" }, { "g.pdf", "%PDF" }, { "g.svg", "<?xml" },
+    };
     for (int i = 0; i < 3; i++) {
         assert_int_equal(RUN(SMALL, "--backward", "--output", pictures[i].path), 0);
         read_file(pictures[i].path, text, sizeof text);

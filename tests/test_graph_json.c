@@ -130,7 +130,8 @@ static void every_member_is_as_the_schema_says_and_all_of_it_occurs(void **state
     check_tensor(schema, rg_input(p.tape, RG_F64, RG_SHAPE(3, 0), many), (rg_graph_options){ .values = true });
     assert_all_seen(schema, "graph");
     const cJSON *each;
-    cJSON_ArrayForEach(each, MEMBER(MEMBER(MEMBER(schema, "$defs"), "numbers"), "properties")) assert_all_seen(each, each->string);
+    const cJSON *numbers = MEMBER(MEMBER(schema, "$defs"), "numbers");
+    cJSON_ArrayForEach(each, MEMBER(numbers, "properties")) assert_all_seen(each, each->string);
     cJSON_Delete(schema);
     perceptron_free(&p);
 }
@@ -192,7 +193,8 @@ static void numbers_are_all_of_few_and_a_summary_of_many(void **state)
     for (int i = 0; i < 100; i++) many[i] = i - 50;
     many[3] = NAN;
     rg_tape *tape = rg_tape_new();
-    rg_tensor few = rg_input(tape, RG_F64, RG_SHAPE(2), NUMBERS(0.1, INFINITY)), x = rg_input(tape, RG_F64, RG_SHAPE(100), many);
+    rg_tensor few = rg_input(tape, RG_F64, RG_SHAPE(2), NUMBERS(0.1, INFINITY));
+    rg_tensor x = rg_input(tape, RG_F64, RG_SHAPE(100), many);
     cJSON *json = json_of(few, (rg_graph_options){ .values = true });
     const cJSON *values = MEMBER(node_at(json, 0), "values");
     assert_true(cJSON_GetArrayItem(values, 0)->valuedouble == 0.1);

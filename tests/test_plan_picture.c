@@ -85,6 +85,21 @@ static void a_small_product_takes_its_bias_along(void **state)
     rg_tape_free(tape);
 }
 
+/* The product is written over at once: what the step writes is the result. */
+static void what_a_step_writes_over_is_no_result(void **state)
+{
+    (void)state;
+    rg_tape *tape = rg_tape_new();
+    rg_tensor x = numbers(tape, RG_SHAPE(64, 128)), w = numbers(tape, RG_SHAPE(128, 96)), b = numbers(tape, RG_SHAPE(96));
+    rg_tensor h = rg_relu(rg_add(rg_matmul(x, w), b));
+    char *text = written_by(rg_listing, rg_matmul(rg_transpose(h), h), (rg_graph_options){ .plan = true });
+    assert_drawn(text, "0  matmul %3 + add %4 + relu %5  reads %0, %1, %2  writes b1 ");
+    assert_drawn(text, "b0  matmul %3");
+    assert_drawn(text, "1  matmul %7 ");
+    free(text);
+    rg_tape_free(tape);
+}
+
 static void equal_nodes_and_views_are_no_steps(void **state)
 {
     (void)state;
@@ -203,6 +218,28 @@ static void a_plan_is_drawn_as_the_golden_file_has_it(void **state)
     perceptron_free(&p);
 }
 
+static void any_name_can_be_drawn(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "<b>&amp;</b>", "\"quoted\" \\N \\", "two\nlines", "\x01\x1b[31m\x7f", "β🙂", "\xff\xfe", "'$l" };
+    rg_tape *tape = rg_tape_new();
+    rg_params *theta = rg_params_new(RG_F32, 1);
+    rg_tensor y = numbers(tape, RG_SHAPE(3));
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        rg_tensor w = rg_parameter_at(names[i], tape, rg_params_add(theta, names[i], RG_SHAPE(3)));
+        y = rg_name(rg_cumsum_at(names[i], rg_mul(y, w), 0), names[i]);
+    }
+    char *text = written_by(rg_plan_dot, rg_sum(y), (rg_graph_options){ .backward = true, .title = names[0] });
+    assert_drawn(text, "<b>&lt;b&gt;&amp;amp;&lt;/b&gt;</b>");
+    assert_drawn(text, "gradient of &quot;quoted&quot; \\N \\<");
+    assert_drawn(text, "gradient of '$l<");
+    assert_not_drawn(text, "\xff");
+    assert_valid_dot(text);
+    free(text);
+    rg_tape_free(tape);
+    rg_params_free(theta);
+}
+
 /* Every row of the table fills the same columns, those below a rectangle from above included. */
 static void check_table(const char *text)
 {
@@ -288,11 +325,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_product_with_bias_and_activation_is_one_step),
         cmocka_unit_test(a_small_product_takes_its_bias_along),
+        cmocka_unit_test(what_a_step_writes_over_is_no_result),
         cmocka_unit_test(equal_nodes_and_views_are_no_steps),
         cmocka_unit_test(values_share_memory),
         cmocka_unit_test(the_steps_are_those_of_the_compiled_program),
         cmocka_unit_test(gradients_go_to_their_parameters),
         cmocka_unit_test(a_plan_is_drawn_as_the_golden_file_has_it),
+        cmocka_unit_test(any_name_can_be_drawn),
         cmocka_unit_test(the_table_has_no_holes),
         cmocka_unit_test(of_many_steps_the_middle_is_counted),
         cmocka_unit_test(a_map_that_would_be_too_wide_is_left_out),
