@@ -213,7 +213,8 @@ bool tool_batch_draw(const tool_model *model, int64_t count, rg_data_batch *batc
 {
     const size_t rows = (size_t)count, numbers = rows * (size_t)model->inputs;
     const rg_dtype dtype = tool_dtype(&model->options);
-    void *features = calloc(numbers, sizeof(double)), *targets = calloc(rows, sizeof(double));
+    const size_t item = rg_dtype_size(dtype);
+    void *features = calloc(numbers, item), *targets = calloc(rows, item);
     int32_t *labels = calloc(rows, sizeof *labels);
 
     *batch = (rg_data_batch){ .count = count, .dtype = dtype, .features = features, .labels = labels, .targets = targets };
