@@ -24,7 +24,7 @@ typedef struct {
 
 typedef struct {
     int stages, ranges;
-    const rg_stage_range *range; /* as they are begun: each lies within one that stands before it, or behind it */
+    const rg_stage_range *range; /* in the order in which they are begun: within one another, or apart */
     double forward, again;       /* what all stages cost once, and what is computed again costs */
     size_t peak;                 /* bytes, as far as stages say what they take; else 0 */
 } rg_checkpoint_schedule;
@@ -124,6 +124,7 @@ RG_API size_t rg_chain_workspace(const rg_chain *chain, rg_tensor x, const rg_ch
  *     ...
  *     rg_backward(rg_chain_forward(&chain, x, schedule));
  *
+ * It marks the tape and rewinds it, as the two above do: for once, before training, on a tape that is then reset.
  * errors  NULL: those of rg_chain_measure and rg_checkpoint_plan. They stick to the tape. */
 RG_API rg_checkpoint_schedule *rg_chain_plan(const rg_chain *chain, rg_tensor x, size_t budget);
 
