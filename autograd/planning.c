@@ -117,7 +117,7 @@ rg_checkpoint_schedule *rg_binomial_schedule(int stages, int states, rg_error *e
     return schedule;
 }
 
-/* ---- Any stages ---------------------------------------------------------------------------------------------------- */
+/* ---- Any stages ------------------------------------------------------------------------------------------------ */
 
 typedef struct {
     const rg_stage *stage;
@@ -169,7 +169,7 @@ typedef struct {
     int end;                   /* s: it is kept */
     double work;               /* that is done at once, */
     size_t need, held;         /* and the bytes that it takes, and that stay */
-    size_t behind, within;     /* the pieces that are left: the first is reversed while they are there, then the other */
+    size_t behind, within;     /* the pieces that are left: one is reversed while they are there, then the other */
 } option;
 
 /* The next option after this one. False: that was the last. */
@@ -362,7 +362,8 @@ rg_checkpoint_schedule *rg_checkpoint_plan(const rg_stage *stages, int count, si
     const size_t least = done ? p.least[number_of(0, count - 1)] : 0;
     if (done && budget < least) {
         rg_error_set(error, RG_E_ARGUMENT,
-                     "checkpoint plan: %zu bytes are too few for these %d stages: the least is %zu", budget, count, least);
+                     "checkpoint plan: %zu bytes are too few for these %d stages: the least is %zu", budget, count,
+                     least);
         done = false;
     }
     done = done && (p.schedule = new_schedule(count, error));
@@ -380,7 +381,7 @@ rg_checkpoint_schedule *rg_checkpoint_plan(const rg_stage *stages, int count, si
     return p.schedule;
 }
 
-/* ---- The order of a product ------------------------------------------------------------------------------------------- */
+/* ---- The order of a product ------------------------------------------------------------------------------------- */
 
 typedef struct {
     const int64_t *sizes;
