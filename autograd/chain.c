@@ -144,7 +144,7 @@ static void return_draws(const rg_tape *tape, size_t since)
     }
 }
 
-/* ---- What it takes ------------------------------------------------------------------------------------------------- */
+/* ---- What it takes -------------------------------------------------------------------------------------------- */
 
 static size_t bytes_of(const rg_tape *tape, uint32_t node)
 {
@@ -322,7 +322,7 @@ size_t rg_chain_workspace_at(const char *site, const rg_chain *chain, rg_tensor 
     return try_chain(site, chain, x, schedule, NULL, &bytes) ? bytes : 0;
 }
 
-/* ---- Planned within a budget ---------------------------------------------------------------------------------------- */
+/* ---- Planned within a budget ---------------------------------------------------------------------------------- */
 
 /* The schedule for so many bytes by the stages, and the workspace that it really takes. */
 static rg_checkpoint_schedule *plan_and_look(const char *site, const rg_chain *chain, rg_tensor x,

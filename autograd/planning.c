@@ -1,19 +1,25 @@
 /* planning.c: planning is dynamic programming too.
  *
- * gradient.c has a node for a subproblem and the adjoint for its solution. Here the subproblem is a piece of a chain:
+ * In gradient.c a subproblem is a node, and its solution an adjoint. Here a subproblem is a piece of a chain of stages
+ * that is to be reversed, given the input of its first stage, in a part of the memory:
  *
- *   subproblem    C(s, t, m): the least work that reverses stages s to t, given the input of s, in m bytes
- *   base case     C(s, s, m) = f_s if the backward pass of s fits into m, else ∞
- *   recurrence    C(s, t, m) = min of  f_s + C(s + 1, t, m - saved_s)                            s is kept
- *                                      Σ f_s..f_e-1 + C(e, t, m - output_e-1) + C(s, e - 1, m)   s to e - 1 are computed
- *                              again: once to get the input of e, and later to be reversed themselves; over all e
+ *   subproblem    C(s, t, m), the least work that reverses stages s to t in m bytes
+ *   base case     C(s, s, m) = f_s, the cost of stage s, if its backward pass fits into m; else ∞
+ *   recurrence    C(s, t, m) = the least of
+ *                     f_s + C(s+1, t, m - saved_s)                          keep what s saves, and go on; or, for any e,
+ *                     f_s + ... + f_e-1 + C(e, t, m - output_e-1) + C(s, e-1, m)
+ *                                                                           step over s to e-1 and keep only the input
+ *                                                                           of e; reverse what comes after; then these
  *   order         short pieces before long ones: a piece is made of shorter ones
  *   memo table    one number for every piece and every amount of memory
  *
  * The subproblems overlap: there are exponentially many schedules, but a piece costs the same in all that contain it.
- * And as in gradient.c the solution is read off the table, from the whole chain down. The order of a product has the
- * same form, with a place to cut for a decision; binomial checkpointing has it with equal stages, where it can be
- * solved by hand. */
+ * And as in gradient.c the table is not yet the answer: that is read off it, from the whole chain down, by asking at
+ * each piece which of the terms was the least.
+ *
+ * The order of a product has the same form, with the place where it is cut for a decision: C(s, t) = the least over k of
+ * C(s, k) + C(k+1, t) + the cost of the last multiplication. In binomial checkpointing stages are equal, memory is
+ * counted in states and no stage is kept; there the recurrence can be solved by hand. */
 #include "planning.h"
 
 #include <math.h>
@@ -111,7 +117,7 @@ rg_checkpoint_schedule *rg_binomial_schedule(int stages, int states, rg_error *e
     return schedule;
 }
 
-/* ---- Any stages ---------------------------------------------------------------------------------------------------- */
+/* ---- Any stages ------------------------------------------------------------------------------------------------ */
 
 typedef struct {
     const rg_stage *stage;
@@ -161,10 +167,9 @@ static size_t need_to_advance(const planner *p, int s, int j, int t)
 /* What can be decided for a piece from s to t: to keep s, or to compute s to end - 1 again. */
 typedef struct {
     int end;                   /* s: it is kept */
-    double work;               /* before what is left, */
-    size_t need;               /* and the bytes that it takes; */
-    size_t held;               /* so many stay */
-    size_t behind, within;     /* while this is reversed; and what is, when they are gone */
+    double work;               /* that is done at once, */
+    size_t need, held;         /* and the bytes that it takes, and that stay */
+    size_t behind, within;     /* the pieces that are left: one is reversed while they are there, then the other */
 } option;
 
 /* The next option after this one. False: that was the last. */
@@ -357,7 +362,8 @@ rg_checkpoint_schedule *rg_checkpoint_plan(const rg_stage *stages, int count, si
     const size_t least = done ? p.least[number_of(0, count - 1)] : 0;
     if (done && budget < least) {
         rg_error_set(error, RG_E_ARGUMENT,
-                     "checkpoint plan: %zu bytes are too few for these %d stages: the least is %zu", budget, count, least);
+                     "checkpoint plan: %zu bytes are too few for these %d stages: the least is %zu", budget, count,
+                     least);
         done = false;
     }
     done = done && (p.schedule = new_schedule(count, error));
@@ -375,7 +381,7 @@ rg_checkpoint_schedule *rg_checkpoint_plan(const rg_stage *stages, int count, si
     return p.schedule;
 }
 
-/* ---- The order of a product ------------------------------------------------------------------------------------------- */
+/* ---- The order of a product ------------------------------------------------------------------------------------- */
 
 typedef struct {
     const int64_t *sizes;

@@ -24,7 +24,7 @@ typedef struct {
 
 typedef struct {
     int stages, ranges;
-    const rg_stage_range *range; /* as they are begun: each lies within one that stands before it, or behind it */
+    const rg_stage_range *range; /* in the order in which they are begun: within one another, or apart */
     double forward, again;       /* what all stages cost once, and what is computed again costs */
     size_t peak;                 /* bytes, as far as stages say what they take; else 0 */
 } rg_checkpoint_schedule;
@@ -42,7 +42,7 @@ RG_API void rg_checkpoint_schedule_free(rg_checkpoint_schedule *schedule);
  *
  *     rg_binomial_steps(10, 3) == 15
  *
- * m is where the next state is kept. In closed form, p(l, s) = r l - C(s + r, r - 1) with the least r for which 
+ * m is where the next state is kept. In closed form, p(l, s) = r l - C(s + r, r - 1) with the least r for which
  * C(s + r, s) >= l. [Griewank and Walther 2000, Algorithm 799: revolve]
  * errors  -1 for less than one of either, or 2^31 stages and more. */
 RG_API int64_t rg_binomial_steps(int64_t stages, int64_t states);
@@ -63,7 +63,7 @@ typedef struct {
     size_t saved;         /* of what is kept for its backward pass, its output too, if it is not computed again */
     size_t advance_peak;  /* at most, while it is computed and nothing but its output will be kept, */
     size_t forward_peak;  /* while it is computed and what it saves is kept, */
-    size_t final_peak;    /* the same if its backward pass comes next, so that its output is there only if that reads it, */
+    size_t final_peak;    /* the same if its backward pass comes next: its output is there only if that reads it, */
     size_t backward_peak; /* and in its backward pass: adjoints of its output and its input, and what it saved */
 } rg_stage;
 
@@ -103,7 +103,8 @@ RG_API rg_tensor rg_chain_forward(const rg_chain *chain, rg_tensor x, const rg_c
  * `stages` has room for chain->count of them. Costs are operations on floating-point numbers: see rg_op.
  * Bytes are those of the workspace, where all lies that is computed on the way. Inputs, parameters, gradients of
  * parameters and values that are handed out lie elsewhere, and are there whatever the schedule. Only where rg_backward
- * adds to a gradient that has been begun, the adjoints of parameters come to the workspace first, which is not counted.
+ * adds to a gradient that has been begun, or an optimiser's step is one with it (rg_opt_minimise, rg_opt_compile),
+ * adjoints of parameters come to the workspace first, which is not counted.
  * Cut a chain where a value is in memory: an elementwise stage may be done in one step with the one before it, and then
  * what lies between them is not, but is counted.
  * If the last stage gives more than one number, they are taken to go into a sum of squares: better make the loss the
@@ -124,6 +125,7 @@ RG_API size_t rg_chain_workspace(const rg_chain *chain, rg_tensor x, const rg_ch
  *     ...
  *     rg_backward(rg_chain_forward(&chain, x, schedule));
  *
+ * It marks the tape and rewinds it, as the two above do: for once, before training, on a tape that is then reset.
  * errors  NULL: those of rg_chain_measure and rg_checkpoint_plan. They stick to the tape. */
 RG_API rg_checkpoint_schedule *rg_chain_plan(const rg_chain *chain, rg_tensor x, size_t budget);
 

@@ -160,7 +160,7 @@ RG_API rg_nn *rg_nn_sequential(rg_nn *const *modules, int count);
  *
  *     rg_chain chain = rg_nn_chain(net);
  *     rg_checkpoint_schedule *schedule = rg_chain_plan(&chain, x, 64 << 20);
- *     rg_nn_set_schedule(net, schedule);  */
+ *     rg_nn_set_schedule(net, schedule); */
 RG_API rg_chain rg_nn_chain(const rg_nn *sequence);
 /* From now on the sequence is recorded under this schedule, which must outlive it; NULL: without one.
  * errors  RG_E_NULL no sequence. A schedule that does not fit is reported by the forward. */

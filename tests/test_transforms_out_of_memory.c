@@ -1,5 +1,5 @@
 /* test_transforms_out_of_memory.c: each allocation fails in turn, alone or with all that follow, while transforms, hooks,
- * checkpoints, marks and checks are at work: the call says RG_E_MEMORY, nothing leaks, and when there is memory again the
+ * checkpoints, plans for them, marks and checks are at work: the call says RG_E_MEMORY, nothing leaks, and when there is memory again the
  * same tape gives the same bits. Left out under a sanitizer, which has an allocator of its own. */
 #include "tensors.h"
 
@@ -23,9 +23,28 @@ static rg_tensor function(rg_tensor w, rg_tensor x)
 {
     rg_tensor h = rg_hook(rg_tanh(rg_matmul(w, x)), halve, NULL);
     rg_checkpoint_begin(x.tape);
-    h = rg_sin(rg_mul(rg_exp(h), h));
+    rg_checkpoint_begin(x.tape);
+    h = rg_mul(rg_exp(h), h);
+    rg_checkpoint_end(x.tape);
+    h = rg_sin(h);
     rg_checkpoint_end(x.tape);
     return rg_sum(rg_custom_vjp(rg_square(h), &h, 1, pass, NULL));
+}
+
+static rg_tensor sharper(void *context, int i, rg_tensor x)
+{
+    (void)context, (void)i;
+    return rg_softmax(rg_scale(x, 2), 0);
+}
+
+/* A chain under the schedule that is best in little memory. */
+static rg_tensor planned(rg_tensor x)
+{
+    const rg_chain chain = { sharper, NULL, 5 };
+    rg_checkpoint_schedule *schedule = rg_chain_plan(&chain, x, 4096);
+    const rg_tensor y = rg_chain_forward(&chain, x, schedule);
+    rg_checkpoint_schedule_free(schedule);
+    return rg_sum(rg_square(y));
 }
 
 /* NaN once the tape has failed. */
@@ -41,7 +60,7 @@ static double one_round(rg_tape *tape, rg_params *theta, int round)
     rg_jvp(y, &w, &w, 1, &along);
     rg_hvp(y, &x, &x, 1, &product);
     rg_jacobian(rg_tanh(rg_matmul(w, x)), &x, 1, &J);
-    rg_backward(rg_add(y, rg_sum(rg_square(along))));
+    rg_backward(rg_add(rg_add(y, planned(rg_matmul(w, x))), rg_sum(rg_square(along))));
     const rg_tensor out[] = { all, along, product, J, g };
     for (int k = 0; k < 5; k++) sum += rg_item(rg_sum(out[k]));
     rg_finite_report report;
