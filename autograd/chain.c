@@ -295,10 +295,10 @@ static bool try_chain(const char *site, const rg_chain *chain, rg_tensor x, cons
                 .end = malloc(count * sizeof *t.end) };
     const rg_mark mark = rg_tape_mark_at(site, tape);
     const size_t first = tape->node_count;
-    bool done = t.output && t.end && !tape->error.status;
-    if (!done || (record_trial(&t, x, schedule) && !(stages ? measure(&t, stages) : plan_backward(&t, NULL))))
+    const bool begun = t.output && t.end && !tape->error.status;
+    if (!begun || (record_trial(&t, x, schedule) && !(stages ? measure(&t, stages) : plan_backward(&t, NULL))))
         rg_fail(tape, site, RG_E_MEMORY, "chain: out of memory");
-    if (done && !stages) done = rg_size_align(t.plan.workspace_bytes, RG_PAGE, workspace);
+    if (workspace && !rg_size_align(t.plan.workspace_bytes, RG_PAGE, workspace)) *workspace = SIZE_MAX;
     return_draws(tape, first);
     rg_arena_rewind(&tape->scratch);
     rg_arena_free(&t.plan.arena);

@@ -225,7 +225,7 @@ static size_t place_by_weight(block *blocks, size_t count, uint32_t *placed)
 /* All is known now, so the largest can come first [Pisarchyk and Lee 2020, "Efficient memory management for deep neural
  * net inference"]; and in the next round what has come to lie highest. A round takes the square of the blocks, so this
  * is for plans in which there are not too many, and where there is something to gain. */
-enum { MOST_BLOCKS = 4096, WORTH_PACKING = 1 << 16, WORK = 1 << 24, ROUNDS = 100 };
+enum { MOST_BLOCKS = 2048, WORTH_PACKING = 1 << 16, WORK = 1 << 22, ROUNDS = 100 };
 
 static bool pack(rg_builder *b, space *s, const uint32_t *first)
 {
