@@ -5,13 +5,21 @@
 
 #define S(...) { RG_COUNT_INT64(__VA_ARGS__), { __VA_ARGS__ } }
 
+/* Copies rows that lie side by side to where they lie `apart` bytes from each other. */
+static inline void copy_rows(const char *from, size_t width, char *to, size_t apart, int64_t rows)
+{
+    if (width == sizeof(double))
+        for (int64_t i = 0; i < rows; i++, from += sizeof(double), to += apart) memcpy(to, from, sizeof(double));
+    else if (width > 0)
+        for (int64_t i = 0; i < rows; i++, from += width, to += apart) memcpy(to, from, width);
+}
+
 /* Copies a block [outer, n, inner] into [outer, wide, inner] from position `at` on. */
 static void copy_block(const void *from, rg_shape block, void *to, int64_t wide, int64_t at, size_t item)
 {
     const int64_t inner = block.size[2];
     const size_t row = (size_t)(block.size[1] * inner) * item;
-    for (int64_t i = 0; i < block.size[0] && row > 0; i++)
-        memcpy((char *)to + (size_t)((i * wide + at) * inner) * item, (const char *)from + (size_t)i * row, row);
+    copy_rows(from, row, (char *)to + (size_t)(at * inner) * item, (size_t)(wide * inner) * item, block.size[0]);
 }
 
 /* ---- Pad ------------------------------------------------------------------------------------------------------- */
@@ -249,16 +257,34 @@ static rg_status concat_shape(rg_shape_call *call)
     return RG_OK;
 }
 
+/* Items are what is outside of the axis. */
+static int64_t concat_items(const rg_call *call)
+{
+    return rg_shape_about(&call->layout[0].shape, (int)*(const int64_t *)call->attributes).size[0];
+}
+
+static int64_t concat_row(const rg_call *call)
+{
+    const rg_shape about = rg_shape_about(&call->layout[0].shape, (int)*(const int64_t *)call->attributes);
+    return about.size[1] * about.size[2];
+}
+
+/* Some rows at a time: then what the parts have written of them is still in the nearest cache. */
 static void concat_any(const rg_call *call, int64_t begin, int64_t end)
 {
+    enum { NEAREST_BYTES = 1 << 13 };
     const int axis = (int)*(const int64_t *)call->attributes;
-    const rg_layout *y = &call->layout[0];
-    int64_t at = 0;
-    (void)begin, (void)end;
-    for (int k = 0; k < call->operands; k++) {
-        const rg_shape block = rg_shape_about(&call->layout[1 + k].shape, axis);
-        copy_block(call->in[k], block, call->out, y->shape.size[axis], at, rg_dtype_size(y->dtype));
-        at += block.size[1];
+    const size_t item = rg_dtype_size(call->layout[0].dtype), row = (size_t)concat_row(call) * item;
+    const size_t inner = (size_t)rg_shape_about(&call->layout[0].shape, axis).size[2] * item;
+    const int64_t fitting = row > 0 ? NEAREST_BYTES / (int64_t)row : 0, most = fitting > 0 ? fitting : 1;
+    for (int64_t rows; begin < end && row > 0; begin += rows) {
+        char *to = (char *)call->out + ((size_t)begin * row - (size_t)call->origin * item);
+        rows = most < end - begin ? most : end - begin;
+        for (int k = 0; k < call->operands; k++) {
+            const size_t width = (size_t)call->layout[1 + k].shape.size[axis] * inner;
+            copy_rows((const char *)call->in[k] + (size_t)begin * width, width, to, row, rows);
+            to += width;
+        }
     }
 }
 
@@ -287,7 +313,8 @@ static const rg_sample concat_samples[] = {
 };
 const rg_op rg_op_concat = { .name = "concat", .doc = "tensors joined along an axis", .arity = RG_VARIADIC,
                              .kind = RG_ITEMS, .attribute_size = sizeof(int64_t), .shape = concat_shape,
-                             .any = concat_any, .vjp = concat_vjp, .batch = rg_batch_axis, .samples = concat_samples,
+                             .any = concat_any, .items = concat_items, .item_work = concat_row,
+                             .item_elements = concat_row, .vjp = concat_vjp, .batch = rg_batch_axis, .samples = concat_samples,
                              .describe = describe_axis };
 
 /* The derivative with respect to a part adds up the sizes of all parts before it. So that this does not grow with the
