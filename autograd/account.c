@@ -78,6 +78,8 @@ static double bytes_written(const rg_builder *b, const rg_draft *draft)
         const rg_value *value = &b->values[draft->group->members[i].value];
         if (rg_value_stored(value)) bytes += (double)value->bytes;
     }
+    for (int i = 0; draft->group && i < draft->group->matrix_count; i++)
+        bytes += (double)b->values[draft->group->matrices[i].value].bytes;
     return bytes;
 }
 
@@ -86,7 +88,8 @@ static bool count_members(rg_builder *b, const rg_draft *draft, rg_account *acco
 {
     const rg_members *group = draft->group;
     const int first = draft->op ? 0 : 1;
-    const rg_op **members = rg_arena_take(&b->plan->arena, (size_t)group->member_count * sizeof *members);
+    const int all = group->member_count + group->matrix_count;
+    const rg_op **members = rg_arena_take(&b->plan->arena, (size_t)all * sizeof *members);
     if (!members) return false;
     for (int i = 0; i < group->member_count; i++) {
         const rg_member *member = &group->members[i];
@@ -94,9 +97,10 @@ static bool count_members(rg_builder *b, const rg_draft *draft, rg_account *acco
         account->operations += rg_op_operations(member->op, &call, draft->count);
         members[i] = member->op;
     }
+    for (int i = group->member_count; i < all; i++) members[i] = &rg_op_concat;
     if (!draft->op) account->op = members[0];
     account->members = members + first;
-    account->member_count = group->member_count - first;
+    account->member_count = all - first;
     return true;
 }
 

@@ -38,6 +38,8 @@ typedef struct {
     rg_member_operand in[RG_GROUP_OPERANDS];
     bool fold;
     uint32_t value;
+    const rg_op_steps *pair;   /* with a member before it that only it reads: its steps */
+    bool done_later;           /* the first one of such a pair */
 } rg_member;
 
 typedef enum { RG_READ_DIRECT, RG_READ_NUMBER, RG_READ_STRIDED, RG_READ_WHOLE } rg_read_kind;
@@ -50,11 +52,19 @@ typedef struct {
     int last_member;           /* the last one that reads it */
 } rg_group_read;
 
+/* Columns that the group puts side by side. */
+typedef struct {
+    uint32_t value;            /* the matrix */
+    int columns;
+    rg_member_operand *from;
+} rg_matrix;
+
 typedef struct {
     rg_member *members;
     rg_group_read *reads;
-    int member_count, read_count;
-    int member_capacity, read_capacity;
+    rg_matrix *matrices;
+    int member_count, read_count, matrix_count;
+    int member_capacity, read_capacity, matrix_capacity;
     int folds;
 } rg_members;
 
@@ -151,6 +161,9 @@ uint32_t rg_builder_update(rg_builder *b, const rg_op *op, const rg_placement *i
                            uint32_t node);
 /* Places an op over all elements of in: as a fold. Returns its value. (group.c) */
 uint32_t rg_builder_fold(rg_builder *b, const rg_op_fold *fold, const rg_placement *in, const rg_layout *out, uint32_t node);
+/* Places tensors side by side as the columns of a matrix, by the group that computes the last of them, if there is one.
+ * Returns the value of the matrix, or RG_NONE. (group.c) */
+uint32_t rg_builder_columns(rg_builder *b, int n, const rg_placement *in, const rg_layout *out);
 /* The finished group of a step; its slots number the pointers from `pointers` on, of which there are enough. (group.c) */
 rg_group *rg_builder_finish_group(rg_builder *b, const rg_draft *draft, void **pointers);
 /* The most pointers that a group needs. */

@@ -81,7 +81,7 @@ static int add_read(rg_builder *b, rg_members *group, const rg_group_read *read)
 {
     for (int i = 0; i < group->read_count; i++)
         if (same_read(&group->reads[i], read)) {
-            group->reads[i].last_member = group->member_count;
+            if (group->reads[i].last_member < group->member_count) group->reads[i].last_member = group->member_count;
             return i;
         }
     if (!rg_builder_grow(b, (void **)&group->reads, group->read_count, &group->read_capacity, sizeof *group->reads))
@@ -271,6 +271,122 @@ uint32_t rg_builder_fold(rg_builder *b, const rg_op_fold *fold, const rg_placeme
     return rg_builder_kernel(b, fold->together, NULL, 1, blocks, out, node);
 }
 
+/* ---- Columns: a tile's are read after its last member ----------------------------------------------------------- */
+
+enum { AFTER_ALL = INT32_MAX };
+
+static bool are_columns(const rg_builder *b, int n, const rg_placement *in, const rg_layout *each, int64_t rows)
+{
+    if (!b->request->optimise || n < 2 || is_small(rows, each->dtype)) return false;
+    for (int k = 0; k < n; k++)
+        if (!rg_shape_equal(in[k].layout.shape, each->shape)) return false;
+    return true;
+}
+
+uint32_t rg_builder_columns(rg_builder *b, int n, const rg_placement *in, const rg_layout *out)
+{
+    rg_layout each = *out;
+    each.shape.size[each.shape.rank - 1] = 1;
+    rg_layout_contiguous(&each);
+    const int64_t rows = rg_shape_count(each.shape);
+    if (out->shape.size[out->shape.rank - 1] != n || !are_columns(b, n, in, &each, rows)) return RG_NONE;
+    rg_group_read *reads = rg_builder_room(b, (size_t)n, sizeof *reads);
+    rg_member_operand *from = rg_builder_room(b, (size_t)n, sizeof *from);
+    for (int k = 0; k < n && !b->failed; k++) reads[k] = read_of(&in[k], &each, false);
+    const int64_t step = b->failed ? RG_BEFORE : step_to_join(b, reads, n, &each, rows);
+    rg_members *group = step != RG_BEFORE ? b->drafts[step].group : NULL;
+    if (!group || !rg_builder_grow(b, (void **)&group->matrices, group->matrix_count, &group->matrix_capacity,
+                                   sizeof *group->matrices))
+        return RG_NONE;
+    for (int k = 0; k < n; k++) {
+        const rg_value *value = &b->values[reads[k].value];
+        const bool from_member = value->defined == step && value->micro >= 0;
+        from[k] = (rg_member_operand){ from_member, from_member ? value->micro : add_read(b, group, &reads[k]) };
+        if (!from_member && !b->failed) group->reads[from[k].index].last_member = AFTER_ALL;
+        rg_builder_use(b, reads[k].value, step);
+    }
+    const size_t bytes = (size_t)(rows * n) * rg_dtype_size(out->dtype);
+    const uint32_t matrix = rg_builder_value(b, RG_IN_WORKSPACE, 0, bytes, step, -1);
+    group->matrices[group->matrix_count++] = (rg_matrix){ matrix, n, from };
+    return b->failed ? RG_NONE : matrix;
+}
+
+/* ---- Pairs: two members in one pass, where the second alone reads the first -------------------------------------- */
+
+static void count_reader(const rg_member_operand *in, int *readers)
+{
+    if (in->from_member) readers[in->index]++;
+}
+
+/* How many read each member's result; those that others than the group read have one more. */
+static int *count_readers(rg_builder *b, const rg_members *group)
+{
+    int *readers = rg_builder_take(b, (size_t)group->member_count, sizeof *readers);
+    for (int i = 0; readers && i < group->member_count; i++) {
+        const rg_member *member = &group->members[i];
+        readers[i] += rg_value_stored(&b->values[member->value]);
+        for (int k = 0; k < member->operands; k++) count_reader(&member->in[k], readers);
+    }
+    for (int m = 0; readers && m < group->matrix_count; m++)
+        for (int k = 0; k < group->matrices[m].columns; k++) count_reader(&group->matrices[m].from[k], readers);
+    return readers;
+}
+
+/* What is read by a member that is done later must last as long. */
+static void read_later(rg_members *group, const rg_member_operand *in, int member)
+{
+    if (!in->from_member && group->reads[in->index].last_member < member) group->reads[in->index].last_member = member;
+}
+
+/* x + -y is x - y. */
+static void subtract(rg_members *group, int i, const int *readers)
+{
+    rg_member *second = &group->members[i];
+    for (int k = 1; second->op == &rg_op_add && k >= 0; k--) {
+        const rg_member_operand in = second->in[k];
+        if (!in.from_member || readers[in.index] != 1 || group->members[in.index].op != &rg_op_neg) continue;
+        group->members[in.index].done_later = true;
+        second->op = &rg_op_sub;
+        second->in[0] = second->in[1 - k];
+        second->in[1] = group->members[in.index].in[0];
+        read_later(group, &second->in[1], i);
+        return;
+    }
+}
+
+static void pair_up(rg_members *group, int i, const int *readers)
+{
+    rg_member *second = &group->members[i];
+    for (int k = 0; second->operands == 2 && k < 2; k++) {
+        const rg_member_operand in = second->in[k], other = second->in[1 - k];
+        rg_member *first = in.from_member ? &group->members[in.index] : NULL;
+        if (!first || readers[in.index] != 1 || first->pair || first->done_later) continue;
+        if (!(second->pair = rg_pair_steps(first->op, second->op, k))) continue;
+        first->done_later = true;
+        second->in[0] = first->in[0];
+        second->in[1] = first->in[1];
+        second->in[2] = other;
+        second->operands = 3;
+        for (int j = 0; j < 2; j++) read_later(group, &second->in[j], i);
+        return;
+    }
+}
+
+/* The group as it is to be done. */
+static bool find_pairs(rg_builder *b, const rg_members *group, rg_members *paired)
+{
+    *paired = *group;
+    paired->members = rg_builder_room(b, (size_t)group->member_count + 1, sizeof *paired->members);
+    const int *readers = count_readers(b, group);
+    if (b->failed) return false;
+    memcpy(paired->members, group->members, (size_t)group->member_count * sizeof *paired->members);
+    for (int i = 0; b->request->optimise && i < group->member_count; i++) {
+        subtract(paired, i, readers);
+        pair_up(paired, i, readers);
+    }
+    return true;
+}
+
 /* ---- Finishing: who is stored, who gets a register ----------------------------------------------------------- */
 
 typedef struct {
@@ -290,9 +406,9 @@ static uint32_t take_register(registers *r)
 /* Elements of a tile: as many as leave all registers in the nearest cache. */
 static int64_t tile_of(int registers_used, size_t item)
 {
-    enum { NEAREST_BYTES = 24 << 10, LEAST = 64 };
+    enum { NEAREST_BYTES = 96 << 10, SHORT = 64 };
     int64_t tile = RG_TILE_MOST;
-    while (tile > LEAST && tile * (int64_t)item * registers_used > NEAREST_BYTES) tile /= 2;
+    while (tile * (int64_t)item * registers_used > (tile > SHORT ? NEAREST_BYTES : RG_REGISTER_BYTES)) tile /= 2;
     return tile;
 }
 
@@ -336,14 +452,17 @@ static int *last_readers(rg_builder *b, const rg_members *members)
 {
     int *last = rg_builder_take(b, (size_t)members->member_count, sizeof *last);
     for (int i = 0; last && i < members->member_count; i++)
-        for (int k = 0; k < members->members[i].operands; k++)
+        for (int k = 0; !members->members[i].done_later && k < members->members[i].operands; k++)
             if (members->members[i].in[k].from_member) last[members->members[i].in[k].index] = i;
+    for (int m = 0; last && m < members->matrix_count; m++)
+        for (int k = 0; k < members->matrices[m].columns; k++)
+            if (members->matrices[m].from[k].from_member) last[members->matrices[m].from[k].index] = members->member_count;
     return last;
 }
 
 size_t rg_group_pointers(const rg_members *members)
 {
-    return (size_t)(members->read_count + members->member_count);
+    return (size_t)(members->read_count + members->member_count + members->matrix_count);
 }
 
 static void note_stream(rg_group *group, const rg_slot *slot)
@@ -361,12 +480,31 @@ static void list_streams(rg_group *group)
     }
 }
 
+static bool finish_matrices(rg_builder *b, const rg_members *members, const rg_slot *reads, const rg_slot *results,
+                            rg_group *group, void **pointers)
+{
+    group->matrix = rg_arena_take(&b->plan->arena, ((size_t)members->matrix_count + 1) * sizeof *group->matrix);
+    for (int m = 0; group->matrix && m < members->matrix_count; m++) {
+        const rg_matrix *matrix = &members->matrices[m];
+        const uint32_t argument = (uint32_t)(members->read_count + members->member_count + m);
+        rg_columns *columns = &group->matrix[group->matrices++];
+        *columns = (rg_columns){ .argument = argument, .columns = matrix->columns };
+        columns->from = rg_arena_take(&b->plan->arena, (size_t)matrix->columns * sizeof *columns->from);
+        if (!columns->from) return false;
+        rg_builder_argument(b, &pointers[argument], matrix->value, 0, group->dtype);
+        for (int k = 0; k < matrix->columns; k++)
+            columns->from[k] = (matrix->from[k].from_member ? results : reads)[matrix->from[k].index];
+    }
+    return group->matrix;
+}
+
 rg_group *rg_builder_finish_group(rg_builder *b, const rg_draft *draft, void **pointers)
 {
-    const rg_members *members = draft->group;
+    rg_members paired;
+    const rg_members *members = &paired;
     rg_group *group = rg_arena_take_zeroed(&b->plan->arena, sizeof *group);
     registers r = { .high = 0 };
-    if (!group) return NULL;
+    if (!group || !find_pairs(b, draft->group, &paired)) return NULL;
     group->count = draft->count;
     group->dtype = draft->out.dtype;
     group->micro = rg_arena_take(&b->plan->arena, (size_t)members->member_count * sizeof *group->micro);
@@ -377,9 +515,13 @@ rg_group *rg_builder_finish_group(rg_builder *b, const rg_draft *draft, void **p
 
     for (int i = 0; i < members->member_count; i++) {
         const rg_member *member = &members->members[i];
+        if (member->done_later) continue;
         rg_micro *micro = &group->micro[group->micros++];
         const bool few = member->operands <= RG_STEP_OPERANDS;
-        *micro = (rg_micro){ .step = few ? rg_op_step(member->op, group->dtype, b->tape->simd, INT64_MAX) : NULL,
+        const rg_op_steps *pair = member->pair;
+        *micro = (rg_micro){ .step = pair   ? pair->many[group->dtype == RG_F64][b->tape->simd]
+                                     : few ? rg_op_step(member->op, group->dtype, b->tape->simd, INT64_MAX)
+                                           : NULL,
                              .kernel = rg_op_kernel(member->op, group->dtype, b->tape->simd),
                              .attributes = member->attributes, .operands = member->operands };
         for (int k = 0; k < member->operands; k++)
@@ -394,6 +536,7 @@ rg_group *rg_builder_finish_group(rg_builder *b, const rg_draft *draft, void **p
         results[i] = place_result(b, members, i, &r, pointers, group->dtype);
         micro->out = results[i];
     }
+    if (!finish_matrices(b, members, reads, results, group, pointers)) return NULL;
     list_streams(group);
     group->tile = tile_of(r.high, rg_dtype_size(group->dtype));
     return group;

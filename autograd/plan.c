@@ -396,14 +396,15 @@ static void place_computed(rg_builder *b, uint32_t i, const rg_node *node)
         placement->value = rg_builder_fold(b, op->fold, in, &placement->layout, named_node(b, i));
         return;
     }
+    for (int k = 0; k < n; k++) in[k] = *placement_of(b, rg_edges(b->tape, node)[k]);
+    layout_of(node, &placement->layout);
+    placement->offset = 0;
+    if (op == &rg_op_concat && (placement->value = rg_builder_columns(b, n, in, &placement->layout)) != RG_NONE) return;
     for (int k = 0; k < n; k++) {
-        in[k] = *placement_of(b, rg_edges(b->tape, node)[k]);
         bool readable = elementwise ? !(op->uniform >> k & 1u) : op->accepts && op->accepts(&in[k].layout);
         if (!readable) make_contiguous(b, &in[k], named_node(b, i));
     }
     if (b->failed) return;
-    layout_of(node, &placement->layout);
-    placement->offset = 0;
     placement->value = (elementwise ? rg_builder_elementwise : rg_builder_kernel)(
         b, op, attributes, n, in, &placement->layout, named_node(b, i));
 }

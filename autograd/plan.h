@@ -14,11 +14,11 @@
 #define RG_NONE UINT32_MAX
 
 enum {
-    RG_GROUP_MEMBERS = 128,
+    RG_GROUP_MEMBERS = 384,
     RG_GROUP_FOLDS = 8,
     RG_GROUP_STREAMS = 8,
     RG_GROUP_OPERANDS = RG_MAX_OPERANDS,
-    RG_REGISTER_BYTES = 1 << 16, /* of all scratch registers of a group together, at least 64 doubles each */
+    RG_REGISTER_BYTES = 96 << 10, /* of all scratch registers of a group together, at least 32 doubles each */
     RG_TILE_MOST = 1024,         /* elements that a group does at a time, a power of two; and a block of a fold */
     RG_LOCAL_BYTES = 48 << 10    /* of a kernel's results that only its group reads, and that are kept nowhere else */
 };
@@ -77,13 +77,21 @@ typedef struct {
     rg_slot in[RG_GROUP_OPERANDS], out;
 } rg_micro;
 
+/* Columns of a matrix that a group has computed: put side by side, tile by tile. */
+typedef struct {
+    uint32_t argument;         /* the matrix */
+    int columns;
+    rg_slot *from;
+} rg_columns;
+
 /* A run of elementwise ops over the same number of elements, done tile by tile. */
 typedef struct {
     int64_t count, tile;       /* elements; of a tile */
     rg_dtype dtype;
-    int loads, micros, folds, streams;
+    int loads, micros, folds, streams, matrices;
     rg_load *load;
     rg_micro *micro;
+    rg_columns *matrix;
     uint32_t stream[RG_GROUP_STREAMS]; /* arguments that are read or written element by element: the first few */
 } rg_group;
 

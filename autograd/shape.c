@@ -161,6 +161,47 @@ void rg_layout_gather(const rg_layout *layout, const void *data, int64_t begin, 
     }
 }
 
+/* Two by two, so that half as much is read and written at a time, and some rows, so that what is written is whole cache
+ * lines, one after another. */
+typedef double two_f64 __attribute__((vector_size(16), aligned(8), may_alias));
+
+static void side_by_side_f64(int columns, const void *const *from, int64_t rows, double *y)
+{
+    int64_t i = 0;
+    for (; i + 4 <= rows; i += 4, y += 4 * columns) {
+        int k = 0;
+        for (; k + 2 <= columns; k += 2) {
+            const double *left = (const double *)from[k] + i, *right = (const double *)from[k + 1] + i;
+            const two_f64 a = *(const two_f64 *)left, b = *(const two_f64 *)right;
+            const two_f64 c = *(const two_f64 *)(left + 2), d = *(const two_f64 *)(right + 2);
+            *(two_f64 *)(y + k) = __builtin_shufflevector(a, b, 0, 2);
+            *(two_f64 *)(y + columns + k) = __builtin_shufflevector(a, b, 1, 3);
+            *(two_f64 *)(y + 2 * columns + k) = __builtin_shufflevector(c, d, 0, 2);
+            *(two_f64 *)(y + 3 * columns + k) = __builtin_shufflevector(c, d, 1, 3);
+        }
+        for (; k < columns; k++)
+            for (int j = 0; j < 4; j++) y[j * columns + k] = ((const double *)from[k])[i + j];
+    }
+    for (; i < rows; i++, y += columns)
+        for (int k = 0; k < columns; k++) y[k] = ((const double *)from[k])[i];
+}
+
+static void side_by_side_f32(int columns, const void *const *from, int64_t rows, float *y)
+{
+    int64_t i = 0;
+    for (; i + 4 <= rows; i += 4, y += 4 * columns)
+        for (int k = 0; k < columns; k++)
+            for (int j = 0; j < 4; j++) y[j * columns + k] = ((const float *)from[k])[i + j];
+    for (; i < rows; i++, y += columns)
+        for (int k = 0; k < columns; k++) y[k] = ((const float *)from[k])[i];
+}
+
+void rg_side_by_side(size_t item, int columns, const void *const *from, int64_t rows, void *to)
+{
+    if (item == sizeof(float)) side_by_side_f32(columns, from, rows, to);
+    else side_by_side_f64(columns, from, rows, to);
+}
+
 int64_t rg_matrix_offset(const rg_layout *operand, const rg_shape *y, int64_t index)
 {
     int64_t offset = 0;

@@ -14,6 +14,8 @@ void rg_layout_collapse(rg_layout *layout);
 /* Copies elements begin, ..., begin + count - 1 (in row-major order) to `out`, side by side; quickest from a
  * collapsed layout. */
 void rg_layout_gather(const rg_layout *layout, const void *data, int64_t begin, int64_t count, void *out);
+/* Puts columns, each of them `rows` elements side by side, next to each other: to[rows, columns]. */
+void rg_side_by_side(size_t item, int columns, const void *const *from, int64_t rows, void *to);
 /* Where matrix number `index` of the result y, whose last two dimensions are a matrix, finds the one that belongs to it
  * in an operand that may repeat over the leading dimensions. */
 int64_t rg_matrix_offset(const rg_layout *operand, const rg_shape *y, int64_t index);

@@ -130,6 +130,10 @@ static void sketch_step(sketching *s, const rg_draft *draft, rg_sketch_step *ste
         const rg_member *member = &draft->group->members[i];
         add_part(s, step, member->op, s->node_of[member->value], s->buffer_of[member->value]);
     }
+    for (int i = 0; draft->group && i < draft->group->matrix_count; i++) {
+        const uint32_t value = draft->group->matrices[i].value;
+        add_part(s, step, &rg_op_concat, s->node_of[value], s->buffer_of[value]);
+    }
     for (int k = 0; draft->op && k < draft->operands + draft->row; k++) add_read(s, step, draft->in[k].value);
     for (int k = 0; draft->group && k < draft->group->read_count; k++) add_read(s, step, draft->group->reads[k].value);
     note_all_overwritten(s, step);
@@ -142,7 +146,7 @@ static bool sketch_steps(sketching *s)
     size_t parts = 0, reads = 0;
     for (size_t i = 0; i < b->draft_count; i++) {
         const rg_draft *draft = &b->drafts[i];
-        parts += 2 + (draft->group ? (size_t)draft->group->member_count : 0);
+        parts += 2 + (draft->group ? (size_t)(draft->group->member_count + draft->group->matrix_count) : 0);
         reads += 1 + (size_t)draft->operands + (draft->group ? (size_t)draft->group->read_count : 0);
     }
     sketch->steps = rg_arena_take_zeroed(b->scratch, (b->draft_count + 1) * sizeof *sketch->steps);

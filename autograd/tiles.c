@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+enum { LINE_BYTES = 64 };
+
 typedef struct {
     void *const *pointers;
     char *registers, *local;
@@ -44,11 +46,32 @@ static void load_registers(const rg_group *group, const places *in, int64_t at, 
     for (int i = 0; i < group->folds; i++) in->states[i].begins = at % RG_LANE_BLOCK == 0;
 }
 
+/* Asks for the lines that the next tile will write to, so that they come while its members are done. */
+static void fetch_next(char *from, size_t bytes)
+{
+    enum { MOST_BYTES = 1 << 16 };
+    for (size_t line = 0; line < bytes && line < MOST_BYTES; line += LINE_BYTES) __builtin_prefetch(from + line, 1);
+}
+
+/* What a tile leaves. */
+static void put_columns(const rg_group *group, const places *in, int64_t at, int64_t n)
+{
+    for (int m = 0; m < group->matrices; m++) {
+        const rg_columns *matrix = &group->matrix[m];
+        const void *from[RG_GROUP_MEMBERS];
+        for (int k = 0; k < matrix->columns; k++) from[k] = slot_pointer(&matrix->from[k], in, at);
+        char *to = (char *)in->pointers[matrix->argument] + (size_t)(at * matrix->columns) * in->item;
+        rg_side_by_side(in->item, matrix->columns, from, n, to);
+        const size_t row = (size_t)matrix->columns * in->item;
+        if (at + 2 * n <= group->count) fetch_next(to + (size_t)n * row, (size_t)n * row);
+    }
+}
+
 /* ---- Long vectors --------------------------------------------------------------------------------------------------
  * They come from memory, and between two tiles the processor sees no pattern by which to fetch them ahead. So the next
  * tile is asked for while this one is computed, a few lines before each member: all at once would be waited for. */
 
-enum { LONG_BYTES = 1 << 22, LINE_BYTES = 64 };
+enum { LONG_BYTES = 1 << 22 };
 
 typedef struct {
     const char *from[RG_GROUP_STREAMS]; /* the next tile of each stream */
@@ -149,6 +172,7 @@ static void run_members(const rg_group *group, const places *where, int64_t begi
         if (at + tile >= end) f.share = 0;
         for (int i = 0; i < group->micros; i++) steps[apart * i + apart - 1].count = n;
         steps->kernel(steps);
+        put_columns(group, where, at, n);
         for (int i = 0; at + tile < end && i < group->micros; i++)
             advance_step(&group->micro[i], where, at + tile, &steps[apart * i + apart - 1], &by[i]);
     }

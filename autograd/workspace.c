@@ -267,6 +267,10 @@ bool rg_builder_layout(rg_builder *b)
             if (b->request->optimise) from = dying_operand(b, draft, (int64_t)step, i, gone);
             place_result(b, &s, gone, first, value, from);
         }
+        for (int i = 0; draft->group && i < draft->group->matrix_count; i++) {
+            const uint32_t value = draft->group->matrices[i].value;
+            if (b->values[value].place == RG_IN_WORKSPACE) place_result(b, &s, gone, first, value, RG_NONE);
+        }
         if (b->plan->accounts) b->plan->accounts[step].alive = s.large.used + s.tiny.used;
         for (uint32_t value = head[step]; value != RG_NONE; value = next[value])
             if (!gone[value] && !release(b, space_for(&s, &b->values[value]), b->values[value].offset,

@@ -114,12 +114,61 @@ static void behind_kernels(scene *s)
     show(s, rg_neg(rg_matmul(rg_reshape(s->x, RG_SHAPE(LENGTH, 1)), rg_slice(rg_reshape(s->y, RG_SHAPE(1, LENGTH)), 1, 0, 2))));
 }
 
+/* Columns side by side: computed, read, repeated, lying otherwise, constant; an odd number of them, and two. They are read
+ * after the last member, so until then no register is free, and nothing is written over what a kernel has computed. */
+static void columns(scene *s)
+{
+    const rg_shape shape = RG_SHAPE(LENGTH, 1);
+    rg_tensor x = rg_reshape(s->x, shape), y = rg_reshape(s->y, shape), summed = rg_cumsum(x, 0);
+    rg_tensor summed_too = rg_cumsum(y, 0), steep = rg_tanh(rg_add(x, y)), steeper = rg_exp(steep);
+    rg_tensor turned = rg_reshape(rg_flip(s->x, RG_AXES(0)), shape), a = rg_tanh(x), b = rg_mul(a, y);
+    rg_tensor constant = rg_full(s->tape, rg_dtype_of(x), shape, 3);
+    rg_tensor matrix = rg_concat(7, (rg_tensor[]){ a, b, y, turned, constant, a, rg_exp(b) }, 1);
+    rg_tensor of_kernel = rg_concat(2, (rg_tensor[]){ summed, rg_square(summed) }, 1);
+    show(s, matrix);
+    show(s, of_kernel);
+    show(s, rg_neg(summed));
+    show(s, rg_concat(3, (rg_tensor[]){ steep, steeper, rg_square(steeper) }, 1));
+    show(s, rg_concat(2, (rg_tensor[]){ summed_too, rg_exp(x) }, 1));
+    show(s, rg_cumsum(rg_neg(summed_too), 0));
+    show(s, rg_mul(matrix, matrix));
+    show(s, rg_stack(3, (rg_tensor[]){ s->x, rg_relu(s->x), rg_mul(s->y, s->x) }, -1));
+    rg_tensor halves[] = { rg_slice(a, 0, 0, LENGTH / 2), rg_slice(b, 0, LENGTH / 2, LENGTH) };
+    show(s, rg_concat(2, halves, 1));
+    show(s, rg_concat(2, (rg_tensor[]){ matrix, a }, 1));
+    rg_tensor pairs[] = { rg_reshape(s->x, RG_SHAPE(LENGTH / 2, 2)), rg_reshape(s->y, RG_SHAPE(LENGTH / 2, 2)) };
+    show(s, rg_concat(2, pairs, 0)); /* no columns, though there are as many as one would have */
+}
+
+/* A product that only a sum reads, on either side of it, and what looks like one. The kernel's result that the product
+ * reads dies with it: what comes between the two may not be written over it. */
+static void products_in_sums(scene *s)
+{
+    rg_tensor x = s->x, y = s->y, summed = rg_cumsum(x, 0), product = rg_mul(summed, y), between = rg_tanh(x), slope[2];
+    show(s, rg_cumsum(between, 0));
+    show(s, rg_add(product, between));
+    show(s, rg_add(x, rg_neg(y)));
+    show(s, rg_add(rg_neg(rg_square(x)), rg_neg(rg_square(y))));
+    show(s, rg_sub(rg_mul(x, y), rg_exp(y)));
+    show(s, rg_sub(rg_exp(y), rg_mul(x, x)));
+    show(s, rg_sub(rg_mul(x, y), rg_mul(rg_exp(x), y)));
+    rg_tensor read_twice = rg_mul(x, rg_sigmoid(y)), opposite = rg_neg(read_twice);
+    show(s, rg_add(read_twice, read_twice));
+    show(s, rg_add(rg_add(read_twice, x), rg_mul(opposite, opposite)));
+    show(s, rg_add(rg_mul(x, rg_full(s->tape, rg_dtype_of(x), RG_SCALAR, 2)), y));
+    rg_tensor f = rg_sub(rg_mul(rg_sin(x), y), rg_mul(rg_mul(x, y), rg_cos(y)));
+    rg_grad(rg_sum(rg_add(f, rg_div(x, rg_exp(f)))), (rg_tensor[]){ x, y }, 2, slope);
+    show(s, slope[0]);
+    show(s, slope[1]);
+}
+
 static const struct {
     const char *name;
     script *run;
 } scripts[] = {
     { "long chain", long_chain }, { "many sums", many_sums },     { "sums of views", sums_of_views },
     { "constants", constants },   { "own ops", own_ops_among_others }, { "behind kernels", behind_kernels },
+    { "columns", columns },       { "products in sums", products_in_sums },
 };
 
 /* ---- Comparing ------------------------------------------------------------------------------------------------------- */
