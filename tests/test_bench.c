@@ -79,6 +79,16 @@ static void each_limit_is_told_if_asked_for(void **state)
     assert_said(said, "\n  update in the product  ");
 }
 
+static void a_jacobian_is_compared_in_blocks(void **state)
+{
+    (void)state;
+    assert_int_equal(QUICK("--case", "bundle-*"), 0);
+    assert_rates("\"unit\":\"Jacobians/s\"");
+    assert_said(said, "\"case\":\"bundle-30000\"");
+    assert_said(last_line(), "\"case\":\"bundle-30000-compiled\"");
+    assert_true(field("difference") < 1e-12);
+}
+
 static void what_is_nothing_by_hand_has_no_limit(void **state)
 {
     (void)state;
@@ -193,6 +203,7 @@ int main(void)
         cmocka_unit_test(every_family_agrees_with_its_limits),
         cmocka_unit_test(minimised_and_compiled_steps_have_the_same_limits),
         cmocka_unit_test(each_limit_is_told_if_asked_for),
+        cmocka_unit_test(a_jacobian_is_compared_in_blocks),
         cmocka_unit_test(what_is_nothing_by_hand_has_no_limit),
         cmocka_unit_test(the_command_starts_and_ends),
         cmocka_unit_test(products_are_summed_up_at_the_end),

@@ -43,7 +43,7 @@ static rg_tensor kmeans_record(rg_tape *tape, const rg_tensor *theta, const func
     return rg_sum(rg_mul(slope, direction));
 }
 
-const function_problem function_kmeans = { kmeans_extent, as_drawn, kmeans_record, LEVELS(kmeans_f64) };
+const function_problem function_kmeans = { kmeans_extent, as_drawn, kmeans_record, NULL, LEVELS(kmeans_f64) };
 
 /* ---- log sum exp ---------------------------------------------------------------------------------------------------- */
 
@@ -58,7 +58,7 @@ static rg_tensor logsumexp_record(rg_tape *tape, const rg_tensor *theta, const f
     return rg_logsumexp(theta[0], 0, false);
 }
 
-const function_problem function_logsumexp = { logsumexp_extent, as_drawn, logsumexp_record, LEVELS(logsumexp_f64) };
+const function_problem function_logsumexp = { logsumexp_extent, as_drawn, logsumexp_record, NULL, LEVELS(logsumexp_f64) };
 
 /* ---- Least squares: |A theta - y|^2 / 2, where a row of A is the powers of a point of a grid --------------------- */
 
@@ -85,7 +85,7 @@ static rg_tensor grid_record(rg_tape *tape, const rg_tensor *theta, const functi
     return rg_scale(rg_sum(rg_square(rg_sub(rg_matmul(a, theta[0]), y))), 0.5);
 }
 
-const function_problem function_grid = { grid_extent, grid_prepare, grid_record, LEVELS(grid_f64) };
+const function_problem function_grid = { grid_extent, grid_prepare, grid_record, NULL, LEVELS(grid_f64) };
 
 /* ---- Logistic growth y' = r y (1 - y) by Runge and Kutta's method of order four: half the squared end states, with
  * respect to the first states [n] and the rates [n] ------------------------------------------------------------------ */
@@ -118,5 +118,5 @@ static rg_tensor runge_kutta_record(rg_tape *tape, const rg_tensor *theta, const
     return rg_scale(rg_sum(rg_square(y)), 0.5);
 }
 
-const function_problem function_runge_kutta = { runge_kutta_extent, runge_kutta_prepare, runge_kutta_record,
+const function_problem function_runge_kutta = { runge_kutta_extent, runge_kutta_prepare, runge_kutta_record, NULL,
                                                 LEVELS(runge_kutta_f64) };

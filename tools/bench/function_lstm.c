@@ -64,4 +64,4 @@ static rg_tensor record(rg_tape *tape, const rg_tensor *theta, const function_nu
     return rg_scale(loss, 1 / (double)steps);
 }
 
-const function_problem function_lstm = { extent, prepare, record, LEVELS(lstm_f64) };
+const function_problem function_lstm = { extent, prepare, record, NULL, LEVELS(lstm_f64) };

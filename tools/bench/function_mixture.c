@@ -51,4 +51,4 @@ static rg_tensor record(rg_tape *tape, const rg_tensor *theta, const function_nu
     return rg_sub(rg_sum(each), rg_scale(rg_logsumexp(alpha, 0, false), (double)n));
 }
 
-const function_problem function_mixture = { extent, prepare, record, LEVELS(mixture_f64) };
+const function_problem function_mixture = { extent, prepare, record, NULL, LEVELS(mixture_f64) };
