@@ -305,6 +305,32 @@ static void a_name_cannot_end_the_script_of_the_page_nor_break_dot(void **state)
     rg_explanation_free(e);
 }
 
+/* Of two edges between the same nodes, along the steeper one, or along the first. */
+static void the_path_in_the_picture_goes_along_one_edge(void **state)
+{
+    (void)state;
+    rg_explanation *e = explain(example("doubling", 4));
+    char *dot = written(rg_explanation_dot, e);
+    assert_int_equal(occurrences(dot, " -> "), 8);
+    assert_int_equal(occurrences(dot, "penwidth=2, label"), 4);
+    free(dot);
+    rg_explanation_free(e);
+
+    rg_tensor x = rg_name(rg_scalar(tape, RG_F64, 2), "x"), y = rg_name(rg_pow(x, x), "y"); /* 4, with slopes 4 and 4 ln 2 */
+    e = explain(rg_scale(y, 3));
+    dot = written(rg_explanation_dot, e);
+    assert_int_equal(occurrences(dot, "penwidth=2, label"), 2);
+    assert_int_equal(occurrences(dot, "penwidth=2, label=\" 4\""), 1);
+    assert_non_null(strstr(dot, "3 edges, 2 paths<"));
+    free(dot);
+    rg_explanation_free(e);
+    e = explain(rg_exp(x));
+    dot = written(rg_explanation_dot, e);
+    assert_non_null(strstr(dot, "1 edge, 1 path<"));
+    free(dot);
+    rg_explanation_free(e);
+}
+
 /* ---- Misuse ------------------------------------------------------------------------------------------------------ */
 
 static void misuse_is_refused_with_the_callers_line(void **state)
@@ -385,6 +411,7 @@ int main(void)
         TEST(text_json_and_dot_are_as_they_were),
         TEST(json_has_what_the_structs_have),
         TEST(a_name_cannot_end_the_script_of_the_page_nor_break_dot),
+        TEST(the_path_in_the_picture_goes_along_one_edge),
         TEST(misuse_is_refused_with_the_callers_line),
         TEST(out_of_memory_is_said_and_nothing_is_lost),
     };
