@@ -69,7 +69,7 @@ typedef struct {
 
 typedef struct {
     uint64_t most_calls;      /* of the naive recursion; 0: a million */
-    const char *title;        /* of pages and texts; NULL: "∂y/∂v" with y's label */
+    const char *title;        /* of pages, texts and pictures; NULL: "The derivatives of y", with y's label */
 } rg_explain_options;
 
 /* Explains how the derivatives of y, a float tensor of one element, are found: those with respect to its parameters, or
