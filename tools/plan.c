@@ -36,9 +36,9 @@ static const tool_option options[] = {
     { .kind = TOOL_HEADING, .name = "Planning" },
     { TOOL_PARSED, "memory", "BYTES", SLOT(memory), NULL, .parse = tool_bytes_parse, .print = tool_bytes_print,
       .wants = TOOL_BYTES_WANTS,
-      .help = "what a step may take, such as 64M or 512k; default: a table of what less memory costs" },
+      .help = "what a step may take, such as 64M or 512k (k: 1024); default: a table of what less memory costs" },
     { TOOL_INTEGER, "steps", "N", SLOT(steps), "20", .low = 1, .high = MOST_STEPS,
-      .help = "with --memory: how many training steps are made, with the plan and without" },
+      .help = "with --memory: how many training steps are timed, with the plan and without; three more come before, to warm up" },
     { TOOL_INTEGER, "threads", "N", SLOT(threads), "0", .low = 0, .high = 256,
       .help = "0: RG_THREADS from the environment, else all processors. The plan does not depend on it" },
     { .kind = TOOL_HEADING, .name = "By hand" },
@@ -120,8 +120,9 @@ static void print_heading(const subject *s)
 
     tool_model_sizes(&s->model, sizes, sizeof sizes);
     printf("%s, batch %" PRId64 ", %s, %s: a step takes %s of workspace.\n"
-           "There lie the activations, adjoints and temporaries of a step; not counted are its inputs, the parameters and\n"
-           "their gradients, which are there whatever the plan.\n\n", sizes, s->batch.count,
+           "There lie the activations, adjoints and temporaries of a step; not counted are\n"
+           "its inputs, the parameters and their gradients: these are there whatever the\n"
+           "plan.\n\n", sizes, s->batch.count,
            tool_choice_name(TOOL_ACTIVATIONS, s->model.options.activation, activation, sizeof activation),
            rg_dtype_name(rg_params_dtype(s->model.theta)), tool_bytes((double)s->all, all, sizeof all));
 }
