@@ -16,6 +16,7 @@ void rg_path_count_text(rg_path_count count, char *text, size_t size)
     char about[32];
     rg_show_number(about, sizeof about, count.about);
     if (count.exact || count.about == 0) snprintf(text, size, "%llu", (unsigned long long)count.exact);
+    else if (isinf(count.about)) snprintf(text, size, "more than 1e308");
     else snprintf(text, size, "about %s", about);
 }
 
@@ -232,7 +233,9 @@ static void put_path(FILE *out, const rg_explanation *e)
         fprintf(out, "%s%s", i ? " → " : "", e->subproblems[e->path[i]].label);
     fputs("   weight ", out);
     put_number(out, e->path_weight);
-    fputs("\n  Influence is spread over the paths with an entropy of ", out);
+    fputc('\n', out);
+    if (isnan(e->entropy)) return;
+    fputs("  Influence is spread over the paths with an entropy of ", out);
     put_number(out, e->entropy);
     fputs(" nats:\n  as evenly as over ", out);
     put_number(out, exp(e->entropy));

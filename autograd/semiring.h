@@ -67,7 +67,8 @@ typedef struct {
 } rg_path_weights;
 RG_API extern const rg_semiring rg_semiring_entropy;
 /* The entropy in nats of a path drawn with probability w / Σ w: ln Σ w - (Σ w ln w) / Σ w. 0: one path carries it all;
- * ln n: n paths carry the same. 0 where no path carries anything. */
+ * ln n: n paths carry the same. 0 where no path carries anything; NaN where the weights add up to more than a double
+ * holds. */
 RG_API double rg_path_entropy(rg_path_weights spread);
 
 /* What a sweep has walked. */

@@ -110,6 +110,23 @@ static void too_many_calls_are_not_made(void **state)
     rg_explanation_free(e);
 }
 
+static void path_counts_are_told_exactly_about_or_as_beyond_all_numbers(void **state)
+{
+    (void)state;
+    static const struct { int depth; const char *text; } wanted[] = {
+        { 63, "9223372036854775808" }, { 64, "about 1.84467e+19" }, { 1023, "about 8.98847e+307" }, { 1025, "more than 1e308" },
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        rg_explanation *e = explain(example("doubling", wanted[i].depth));
+        char text[48];
+        rg_path_count_text(e->paths, text, sizeof text);
+        assert_string_equal(text, wanted[i].text);
+        assert_true(wanted[i].depth > 1024 ? isnan(e->entropy) : fabs(e->entropy - wanted[i].depth * log(2)) < 1e-9);
+        rg_explanation_free(e);
+        rg_tape_reset(tape);
+    }
+}
+
 /* ---- The numbers are those of the derivatives ---------------------------------------------------------------------- */
 
 /* Each adjoint is the sum of its terms in the order of the sweep; consumers have earlier turns. */
@@ -405,6 +422,7 @@ int main(void)
         TEST(doubling_four_times_is_explained_with_its_figures),
         TEST(layers_of_three_units_have_3_to_the_depth_plus_1_paths),
         TEST(too_many_calls_are_not_made),
+        TEST(path_counts_are_told_exactly_about_or_as_beyond_all_numbers),
         TEST(every_example_has_sums_of_terms_and_the_adjoints_of_rg_grad),
         TEST(a_network_is_explained_by_its_parameters_and_keeps_its_gradient),
         TEST(checkpoints_and_hooks_change_no_number_and_large_tensors_are_told_by_their_norm),
