@@ -69,7 +69,7 @@ typedef struct {
 
 typedef struct {
     uint64_t most_calls;      /* of the naive recursion; 0: a million */
-    const char *title;        /* of pages and texts; NULL: "∂y/∂v" with y's label */
+    const char *title;        /* of pages, texts and pictures; NULL: "The derivatives of y", with y's label */
 } rg_explain_options;
 
 /* Explains how the derivatives of y, a float tensor of one element, are found: those with respect to its parameters, or
@@ -90,11 +90,11 @@ RG_API rg_status rg_explanation_dot(FILE *out, const rg_explanation *explanation
 /* As one page for a browser, which needs nothing else: the graph beside the memo table, played forward and backward. */
 RG_API rg_status rg_explanation_html(FILE *out, const rg_explanation *explanation);
 /* As JSON: one object with all of the above: "title", "subproblems", "terms" (fields by the names above; numbers as
- * {"count", "few" or "least", "mean", "most", "norm"}; path counts as text, "about 1.2e30" where not exact), "path", and
+ * {"count", "few" or "least", "mean", "most", "norm"}; path counts as text: see rg_path_count_text), "path", and
  * "totals". */
 RG_API rg_status rg_explanation_json(FILE *out, const rg_explanation *explanation);
 
-/* "24", or "about 1.2e30": as it stands in all of these. */
+/* "24", "about 1.2e30", or "more than 1e308": as it stands in all of these. */
 RG_API void rg_path_count_text(rg_path_count count, char *text, size_t size);
 
 #ifdef __cplusplus

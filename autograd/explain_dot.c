@@ -76,21 +76,37 @@ static void put_box(FILE *out, const rg_explanation *e, size_t i)
     fputs(">];\n", out);
 }
 
+/* The term of consumer's operand number k; NULL: no derivative flows there. */
+static const rg_explained_term *term_of(const rg_explanation *e, const rg_subproblem *s, size_t consumer, int k)
+{
+    for (const rg_explained_term *t = e->terms + s->first_term, *end = t + s->term_count; t < end; t++)
+        if (t->consumer == consumer && t->k == k) return t;
+    return NULL;
+}
+
+/* A path goes along one edge only: of several between the same two nodes, along the first of the steepest. */
+static bool on_path(const rg_explanation *e, const rg_subproblem *s, const rg_explained_term *term)
+{
+    bool found = false;
+    for (size_t p = 1; p < e->path_count && !found; p++)
+        found = e->path[p - 1] == term->operand && e->path[p] == term->consumer;
+    for (const rg_explained_term *t = e->terms + s->first_term, *end = t + s->term_count; found && t < end; t++)
+        if (t->consumer == term->consumer)
+            found = fabs(t->slope) < fabs(term->slope) || (fabs(t->slope) == fabs(term->slope) && t >= term);
+    return found;
+}
+
 static void put_edges(FILE *out, const rg_explanation *e)
 {
     for (size_t j = 0; j < e->count; j++)
         for (size_t k = 0; k < e->subproblems[j].operand_count; k++) {
             const uint32_t i = e->subproblems[j].operands[k];
             const rg_subproblem *s = &e->subproblems[i];
-            const rg_explained_term *term = NULL;
-            for (size_t t = 0; t < s->term_count; t++)
-                if (e->terms[s->first_term + t].consumer == j && e->terms[s->first_term + t].k == (int)k)
-                    term = &e->terms[s->first_term + t];
-            bool on_path = false;
-            for (size_t p = 1; term && p < e->path_count; p++) on_path = on_path || (e->path[p - 1] == i && e->path[p] == j);
-            fprintf(out, "    n%u -> n%zu [%s", i, j, on_path ? "color=\"" PATH "\", penwidth=2" : term ? "" : "style=dashed");
+            const rg_explained_term *term = term_of(e, s, j, (int)k);
+            const bool marked = term && on_path(e, s, term);
+            fprintf(out, "    n%u -> n%zu [%s", i, j, marked ? "color=\"" PATH "\", penwidth=2" : term ? "" : "style=dashed");
             if (term && term->single) {
-                fputs(on_path ? ", label=\" " : "label=\" ", out);
+                fputs(marked ? ", label=\" " : "label=\" ", out);
                 put_number(out, term->slope);
                 fputc('"', out);
             }
@@ -106,7 +122,8 @@ static void put_legend(FILE *out, const rg_explanation *e)
     rg_path_count_text(e->paths, paths, sizeof paths);
     fputs("    label=<<font point-size=\"14\"><b>", out);
     rg_put_text(out, e->title, RG_TEXT_LABEL);
-    fprintf(out, "</b></font><br/>%zu edges, %s paths<br/>", e->term_count, paths);
+    fprintf(out, "</b></font><br/>%zu edge%s, %s path%s<br/>", e->term_count, e->term_count == 1 ? "" : "s", paths,
+            e->paths.exact == 1 ? "" : "s");
     for (int r = 0; r < ROLES; r++)
         if (used[r]) fprintf(out, "<font color=\"%s\">■</font> %s &#160;", looks[r].line, looks[r].name);
     if (e->path_count > 0) fputs("<font color=\"" PATH "\">━</font> the most influential path", out);

@@ -16,6 +16,7 @@ void rg_path_count_text(rg_path_count count, char *text, size_t size)
     char about[32];
     rg_show_number(about, sizeof about, count.about);
     if (count.exact || count.about == 0) snprintf(text, size, "%llu", (unsigned long long)count.exact);
+    else if (isinf(count.about)) snprintf(text, size, "more than 1e308");
     else snprintf(text, size, "about %s", about);
 }
 
@@ -90,10 +91,10 @@ static int widest_label(const rg_explanation *e)
     return widest < 28 ? widest : 28;
 }
 
-/* "∂y/∂h" */
-static void put_derivative(FILE *out, const rg_subproblem *of, const rg_subproblem *with)
+/* "v̄_h": not ∂y/∂h, which stands for the slope of the edge from h to y, too. */
+static void put_adjoint(FILE *out, const rg_subproblem *s)
 {
-    fprintf(out, "∂%s/∂%s", of->label, with->label);
+    fprintf(out, "v̄_%s", s->label);
 }
 
 /* ---- Sections -------------------------------------------------------------------------------------------------- */
@@ -105,8 +106,8 @@ static void put_program(FILE *out, const rg_explanation *e)
     fprintf(out, "  subproblem   v̄ = ∂%s/∂v, one for each node v: %zu of %zu nodes have one\n", y, e->solved, e->count);
     fprintf(out, "  recurrence   v̄_i = Σ over consumers j of v̄_j · ∂v_j/∂v_i: %zu term%s, one an edge\n", e->term_count,
             plural(e->term_count));
-    fprintf(out, "  base case    ∂%s/∂%s = 1\n", y, y);
-    fprintf(out, "  order        the reverse of recording, so that a node's consumers are solved before it\n");
+    fprintf(out, "  base case    v̄_%s = ∂%s/∂%s = 1\n", y, y, y);
+    fprintf(out, "  order        the reverse of recording: a node's consumers are solved before it\n");
     fprintf(out, "  memo table   one adjoint a node; %zu of them %s needed by several consumers\n", e->overlapping,
             e->overlapping == 1 ? "is" : "are");
 }
@@ -121,8 +122,7 @@ static void put_forward(FILE *out, const rg_explanation *e, int label)
         fprintf(out, " = %s", s->op);
         for (size_t k = 0; k < s->operand_count; k++)
             fprintf(out, "%s %s", k ? "," : "", e->subproblems[s->operands[k]].label);
-        fprintf(out, "%s%s%s%s = ", *s->attributes ? " (" : "", s->attributes, *s->attributes ? ")" : "",
-                s->leaf ? "" : "");
+        fprintf(out, "%s%s%s = ", *s->attributes ? " (" : "", s->attributes, *s->attributes ? ")" : "");
         put_numbers(out, &s->value);
         fprintf(out, "   %s%s%s\n", s->shape, *s->site ? "  " : "", s->site);
     }
@@ -134,7 +134,7 @@ static void put_solution(FILE *out, const rg_explanation *e, const rg_subproblem
     const rg_explained_term *terms = e->terms + s->first_term;
     bool numbers = s->adjoint.few && s->adjoint.count == 1;
     fprintf(out, "  %3u  ", s->turn);
-    put_derivative(out, y, s);
+    put_adjoint(out, s);
     for (int i = width_of(s->label); i < label; i++) fputc(' ', out);
     if (s == y) {
         fputs(" = 1, the base case\n", out);
@@ -142,9 +142,8 @@ static void put_solution(FILE *out, const rg_explanation *e, const rg_subproblem
     }
     for (size_t i = 0; i < s->term_count; i++) {
         fprintf(out, " %c ", i ? '+' : '=');
-        put_derivative(out, y, &e->subproblems[terms[i].consumer]);
-        fputs(" · ", out);
-        put_derivative(out, &e->subproblems[terms[i].consumer], s);
+        put_adjoint(out, &e->subproblems[terms[i].consumer]);
+        fprintf(out, " · ∂%s/∂%s", e->subproblems[terms[i].consumer].label, s->label);
         numbers = numbers && terms[i].single;
     }
     for (size_t i = 0; i < s->term_count; i++) {
@@ -196,13 +195,12 @@ static void put_mistake(FILE *out, const rg_explanation *e)
         return;
     }
     if (!s) {
-        fputs("  \"Add into each operand, then recurse into each\" is right here: no sum is handed on before it is complete.\n",
-              out);
+        fputs("  \"Add into each operand, then recurse into each\" is right here:\n"
+              "  no sum is handed on before it is complete.\n", out);
         return;
     }
-    fputs("  \"Add into each operand, then recurse into each\" goes wrong first at ", out);
-    fputs(s->label, out);
-    fputs(e->naive_counts ? ": in it, " : ", where it finds ", out);
+    fprintf(out, "  \"Add into each operand, then recurse into each\" goes wrong first\n  at %s%s", s->label,
+            e->naive_counts ? ": in it, " : ", where it finds ");
     if (e->naive_counts) {
         fprintf(out, "∂%s/∂%s = 1 counts ", root_of(e)->label, root_of(e)->label);
         put_number(out, s->naive);
@@ -235,9 +233,11 @@ static void put_path(FILE *out, const rg_explanation *e)
         fprintf(out, "%s%s", i ? " → " : "", e->subproblems[e->path[i]].label);
     fputs("   weight ", out);
     put_number(out, e->path_weight);
-    fputs("\n  Influence is spread over the paths with an entropy of ", out);
+    fputc('\n', out);
+    if (isnan(e->entropy)) return;
+    fputs("  Influence is spread over the paths with an entropy of ", out);
     put_number(out, e->entropy);
-    fputs(" nats: as evenly as over ", out);
+    fputs(" nats:\n  as evenly as over ", out);
     put_number(out, exp(e->entropy));
     fputs(" paths.\n", out);
 }

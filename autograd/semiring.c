@@ -86,6 +86,7 @@ const rg_semiring rg_semiring_entropy = { "entropy", sizeof(rg_path_weights), tr
 double rg_path_entropy(rg_path_weights spread)
 {
     const double entropy = spread.total > 0 ? log(spread.total) - spread.weighted_log / spread.total : 0;
+    if (!isfinite(spread.total) || !isfinite(spread.weighted_log)) return (double)NAN;
     return entropy > 0 ? entropy : 0; /* of one path, rounding may leave less than nothing */
 }
 

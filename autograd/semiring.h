@@ -10,7 +10,7 @@
  *     rg_semiring_paths      +                    · 1                   1         how many paths lead from v to y
  *     rg_semiring_reach      or                   and                   true      whether y depends on v
  *     rg_semiring_strongest  max                  · |∂v_j/∂v_i|         1         the most influential path
- *     rg_semiring_entropy     +                    · |∂v_j/∂v_i|         1         how influence is spread over paths: entropy
+ *     rg_semiring_entropy    +                    · |∂v_j/∂v_i|         1         how influence is spread over paths: entropy
  *
  * A semiring of your own is the same struct. */
 #ifndef RETROGRAD_SEMIRING_H
@@ -67,7 +67,8 @@ typedef struct {
 } rg_path_weights;
 RG_API extern const rg_semiring rg_semiring_entropy;
 /* The entropy in nats of a path drawn with probability w / Σ w: ln Σ w - (Σ w ln w) / Σ w. 0: one path carries it all;
- * ln n: n paths carry the same. 0 where no path carries anything. */
+ * ln n: n paths carry the same. 0 where no path carries anything; NaN where the weights add up to more than a double
+ * holds. */
 RG_API double rg_path_entropy(rg_path_weights spread);
 
 /* What a sweep has walked. */

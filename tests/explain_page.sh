@@ -1,16 +1,28 @@
 #!/usr/bin/env bash
 # The page that explains a graph, in headless Chromium, offline: every step lights up the node that is solved, its consumers
-# and the terms of its sum, by keys, slider, clicks and play.  explain_page.sh BUILD; status 77: no Chromium here.
+# and the terms of its sum, by keys, slider, clicks and play; boxes have whole numbers, and stand beside who reads them.
+#   explain_page.sh BUILD; status 77: no Chromium here.
 set -euo pipefail
 
 chromium=$(command -v chromium || command -v chromium-browser || command -v google-chrome) || { echo "no Chromium"; exit 77; }
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
+
+# Appends the script on standard input to a page, which writes what it has found into #verdict, and opens it.
+look_at() {
+    cat >>"$1"
+    timeout 120 "$chromium" --headless --no-sandbox --disable-gpu --user-data-dir="$directory/profile" \
+        --host-resolver-rules='MAP * ~NOTFOUND' --virtual-time-budget=20000 --dump-dom "file://$1" \
+        >"$directory/seen" 2>"$directory/said" || { cat "$directory/said"; exit 1; }
+    verdict=$(sed -n 's/.*<pre id="verdict">\([^<]*\)<.*/\1/p' "$directory/seen" | tail -1)
+    echo "${verdict:-the page said nothing}"
+    grep -Eq '^[1-9][0-9]+ checks, 0 wrong\. $' <<<"$verdict"
+}
 page=$directory/page.html
 "$1/retrograd" explain layers --depth 2 --output "$page"
 
 # What a user would do, and what must then be seen. It has the page's own functions at hand, but looks at the document.
-cat >>"$page" <<'END'
+look_at "$page" <<'END'
 <pre id="verdict"></pre>
 <script>
 const wrong = [];
@@ -77,9 +89,43 @@ setTimeout(() => {
 }, 4000);
 </script>
 END
-timeout 120 "$chromium" --headless --no-sandbox --disable-gpu --user-data-dir="$directory/profile" \
-    --host-resolver-rules='MAP * ~NOTFOUND' --virtual-time-budget=20000 --dump-dom "file://$page" \
-    >"$directory/seen" 2>"$directory/said" || { cat "$directory/said"; exit 1; }
-verdict=$(sed -n 's/.*<pre id="verdict">\([^<]*\)<.*/\1/p' "$directory/seen" | tail -1)
-echo "${verdict:-the page said nothing}"
-grep -Eq '^[1-9][0-9]+ checks, 0 wrong\. $' <<<"$verdict"
+
+# A network: its weights beside the layers, not all at the top with long edges down; and in a box no number is cut in two.
+"$1/retrograd" train --layers 4,4,4 --steps 1 --progress none --save "$directory/network.safetensors" >"$directory/said"
+"$1/retrograd" explain "$directory/network.safetensors" --output "$directory/network.html"
+look_at "$directory/network.html" <<'END'
+<pre id="verdict"></pre>
+<script>
+const wrong = [];
+let checks = 0;
+function must(holds, what) { checks++; if (!holds) wrong.push(what); }
+go(STEPS);
+const top_of = i => Number($("n" + i).getAttribute("transform").match(/ ([0-9.]+)\)/)[1]);
+S.forEach((s, i) => {
+  const users = S.map((other, j) => j).filter(j => S[j].operands.includes(i));
+  if (users.length) must(Math.min(...users.map(top_of)) - top_of(i) === LAYER, `${s.label} stands right above who reads it`);
+  const whole = s.value.few ? s.value.few.map(number) : [];
+  $("n" + i).querySelector(".value").textContent.replace(/^v \[?/, "").replace(/(, …)?\]?$/, "").split(", ").forEach((text, k) =>
+    must(!s.value.few || text === whole[k], `${s.label} has whole numbers, not ${text}`));
+  const box = $("n" + i).querySelector("rect").getBoundingClientRect();
+  $("n" + i).querySelectorAll("text").forEach(text =>
+    must(text.getBoundingClientRect().right <= box.right, `${s.label}: its text is within its box`));
+});
+$("verdict").textContent = `${checks} checks, ${wrong.length} wrong. ${wrong.join("; ")}`;
+</script>
+END
+
+# Where an operand is read twice by the same consumer, the path goes along one of the two edges.
+"$1/retrograd" explain doubling --depth 12 --output "$directory/doubling.html"
+look_at "$directory/doubling.html" <<'END'
+<pre id="verdict"></pre>
+<script>
+const wrong = [];
+togglePath();
+E.path.slice(1).forEach(i => {
+  const marked = document.querySelectorAll(`#graph path.onpath[id^="e${i}-"]`).length;
+  if (marked !== 1) wrong.push(`${marked} edges to ${S[i].label}`);
+});
+$("verdict").textContent = `${E.path.length - 1} checks, ${wrong.length} wrong. ${wrong.join("; ")}`;
+</script>
+END

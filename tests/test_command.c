@@ -295,6 +295,9 @@ static void wrong_use_is_named(void **state)
     REFUSES(2, "unknown subcommand 'trian'; did you mean 'train'?", "trian");
     REFUSES(2, "unknown subcommand 'xyz'", "xyz");
     REFUSES(2, "unknown subcommand 'xyz'", "help", "xyz");
+    REFUSES(2, "--depth is for examples, not for a network", "explain", "net.safetensors", "--depth", "3");
+    REFUSES(2, "shared has no depth", "explain", "shared", "--depth", "3");
+    REFUSES(2, "--batch is for a network, not for an example", "explain", "shared", "--batch", "3");
     REFUSES(2, "unknown option '--epoch'; did you mean '--epochs'?", "train", "--epoch", "3");
     REFUSES(2, "unexpected argument 'digits'", "train", "digits");
     REFUSES(2, "--epochs wants a whole number from 1 to 1000000, not '0'", "train", "--epochs", "0");

@@ -110,6 +110,23 @@ static void too_many_calls_are_not_made(void **state)
     rg_explanation_free(e);
 }
 
+static void path_counts_are_told_exactly_about_or_as_beyond_all_numbers(void **state)
+{
+    (void)state;
+    static const struct { int depth; const char *text; } wanted[] = {
+        { 63, "9223372036854775808" }, { 64, "about 1.84467e+19" }, { 1023, "about 8.98847e+307" }, { 1025, "more than 1e308" },
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        rg_explanation *e = explain(example("doubling", wanted[i].depth));
+        char text[48];
+        rg_path_count_text(e->paths, text, sizeof text);
+        assert_string_equal(text, wanted[i].text);
+        assert_true(wanted[i].depth > 1024 ? isnan(e->entropy) : fabs(e->entropy - wanted[i].depth * log(2)) < 1e-9);
+        rg_explanation_free(e);
+        rg_tape_reset(tape);
+    }
+}
+
 /* ---- The numbers are those of the derivatives ---------------------------------------------------------------------- */
 
 /* Each adjoint is the sum of its terms in the order of the sweep; consumers have earlier turns. */
@@ -305,6 +322,32 @@ static void a_name_cannot_end_the_script_of_the_page_nor_break_dot(void **state)
     rg_explanation_free(e);
 }
 
+/* Of two edges between the same nodes, along the steeper one, or along the first. */
+static void the_path_in_the_picture_goes_along_one_edge(void **state)
+{
+    (void)state;
+    rg_explanation *e = explain(example("doubling", 4));
+    char *dot = written(rg_explanation_dot, e);
+    assert_int_equal(occurrences(dot, " -> "), 8);
+    assert_int_equal(occurrences(dot, "penwidth=2, label"), 4);
+    free(dot);
+    rg_explanation_free(e);
+
+    rg_tensor x = rg_name(rg_scalar(tape, RG_F64, 2), "x"), y = rg_name(rg_pow(x, x), "y"); /* 4, with slopes 4 and 4 ln 2 */
+    e = explain(rg_scale(y, 3));
+    dot = written(rg_explanation_dot, e);
+    assert_int_equal(occurrences(dot, "penwidth=2, label"), 2);
+    assert_int_equal(occurrences(dot, "penwidth=2, label=\" 4\""), 1);
+    assert_non_null(strstr(dot, "3 edges, 2 paths<"));
+    free(dot);
+    rg_explanation_free(e);
+    e = explain(rg_exp(x));
+    dot = written(rg_explanation_dot, e);
+    assert_non_null(strstr(dot, "1 edge, 1 path<"));
+    free(dot);
+    rg_explanation_free(e);
+}
+
 /* ---- Misuse ------------------------------------------------------------------------------------------------------ */
 
 static void misuse_is_refused_with_the_callers_line(void **state)
@@ -379,12 +422,14 @@ int main(void)
         TEST(doubling_four_times_is_explained_with_its_figures),
         TEST(layers_of_three_units_have_3_to_the_depth_plus_1_paths),
         TEST(too_many_calls_are_not_made),
+        TEST(path_counts_are_told_exactly_about_or_as_beyond_all_numbers),
         TEST(every_example_has_sums_of_terms_and_the_adjoints_of_rg_grad),
         TEST(a_network_is_explained_by_its_parameters_and_keeps_its_gradient),
         TEST(checkpoints_and_hooks_change_no_number_and_large_tensors_are_told_by_their_norm),
         TEST(text_json_and_dot_are_as_they_were),
         TEST(json_has_what_the_structs_have),
         TEST(a_name_cannot_end_the_script_of_the_page_nor_break_dot),
+        TEST(the_path_in_the_picture_goes_along_one_edge),
         TEST(misuse_is_refused_with_the_callers_line),
         TEST(out_of_memory_is_said_and_nothing_is_lost),
     };

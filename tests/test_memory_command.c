@@ -29,6 +29,8 @@ static void figures_by_hand_are_those_of_the_literature(void **state)
     assert_says(said, "100 stages, 5 states: 316 steps");
     assert_int_equal(RUN("plan", "--bracketing", "30,35,15,5,10,20,25"), 0);
     assert_says(said, "15125 multiplications   ((A1(A2A3))((A4A5)A6))");
+    assert_int_equal(RUN("plan", "--binomial", "2,1"), 0);
+    assert_says(said, "2 stages, 1 state: 1 step forward");
     assert_int_equal(RUN("plan", "--bracketing", "64,8,64,8,64"), 0);
     assert_says(said, "40960");
     assert_says(strstr(said, "reverse"), "98304");
@@ -109,6 +111,9 @@ static void wrong_use_is_named(void **state)
     REFUSES("--binomial wants two sizes", "plan", "--binomial", "3");
     REFUSES("--bracketing wants at least two sizes", "plan", "--bracketing", "3");
     REFUSES("--bracketing wants", "plan", "--bracketing", "3,x");
+    REFUSES("--binomial is for no network: it has no use for --memory", "plan", "--memory", "1M", "--binomial", "3,2");
+    REFUSES("--bracketing is for no network: it has no use for --layers", "plan", "--bracketing", "3,2", "--layers", "8");
+    REFUSES("--binomial and --bracketing exclude each other", "plan", "--bracketing", "3,2", "--binomial", "3,2");
     REFUSES("--load and --layers exclude each other", "plan", "--load", "x", "--layers", "3");
     assert_int_equal(RUN("plan", "--load", "missing"), 1);
 }

@@ -21,7 +21,7 @@ static const tool_option options[] = {
     { TOOL_TEXT, "of", "WHAT", SLOT(what), "shared",
       .help = "shared, doubling, perceptron, multilayer or layers; or the file of a network that train has saved" },
     { TOOL_INTEGER, "depth", "N", SLOT(depth), "0", .low = 0, .high = 4096,
-      .help = "of doubling (4) and layers (3); 0: as it is there" },
+      .help = "how many layers doubling and layers have; 0: 4 and 3" },
     { TOOL_INTEGER, "batch", "N", SLOT(batch), "1", .low = 1, .high = 1 << 16,
       .help = "random examples that the network is shown" },
     { .kind = TOOL_HEADING, .name = "Output" },
@@ -132,6 +132,8 @@ static int run(const tool_command *command, const void *given_values, const bool
         return no_example(command, v);
     if (example->name == NULL && tool_given(command, given, "depth"))
         return tool_misuse(command, "--depth is for examples, not for a network");
+    if (example->name != NULL && tool_given(command, given, "batch"))
+        return tool_misuse(command, "--batch is for a network, not for an example");
     if (v->output != NULL && tool_kind_of(kinds, v->output) == NULL)
         return tool_misuse(command, "--output wants a name that ends in " KINDS ", not '%s'", v->output);
     if (v->output != NULL && !tool_output_check(v->output, false, message, sizeof message))

@@ -36,9 +36,10 @@ static const tool_option options[] = {
     { .kind = TOOL_HEADING, .name = "Planning" },
     { TOOL_PARSED, "memory", "BYTES", SLOT(memory), NULL, .parse = tool_bytes_parse, .print = tool_bytes_print,
       .wants = TOOL_BYTES_WANTS,
-      .help = "what a step may take, such as 64M or 512k; default: a table of what less memory costs" },
+      .help = "what a step may take, such as 64M or 512k (k: 1024); default: a table of what less memory costs" },
     { TOOL_INTEGER, "steps", "N", SLOT(steps), "20", .low = 1, .high = MOST_STEPS,
-      .help = "with --memory: how many training steps are made, with the plan and without" },
+      .help = "with --memory: how many training steps are timed, with the plan and without; three more come before, to "
+              "warm up" },
     { TOOL_INTEGER, "threads", "N", SLOT(threads), "0", .low = 0, .high = 256,
       .help = "0: RG_THREADS from the environment, else all processors. The plan does not depend on it" },
     { .kind = TOOL_HEADING, .name = "By hand" },
@@ -70,8 +71,8 @@ static int print_binomial(const tool_command *command, const tool_layers *sizes)
     if (sizes->count != 2)
         return tool_misuse(command, "--binomial wants two sizes, stages and states, such as 100,5");
     const int64_t l = sizes->size[0], s = sizes->size[1], steps = rg_binomial_steps(l, s);
-    printf("%" PRId64 " stages, %" PRId64 " states: %" PRId64 " steps forward, %.2f times each stage, and once more to be "
-           "reversed\n", l, s, steps, (double)steps / (double)l);
+    printf("%" PRId64 " stage%s, %" PRId64 " state%s: %" PRId64 " step%s forward, %.2f times each stage, and once more to be "
+           "reversed\n", l, l == 1 ? "" : "s", s, s == 1 ? "" : "s", steps, steps == 1 ? "" : "s", (double)steps / (double)l);
     return 0;
 }
 
@@ -120,8 +121,9 @@ static void print_heading(const subject *s)
 
     tool_model_sizes(&s->model, sizes, sizeof sizes);
     printf("%s, batch %" PRId64 ", %s, %s: a step takes %s of workspace.\n"
-           "There lie the activations, adjoints and temporaries of a step; not counted are its inputs, the parameters and\n"
-           "their gradients, which are there whatever the plan.\n\n", sizes, s->batch.count,
+           "There lie the activations, adjoints and temporaries of a step; not counted are\n"
+           "its inputs, the parameters and their gradients: these are there whatever the\n"
+           "plan.\n\n", sizes, s->batch.count,
            tool_choice_name(TOOL_ACTIVATIONS, s->model.options.activation, activation, sizeof activation),
            rg_dtype_name(rg_params_dtype(s->model.theta)), tool_bytes((double)s->all, all, sizeof all));
 }
@@ -300,6 +302,16 @@ static int check(const tool_command *command, const values *v, const bool *given
 {
     static const char *const described[] = { "layers", "activation", "loss", "dropout", "dtype", "inputs", "outputs" };
 
+    static const char *const by_hand[] = { "binomial", "bracketing" };
+    static const char *const of_a_step[] = { "layers", "activation", "loss", "dropout", "dtype", "inputs", "outputs", "batch",
+                                             "load", "memory", "steps", "threads" };
+
+    if (tool_given(command, given, by_hand[0]) && tool_given(command, given, by_hand[1]))
+        return tool_misuse(command, "--%s and --%s exclude each other", by_hand[0], by_hand[1]);
+    for (size_t i = 0; i < sizeof by_hand / sizeof by_hand[0]; i++)
+        for (size_t k = 0; k < sizeof of_a_step / sizeof of_a_step[0]; k++)
+            if (tool_given(command, given, by_hand[i]) && tool_given(command, given, of_a_step[k]))
+                return tool_misuse(command, "--%s is for no network: it has no use for --%s", by_hand[i], of_a_step[k]);
     for (size_t i = 0; i < sizeof described / sizeof described[0] && v->load != NULL; i++)
         if (tool_given(command, given, described[i]))
             return tool_misuse(command, "--load and --%s exclude each other: the file has it", described[i]);

@@ -116,8 +116,8 @@ static void print_end(const tool_training *t)
         snprintf(note, sizeof note, " (first %s)", grouped(TOOL_SCORED_ROWS, steps, sizeof steps));
     print_score(t, "Train", note, t->train_score);
     print_score(t, "Test", "", t->test_score);
-    printf("Engine    %" PRIu64 " plans for %" PRIu64 " runs, at most %sB of memory\n", stats.plans_built,
-           stats.hits + stats.misses, tool_amount((double)stats.peak_bytes, bytes, sizeof bytes));
+    printf("Engine    %" PRIu64 " plans for %" PRIu64 " runs, at most %s of memory\n", stats.plans_built,
+           stats.hits + stats.misses, tool_bytes((double)stats.peak_bytes, bytes, sizeof bytes));
     if (v->save != NULL)
         printf("Saved     %s\n", v->save);
     if (v->plot != NULL)
