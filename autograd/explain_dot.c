@@ -1,10 +1,6 @@
 /* explain_dot.c: an explanation as DOT: the graph with the memo table in its boxes. */
 #include "explain_show.h"
 
-#include <math.h>
-
-#include "graph_text.h"
-
 /* Tints of Okabe and Ito's palette, which colour-blind people can tell apart, under dark text. */
 typedef enum { ROOT, SHARED, ONCE, LEAF, APART, ROLES } role;
 static const struct {
@@ -28,25 +24,18 @@ static role role_of(const rg_explanation *e, const rg_subproblem *s)
     return s->term_count > 1 ? SHARED : s->leaf ? LEAF : ONCE;
 }
 
-static void put_number(FILE *out, double value)
-{
-    char text[32];
-    rg_show_number(text, sizeof text, value);
-    fputs(text, out);
-}
-
 static void put_numbers(FILE *out, const char *what, const rg_numbers *n)
 {
     fprintf(out, "<br/>%s = ", what);
     if (!n->few || n->count > FEW_IN_A_BOX) {
         fprintf(out, "%lld numbers, norm ", (long long)n->count);
-        put_number(out, n->norm);
+        rg_show_number(out, n->norm);
         return;
     }
     if (n->count != 1) fputc('[', out);
     for (int64_t i = 0; i < n->count; i++) {
         if (i > 0) fputs(", ", out);
-        put_number(out, n->few[i]);
+        rg_show_number(out, n->few[i]);
     }
     if (n->count != 1) fputc(']', out);
 }
@@ -91,7 +80,7 @@ static void put_edges(FILE *out, const rg_explanation *e)
             fprintf(out, "    n%u -> n%zu [%s", i, j, on_path ? "color=\"" PATH "\", penwidth=2" : term ? "" : "style=dashed");
             if (term && term->single) {
                 fputs(on_path ? ", label=\" " : "label=\" ", out);
-                put_number(out, term->slope);
+                rg_show_number(out, term->slope);
                 fputc('"', out);
             }
             fputs("];\n", out);

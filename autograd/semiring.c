@@ -189,12 +189,13 @@ static rg_status finish(solver *s)
     return s->tape->error.status;
 }
 
-rg_status rg_semiring_solve_at(const char *site, const rg_semiring *semiring, const rg_tensor *y, int outputs, const rg_tensor *wrt, int n,
-                            void *out, rg_sweep_size *size)
+rg_status rg_semiring_solve_at(const char *site, const rg_semiring *semiring, const rg_tensor *y, int outputs,
+                               const rg_tensor *wrt, int n, void *out, rg_sweep_size *size)
 {
     rg_tape *tape = rg_tape_among(outputs, y);
     if (!tape || !semiring || (n > 0 && !out)) return RG_E_NULL;
-    solver s = { .site = site, .what = semiring->name, .tape = tape, .semiring = semiring, .y = y, .wrt = wrt, .outputs = outputs, .n = n };
+    solver s = { .site = site, .what = semiring->name, .tape = tape, .semiring = semiring, .y = y, .wrt = wrt,
+                 .outputs = outputs, .n = n };
     if (run(&s)) {
         for (int i = 0; i < n; i++) {
             void *to = (char *)out + (size_t)i * semiring->size;

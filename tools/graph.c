@@ -43,8 +43,8 @@ static const tool_option options[] = {
       .help = "above so many boxes, layers are collapsed and then the middle is folded; of a plan, so many rows are drawn. "
               "Default: 400 boxes, 60 rows" },
     { TOOL_TEXT, "output", "FILE", SLOT(output), NULL,
-      .help = "where to: " TOOL_GRAPH_KINDS " (pictures need Graphviz; .txt reads like a program; .onnx is the network itself, for other programs); default: DOT on standard "
-              "output" },
+      .help = "where to: " TOOL_GRAPH_KINDS " (pictures need Graphviz; .txt reads like a program; .onnx is the network "
+              "itself, for other programs); default: DOT on standard output" },
     { .kind = TOOL_END },
 };
 
