@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "characters.h"
 #include "graph_text.h"
 #include "ops.h"
 #include "shape.h"

@@ -15,9 +15,6 @@ typedef enum {
  * `out` may be NULL. */
 size_t rg_put_text(FILE *out, const char *text, rg_text_kind kind);
 
-/* The length of the character at s if it is one that XML allows, in UTF-8; else 0. */
-size_t rg_character_length(const unsigned char *s);
-
 /* Writes a template, in which ' stands for a double quote, and
  *   $l $q $j   a text (const char *) as in a label of DOT, between its quotes, and between those of JSON; $r as it is
  *   $u         an entry or a buffer; RG_NOT_SHOWN is null (uint32_t)

@@ -229,7 +229,8 @@ rg_status rg_strongest_path_at(const char *site, rg_tensor y, rg_tensor x, rg_te
 
 /* ---- Recursion without a table ------------------------------------------------------------------------------- */
 
-rg_status rg_naive_recursion_at(const char *site, rg_tensor y, const rg_tensor *wrt, int n, uint64_t most, double *out, uint64_t *visits)
+rg_status rg_naive_recursion_at(const char *site, rg_tensor y, const rg_tensor *wrt, int n, uint64_t most, double *out,
+                                uint64_t *visits)
 {
     if (!y.tape || !visits || (n > 0 && !out)) return RG_E_NULL;
     solver s = { .site = site, .what = "naive recursion", .tape = y.tape, .semiring = &rg_semiring_real, .y = &y, .wrt = wrt,

@@ -37,7 +37,8 @@ int tool_trial_make(const tool_command *command, const tool_trial_options *optio
         return tool_fail(command, "%s", error.message);
     trial->opt = make_optimizer(trial->model.theta, options->optimizer);
     bool fits = options->batch <= MOST_NUMBERS / trial->model.inputs;
-    return trial->opt != NULL && fits && tool_batch_draw(&trial->model, options->batch, &trial->examples) ? 0 : tool_fail(command, "%s", strerror(ENOMEM));
+    bool ready = trial->opt != NULL && fits && tool_batch_draw(&trial->model, options->batch, &trial->examples);
+    return ready ? 0 : tool_fail(command, "%s", strerror(ENOMEM));
 }
 
 void tool_trial_free(tool_trial *trial)
