@@ -10,7 +10,7 @@
  *     rg_semiring_paths      +                    · 1                   1         how many paths lead from v to y
  *     rg_semiring_reach      or                   and                   true      whether y depends on v
  *     rg_semiring_strongest  max                  · |∂v_j/∂v_i|         1         the most influential path
- *     rg_semiring_entropy     +                    · |∂v_j/∂v_i|         1         how influence is spread over paths: entropy
+ *     rg_semiring_entropy    +                    · |∂v_j/∂v_i|         1         how influence is spread over paths: entropy
  *
  * A semiring of your own is the same struct. */
 #ifndef RETROGRAD_SEMIRING_H
