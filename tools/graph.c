@@ -122,7 +122,7 @@ const tool_command tool_graph = {
     .summary = "show the graph of a network, or its plan, without training it",
     .about = "Records one training step of a network and writes its graph: every node with its op, shape, dtype, bytes and "
              "name, in the order of recording. What the file's name ends in says how: as a picture, as Graphviz DOT, as text "
-             "that reads like a program, or as JSON (docs/graph-schema.json).",
+             "that reads like a program, as JSON (docs/graph-schema.json), or the network alone as an ONNX model.",
     .examples =
         "  retrograd graph --layers 128,64 --output graph.svg\n"
         "  retrograd graph --layers 32,32,32 --backward --collapse 1 --output layers.png\n"
