@@ -30,15 +30,7 @@ static const void *value_of(const rg_node *node)
 
 static double number_at(const rg_node *node, int64_t i)
 {
-    const void *data = value_of(node);
-    switch ((rg_dtype)node->dtype) {
-    case RG_F32: return ((const float *)data)[i];
-    case RG_F64: return ((const double *)data)[i];
-    case RG_I32: return ((const int32_t *)data)[i];
-    case RG_I64: return (double)((const int64_t *)data)[i];
-    case RG_NO_DTYPE: break;
-    }
-    return NAN;
+    return rg_element((rg_dtype)node->dtype, value_of(node), i);
 }
 
 static finding look_at(const rg_node *node)

@@ -90,7 +90,8 @@ static void put_edge(const rg_drawing *d, uint32_t from, uint32_t to, bool bold)
     const bool plain = !within && !across && !bold;
     const char *color = bold ? RG_DOT_PATH : within ? RG_DOT_ADJOINT : "#b4bdc6";
     rg_put(d->out, plain ? "    n$u -> n$u;\n" : "    n$u -> n$u [$rcolor='$r'$r];\n",
-           within ? to : from, within ? from : to, within ? "dir=back, " : across ? "constraint=false, " : "", color, bold ? ", penwidth=2.6" : "");
+           within ? to : from, within ? from : to, within ? "dir=back, " : across ? "constraint=false, " : "", color,
+           bold ? ", penwidth=2.6" : "");
 }
 
 /* The boxes that this one reads. Between nodes there is a line for each operand, even if two are the same; a box of several

@@ -228,8 +228,8 @@ static void put_border(const rg_drawing *d, uint32_t box, int look)
     const bool saved = d->boxes.kind[box] == RG_BOX_NODE && d->excerpt->saved[box];
     const bool dashed = look == RG_ROLE_RECOMPUTED || look == RG_LOOK_FOLD;
     rg_put(d->out, "n$u [fillcolor='$r', color='$r', $r$r$r", box, rg_looks[look].fill,
-           path ? RG_DOT_PATH : rg_looks[border].line, path ? "penwidth=2.6, " : strong ? "penwidth=1.8, " : "", saved ? "peripheries=2, " : "",
-           dashed ? "style=\"rounded,filled,dashed\", " : "");
+           path ? RG_DOT_PATH : rg_looks[border].line, path ? "penwidth=2.6, " : strong ? "penwidth=1.8, " : "",
+           saved ? "peripheries=2, " : "", dashed ? "style=\"rounded,filled,dashed\", " : "");
 }
 
 void rg_put_box(const rg_drawing *d, uint32_t box)

@@ -200,15 +200,7 @@ double rg_item_at(const char *site, rg_tensor t)
         return NAN;
     }
     const void *data = value_of(site, "item", t);
-    if (!data) return NAN;
-    switch (rg_dtype_of(t)) {
-    case RG_F32: return *(const float *)data;
-    case RG_F64: return *(const double *)data;
-    case RG_I32: return *(const int32_t *)data;
-    case RG_I64: return (double)*(const int64_t *)data;
-    case RG_NO_DTYPE: break;
-    }
-    return NAN;
+    return data ? rg_element(rg_dtype_of(t), data, 0) : NAN;
 }
 
 rg_status rg_read_at(const char *site, rg_tensor t, void *out, size_t bytes)

@@ -67,6 +67,12 @@ static inline const rg_node *rg_excerpt_node(const rg_excerpt *excerpt, uint32_t
     return &excerpt->tape->nodes[excerpt->nodes[entry]];
 }
 
+/* As it is shown; of RG_NOT_SHOWN: that of no node. */
+static inline const char *rg_excerpt_site(const rg_excerpt *excerpt, uint32_t entry)
+{
+    return rg_site_short(entry == RG_NOT_SHOWN ? NULL : rg_excerpt_node(excerpt, entry)->site);
+}
+
 static inline uint32_t rg_excerpt_operand(const rg_excerpt *excerpt, uint32_t entry, uint32_t k)
 {
     return excerpt->entries[rg_edges(excerpt->tape, rg_excerpt_node(excerpt, entry))[k]];

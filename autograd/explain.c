@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "characters.h"
 #include "graph_text.h"
 #include "ops.h"
 #include "shape.h"
@@ -128,7 +129,7 @@ static rg_numbers keep_numbers(maker *m, rg_tensor t)
     n = (rg_numbers){ .count = rg_shape_count(rg_shape_of(t)), .least = INFINITY, .most = -INFINITY };
     double *few = n.count <= RG_EXPLAINED_FEW ? take(m, (size_t)n.count, sizeof *few) : NULL, squares = 0;
     for (int64_t i = 0; i < n.count; i++) {
-        const double x = rg_number_at(rg_dtype_of(t), data, i);
+        const double x = rg_element(rg_dtype_of(t), data, i);
         if (few) few[i] = x;
         n.least = fmin(n.least, x);
         n.most = fmax(n.most, x);

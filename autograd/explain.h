@@ -82,7 +82,7 @@ RG_API void rg_explanation_free(rg_explanation *explanation);
 
 /* As text: the subproblems and their values, the recurrence with its numbers in the order of the sweep, the memo table,
  * and what it would have cost and where it would have gone wrong without.
- * errors of all of these: RG_E_NULL; RG_E_FILE the stream reports an error; RG_E_MEMORY. */
+ * errors of all of these: RG_E_NULL; RG_E_FILE the stream reports an error. */
 RG_API rg_status rg_explanation_text(FILE *out, const rg_explanation *explanation);
 /* As DOT: the graph with a value and an adjoint in each box and a slope on each edge; shared nodes and the most
  * influential path stand out. */

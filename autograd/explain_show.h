@@ -2,10 +2,10 @@
 #ifndef RETROGRAD_EXPLAIN_SHOW_H
 #define RETROGRAD_EXPLAIN_SHOW_H
 
-#include "autograd.h"
+#include "graph_text.h"
 
-/* With six digits, and a point in every locale. */
-void rg_show_number(char *text, size_t size, double value);
+/* With six digits, and a point in every locale. (explain_text.c) */
+void rg_show_number(FILE *out, double value);
 
 /* explain_page.html, which the build makes a text of. */
 extern const char rg_explain_page[];

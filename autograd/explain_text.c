@@ -2,32 +2,26 @@
 #include "explain_show.h"
 
 #include <math.h>
-#include <string.h>
 
-void rg_show_number(char *text, size_t size, double value)
+enum { DIGITS = 6 };
+
+void rg_show_number(FILE *out, double value)
 {
-    snprintf(text, size, "%.6g", value == 0 ? 0 : value); /* -0 is 0 */
-    for (char *s = text; *s; s++)
-        if (*s == ',') *s = '.';
+    char text[RG_NUMBER_SIZE];
+    rg_format_real(text, sizeof text, DIGITS, value);
+    fputs(text, out);
 }
 
 void rg_path_count_text(rg_path_count count, char *text, size_t size)
 {
-    char about[32];
-    rg_show_number(about, sizeof about, count.about);
+    char about[RG_NUMBER_SIZE];
+    rg_format_real(about, sizeof about, DIGITS, count.about);
     if (count.exact || count.about == 0) snprintf(text, size, "%llu", (unsigned long long)count.exact);
     else if (isinf(count.about)) snprintf(text, size, "more than 1e308");
     else snprintf(text, size, "about %s", about);
 }
 
 /* ---- Pieces ---------------------------------------------------------------------------------------------------- */
-
-static void put_number(FILE *out, double value)
-{
-    char text[32];
-    rg_show_number(text, sizeof text, value);
-    fputs(text, out);
-}
 
 static void put_count(FILE *out, rg_path_count count)
 {
@@ -40,21 +34,21 @@ static void put_count(FILE *out, rg_path_count count)
 static void put_numbers(FILE *out, const rg_numbers *n)
 {
     if (n->count == 1 && n->few) {
-        put_number(out, n->few[0]);
+        rg_show_number(out, n->few[0]);
     } else if (n->few) {
         fputc('[', out);
         for (int64_t i = 0; i < n->count; i++) {
             if (i > 0) fputs(", ", out);
-            put_number(out, n->few[i]);
+            rg_show_number(out, n->few[i]);
         }
         fputc(']', out);
     } else {
-        fputs("[", out);
-        put_number(out, n->least);
+        fputc('[', out);
+        rg_show_number(out, n->least);
         fputs(" ... ", out);
-        put_number(out, n->most);
+        rg_show_number(out, n->most);
         fprintf(out, ", %lld numbers, norm ", (long long)n->count);
-        put_number(out, n->norm);
+        rg_show_number(out, n->norm);
         fputc(']', out);
     }
 }
@@ -69,12 +63,9 @@ static const rg_subproblem *root_of(const rg_explanation *e)
     return &e->subproblems[e->count - 1];
 }
 
-/* Characters, not bytes. */
 static int width_of(const char *text)
 {
-    int width = 0;
-    for (; *text; text++) width += (*text & 0xc0) != 0x80;
-    return width;
+    return (int)rg_put_text(NULL, text, RG_TEXT_PLAIN);
 }
 
 static void put_padded(FILE *out, const char *text, int width)
@@ -149,9 +140,9 @@ static void put_solution(FILE *out, const rg_explanation *e, const rg_subproblem
     for (size_t i = 0; i < s->term_count; i++) {
         fprintf(out, " %c ", i ? '+' : '=');
         if (numbers) {
-            put_number(out, e->subproblems[terms[i].consumer].adjoint.few[0]);
+            rg_show_number(out, e->subproblems[terms[i].consumer].adjoint.few[0]);
             fputs(" · ", out);
-            put_number(out, terms[i].slope);
+            rg_show_number(out, terms[i].slope);
         } else {
             put_numbers(out, &terms[i].handed);
         }
@@ -203,11 +194,11 @@ static void put_mistake(FILE *out, const rg_explanation *e)
             e->naive_counts ? ": in it, " : ", where it finds ");
     if (e->naive_counts) {
         fprintf(out, "∂%s/∂%s = 1 counts ", root_of(e)->label, root_of(e)->label);
-        put_number(out, s->naive);
+        rg_show_number(out, s->naive);
         fputs(" times instead of ", out);
         put_count(out, s->paths);
     } else {
-        put_number(out, s->naive);
+        rg_show_number(out, s->naive);
         fputs(" instead of ", out);
         put_numbers(out, &s->adjoint);
     }
@@ -232,13 +223,13 @@ static void put_path(FILE *out, const rg_explanation *e)
     for (size_t i = 0; i < e->path_count; i++)
         fprintf(out, "%s%s", i ? " → " : "", e->subproblems[e->path[i]].label);
     fputs("   weight ", out);
-    put_number(out, e->path_weight);
+    rg_show_number(out, e->path_weight);
     fputc('\n', out);
     if (isnan(e->entropy)) return;
     fputs("  Influence is spread over the paths with an entropy of ", out);
-    put_number(out, e->entropy);
+    rg_show_number(out, e->entropy);
     fputs(" nats:\n  as evenly as over ", out);
-    put_number(out, exp(e->entropy));
+    rg_show_number(out, exp(e->entropy));
     fputs(" paths.\n", out);
 }
 

@@ -281,14 +281,7 @@ static bool run_every_way(op_check *o, sampled *s, rg_dtype dtype, outcome *expe
 
 static double number_at(const outcome *result, int i, int64_t j)
 {
-    switch (result->dtype[i]) {
-    case RG_F32: return ((const float *)result->data[i])[j];
-    case RG_F64: return ((const double *)result->data[i])[j];
-    case RG_I32: return ((const int32_t *)result->data[i])[j];
-    case RG_I64: return (double)((const int64_t *)result->data[i])[j];
-    case RG_NO_DTYPE: break;
-    }
-    return NAN;
+    return rg_element(result->dtype[i], result->data[i], j);
 }
 
 /* A sample's numbers are of the size of one and its sums are short, so an f32 result errs by some tens of units in the

@@ -2,18 +2,8 @@
  * written as it goes, for there may be hundreds of thousands. docs/graph-schema.json says what each member is. */
 #include <math.h>
 
+#include "shape.h"
 #include "sketch.h"
-
-static const char *truth(bool value)
-{
-    return value ? "true" : "false";
-}
-
-/* The site of an entry, or of none. */
-static const char *site_of(const rg_view *view, uint32_t entry)
-{
-    return rg_site_short(entry == RG_NOT_SHOWN ? NULL : rg_excerpt_node(&view->excerpt, entry)->site);
-}
 
 /* ---- Nodes ---------------------------------------------------------------------------------------------------------- */
 
@@ -45,8 +35,8 @@ static void put_node(const rg_view *view, uint32_t entry)
            (size_t)entry, entry, node->op->name, attributes, node->name ? node->name : "", path ? path : "",
            rg_dtype_name((rg_dtype)node->dtype));
     for (int i = 0; i < node->shape->rank; i++) rg_put(view->out, "$,$f", (size_t)i, (double)node->shape->size[i]);
-    rg_put(view->out, "],'bytes':$z,'role':'$j','saved':$r,'site':'$j','adjoint':$u,'operands':[", rg_node_bytes(node),
-        rg_role_names[e->role[entry]], truth(e->saved[entry]), site_of(view, entry), e->adjoint[entry]);
+    rg_put(view->out, "],'bytes':$z,'role':'$j','saved':$b,'site':'$j','adjoint':$u,'operands':[", rg_node_bytes(node),
+        rg_role_names[e->role[entry]], e->saved[entry], rg_excerpt_site(e, entry), e->adjoint[entry]);
     for (uint32_t k = 0; k < node->operands; k++) rg_put(view->out, "$,$u", (size_t)k, rg_excerpt_operand(e, entry, k));
     rg_put(view->out, "]");
     for (int which = 0; which < 2; which++) {
@@ -78,8 +68,8 @@ static void put_step(const rg_view *view, size_t number)
     }
     rg_put(view->out, "],'reads':[");
     for (size_t i = 0; i < step->read_count; i++) rg_put(view->out, "$,$u", i, sketch->reads[step->first_read + i]);
-    rg_put(view->out, "],'backward':$r,'operations':$f,'bytes_read':$f,'bytes_written':$f,'site':'$j'}",
-           truth(account->backward), account->operations, account->bytes_read, account->bytes_written, site_of(view, step->entry));
+    rg_put(view->out, "],'backward':$b,'operations':$f,'bytes_read':$f,'bytes_written':$f,'site':'$j'}",
+           account->backward, account->operations, account->bytes_read, account->bytes_written, rg_excerpt_site(&view->excerpt, step->entry));
 }
 
 static void put_buffer(const rg_view *view, size_t number)

@@ -6,26 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-size_t rg_character_length(const unsigned char *s)
-{
-    static const uint32_t least[] = { 0, 0x20, 0x80, 0x800, 0x10000 };
-    size_t length = *s < 0x80 ? 1 : *s >> 5 == 6 ? 2 : *s >> 4 == 14 ? 3 : *s >> 3 == 30 ? 4 : 0;
-    if (length == 0) return 0;
-    uint32_t code = length == 1 ? *s : *s & (0xffu >> (length + 1));
-    for (size_t i = 1; i < length; i++) {
-        if (s[i] >> 6 != 2) return 0;
-        code = code << 6 | (s[i] & 0x3fu);
-    }
-    bool surrogate = code >> 11 == 0x1b, control = code == 0x7f, nothing = code >> 1 == 0x7fff;
-    bool allowed = code >= least[length] && code <= 0x10ffff && !surrogate && !control && !nothing;
-    return allowed ? length : 0;
-}
+#include "characters.h"
+#include "shape.h"
 
-/* What stands for a character that means something there; NULL: itself. Graphviz reads entities in strings too. */
+/* What stands for a character that means something there; NULL: itself. Graphviz reads entities in strings too. JSON may
+ * stand in the script of a page, where no text may begin a tag. */
 static const char *escape_of(unsigned char c, rg_text_kind kind)
 {
     if (kind == RG_TEXT_PLAIN) return NULL;
-    if (kind == RG_TEXT_JSON) return c == '"' ? "\\\"" : c == '\\' ? "\\\\" : NULL;
+    if (kind == RG_TEXT_JSON) return c == '"' ? "\\\"" : c == '\\' ? "\\\\" : c == '<' ? "\\u003c" : NULL;
     if (c == '&') return "&amp;";
     if (c == '<') return "&lt;";
     if (c == '>') return "&gt;";
@@ -65,8 +54,11 @@ void rg_line_print(rg_line *line, const char *format, ...)
 static void put_number(FILE *out, double number)
 {
     char text[RG_NUMBER_SIZE] = "null";
-    if (isfinite(number)) snprintf(text, sizeof text, "%.15g", number);
-    if (isfinite(number) && strtod(text, NULL) != number) snprintf(text, sizeof text, "%.17g", number);
+    bool same = !isfinite(number);
+    for (int digits = 15; !same && digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, number);
+        same = strtod(text, NULL) == number;
+    }
     rg_set_point(text);
     fputs(text, out);
 }
@@ -84,6 +76,8 @@ void rg_put(FILE *out, const char *template, ...)
             put_number(out, index == RG_NOT_SHOWN ? (double)NAN : (double)index);
         } else if (*s == 'f') {
             put_number(out, va_arg(values, double));
+        } else if (*s == 'b') {
+            fputs(va_arg(values, int) ? "true" : "false", out);
         } else if (*s == 'z') {
             fprintf(out, "%zu", va_arg(values, size_t));
         } else if (*s == ',') {
@@ -110,9 +104,9 @@ void rg_set_point(char *number)
         if (*s == ',') *s = '.';
 }
 
-void rg_format_real(char *text, size_t size, double value)
+void rg_format_real(char *text, size_t size, int digits, double value)
 {
-    snprintf(text, size, "%.4g", value + 0.0); /* -0 is 0 */
+    snprintf(text, size, "%.*g", digits, value + 0.0); /* -0 is 0 */
     rg_set_point(text);
 }
 
@@ -136,23 +130,11 @@ void rg_format_bytes(char *text, size_t size, double bytes)
     snprintf(text, size, "%s %s", number, units[unit]);
 }
 
-double rg_element(rg_dtype dtype, const void *data, int64_t i)
-{
-    switch (dtype) {
-    case RG_F32: return ((const float *)data)[i];
-    case RG_F64: return ((const double *)data)[i];
-    case RG_I32: return ((const int32_t *)data)[i];
-    case RG_I64: return (double)((const int64_t *)data)[i];
-    case RG_NO_DTYPE: break;
-    }
-    return NAN;
-}
-
 void rg_format_element(char *text, size_t size, rg_dtype dtype, const void *data, int64_t i)
 {
     if (dtype == RG_I64) snprintf(text, size, "%lld", (long long)((const int64_t *)data)[i]);
     else if (dtype == RG_I32) snprintf(text, size, "%ld", (long)((const int32_t *)data)[i]);
-    else rg_format_real(text, size, rg_element(dtype, data, i));
+    else rg_format_real(text, size, 4, rg_element(dtype, data, i));
 }
 
 size_t rg_node_bytes(const rg_node *node)

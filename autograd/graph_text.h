@@ -15,13 +15,11 @@ typedef enum {
  * `out` may be NULL. */
 size_t rg_put_text(FILE *out, const char *text, rg_text_kind kind);
 
-/* The length of the character at s if it is one that XML allows, in UTF-8; else 0. */
-size_t rg_character_length(const unsigned char *s);
-
 /* Writes a template, in which ' stands for a double quote, and
  *   $l $q $j   a text (const char *) as in a label of DOT, between its quotes, and between those of JSON; $r as it is
  *   $u         an entry or a buffer; RG_NOT_SHOWN is null (uint32_t)
  *   $z         a count (size_t)
+ *   $b         true or false (bool)
  *   $f         a number in as few digits as read as the same; what is not finite is null (double)
  *   $,         a comma, unless the count is 0 (size_t) */
 void rg_put(FILE *out, const char *template, ...);
@@ -48,15 +46,14 @@ void rg_line_print(rg_line *line, const char *format, ...) __attribute__((format
 
 /* The attributes as the op describes them; "" if it does not. */
 void rg_format_attributes(const rg_node *node, char *text, size_t size);
-/* Four digits, with a point in every locale. */
-void rg_format_real(char *text, size_t size, double value);
+/* With a point in every locale. */
+void rg_format_real(char *text, size_t size, int digits, double value);
 /* The decimal comma of a locale becomes a point. */
 void rg_set_point(char *number);
 /* "4,812" */
 void rg_format_count(char *text, size_t size, uint64_t count);
 /* "64 B", "8.19 kB" */
 void rg_format_bytes(char *text, size_t size, double bytes);
-double rg_element(rg_dtype dtype, const void *data, int64_t i);
 void rg_format_element(char *text, size_t size, rg_dtype dtype, const void *data, int64_t i);
 
 /* Of a node's numbers; none for a view, which has none of its own. */

@@ -134,8 +134,7 @@ static void put_step(listing *l, size_t number)
     rg_line_reads(&line.column[SHAPE], sketch, step);
     rg_line_print(&line.column[BYTES], "writes ");
     rg_line_writes(&line.column[BYTES], sketch, step);
-    const rg_node *node = step->entry == RG_NOT_SHOWN ? NULL : rg_excerpt_node(&l->view->excerpt, step->entry);
-    if (node) rg_line_print(&line.column[SITE], "%s", rg_site_short(node->site));
+    rg_line_print(&line.column[SITE], "%s", rg_excerpt_site(&l->view->excerpt, step->entry));
     put_line(l, &line);
 }
 

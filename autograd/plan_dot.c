@@ -171,7 +171,7 @@ static void put_step(plan_drawing *d, size_t number, bool begins, size_t end)
            d->view->sketch.plan.accounts[number].backward ? rg_looks[RG_ROLE_ADJOINT].fill : "#ffffff", number);
     put_parts(d, step);
     rg_put(d->out, "<td align='left'>$l</td><td align='left'>$l</td><td align='left'><i>$l</i></td>",
-           reads.text, writes.text, rg_site_short(step->entry == RG_NOT_SHOWN ? NULL : rg_excerpt_node(&d->view->excerpt, step->entry)->site));
+           reads.text, writes.text, rg_excerpt_site(&d->view->excerpt, step->entry));
     put_map(d, number, begins, end);
     rg_put(d->out, "</tr>\n");
 }
@@ -194,7 +194,8 @@ static void put_head(const plan_drawing *d)
                    "    node [shape=plain, fontname='$r', fontsize=10, fontcolor='#1b2026'];\n", rg_dot_font, rg_dot_font);
     rg_put_dot_title(d->out, &d->view->options);
     rg_put(d->out, "$r<br/><font color='$r'>■</font> fused &#160;"
-                   "<font color='" RG_DOT_ADJOINT "'>■</font> backward$r>;\n", line.text, rg_looks[RG_LOOK_SCOPE].line, too_wide ? " &#160;the map of the workspace would be too wide" : "");
+                   "<font color='" RG_DOT_ADJOINT "'>■</font> backward$r>;\n", line.text, rg_looks[RG_LOOK_SCOPE].line,
+           too_wide ? " &#160;the map of the workspace would be too wide" : "");
     rg_put(d->out, "    plan [tooltip='plan', label=<"
                    "<table border='0' cellborder='1' cellspacing='0' cellpadding='4' color='#dfe3e6'>\n"
                    "<tr><td></td><td><b>does</b></td><td><b>reads</b></td><td><b>writes</b></td><td><b>line</b></td>");

@@ -190,12 +190,13 @@ static rg_status finish(solver *s)
     return s->tape->error.status;
 }
 
-rg_status rg_semiring_solve_at(const char *site, const rg_semiring *semiring, const rg_tensor *y, int outputs, const rg_tensor *wrt, int n,
-                            void *out, rg_sweep_size *size)
+rg_status rg_semiring_solve_at(const char *site, const rg_semiring *semiring, const rg_tensor *y, int outputs,
+                               const rg_tensor *wrt, int n, void *out, rg_sweep_size *size)
 {
     rg_tape *tape = rg_tape_among(outputs, y);
     if (!tape || !semiring || (n > 0 && !out)) return RG_E_NULL;
-    solver s = { .site = site, .what = semiring->name, .tape = tape, .semiring = semiring, .y = y, .wrt = wrt, .outputs = outputs, .n = n };
+    solver s = { .site = site, .what = semiring->name, .tape = tape, .semiring = semiring, .y = y, .wrt = wrt,
+                 .outputs = outputs, .n = n };
     if (run(&s)) {
         for (int i = 0; i < n; i++) {
             void *to = (char *)out + (size_t)i * semiring->size;
@@ -229,7 +230,8 @@ rg_status rg_strongest_path_at(const char *site, rg_tensor y, rg_tensor x, rg_te
 
 /* ---- Recursion without a table ------------------------------------------------------------------------------- */
 
-rg_status rg_naive_recursion_at(const char *site, rg_tensor y, const rg_tensor *wrt, int n, uint64_t most, double *out, uint64_t *visits)
+rg_status rg_naive_recursion_at(const char *site, rg_tensor y, const rg_tensor *wrt, int n, uint64_t most, double *out,
+                                uint64_t *visits)
 {
     if (!y.tape || !visits || (n > 0 && !out)) return RG_E_NULL;
     solver s = { .site = site, .what = "naive recursion", .tape = y.tape, .semiring = &rg_semiring_real, .y = &y, .wrt = wrt,

@@ -1,6 +1,7 @@
 /* shape.c: sizes, strides, broadcasting, and the shape rules that many ops share. */
 #include "shape.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -15,6 +16,18 @@ static const struct {
 size_t rg_dtype_size(rg_dtype dtype)
 {
     return (unsigned)dtype <= RG_I64 ? dtypes[dtype].size : 0;
+}
+
+double rg_element(rg_dtype dtype, const void *data, int64_t i)
+{
+    switch (dtype) {
+    case RG_F32: return ((const float *)data)[i];
+    case RG_F64: return ((const double *)data)[i];
+    case RG_I32: return ((const int32_t *)data)[i];
+    case RG_I64: return (double)((const int64_t *)data)[i];
+    case RG_NO_DTYPE: break;
+    }
+    return NAN;
 }
 
 const char *rg_dtype_name(rg_dtype dtype)

@@ -56,6 +56,9 @@ rg_shape rg_shape_unpack(const rg_shape_attributes *attributes);
 rg_status rg_refuse(rg_shape_call *call, rg_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Element i of numbers of any dtype. */
+double rg_element(rg_dtype dtype, const void *data, int64_t i);
+
 static inline bool rg_dtype_is_float(rg_dtype dtype)
 {
     return dtype == RG_F32 || dtype == RG_F64;

@@ -86,18 +86,6 @@ bool rg_terms_find(const rg_sweep *s, bool tensors, rg_arena *memory, rg_terms *
     return !tape->error.status;
 }
 
-double rg_number_at(rg_dtype dtype, const void *data, int64_t i)
-{
-    switch (dtype) {
-    case RG_F32: return ((const float *)data)[i];
-    case RG_F64: return ((const double *)data)[i];
-    case RG_I32: return ((const int32_t *)data)[i];
-    case RG_I64: return (double)((const int64_t *)data)[i];
-    case RG_NO_DTYPE: break;
-    }
-    return NAN;
-}
-
 /* The root of the sum of the squares. */
 static double norm_of(rg_tensor t)
 {
@@ -105,7 +93,7 @@ static double norm_of(rg_tensor t)
     double sum = 0;
     const int64_t count = data ? rg_shape_count(rg_shape_of(t)) : 0;
     for (int64_t i = 0; i < count; i++) {
-        const double x = rg_number_at(rg_dtype_of(t), data, i);
+        const double x = rg_element(rg_dtype_of(t), data, i);
         sum += x * x;
     }
     return sqrt(sum);

@@ -38,7 +38,4 @@ void *rg_terms_solve(rg_tape *tape, const rg_terms *terms, const rg_semiring *se
 double *rg_terms_recurse(const rg_terms *terms, bool counts, uint32_t first, uint32_t last, uint32_t root, uint64_t most,
                          rg_arena *memory, uint64_t *visits);
 
-/* Element i of numbers of any dtype. */
-double rg_number_at(rg_dtype dtype, const void *data, int64_t i);
-
 #endif

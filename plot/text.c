@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "characters.h"
+
 void rg_plot_put(FILE *out, const char *format, ...)
 {
     char text[512];
@@ -15,20 +17,10 @@ void rg_plot_put(FILE *out, const char *format, ...)
     fputs(text, out);
 }
 
-/* The length of the valid UTF-8 sequence at `at` that XML allows, or 0. */
+/* The length of what can be shown at `at`, or 0: white space looks like a blank. */
 static size_t sequence(const unsigned char *at)
 {
-    size_t length = at[0] < 0x80 ? 1 : at[0] >= 0xC2 && at[0] < 0xE0 ? 2 : (at[0] & 0xF0) == 0xE0 ? 3
-                    : at[0] >= 0xF0 && at[0] < 0xF5 ? 4 : 0;
-    for (size_t i = 1; i < length; i++)
-        if ((at[i] & 0xC0) != 0x80) return 0;
-    if (length == 1 && at[0] < 0x20 && at[0] != '\t' && at[0] != '\n') return 0;
-    if (length == 3) {
-        unsigned point = (at[0] & 0x0Fu) << 12 | (at[1] & 0x3Fu) << 6 | (at[2] & 0x3Fu);
-        return point < 0x800 || (point >= 0xD800 && point < 0xE000) || point >= 0xFFFE ? 0 : 3;
-    }
-    if (length == 4 && ((at[0] == 0xF0 && at[1] < 0x90) || (at[0] == 0xF4 && at[1] > 0x8F))) return 0;
-    return length;
+    return *at == '\t' || *at == '\n' ? 1 : rg_character_length(at);
 }
 
 /* From U+3000 on, and pictographs. */

@@ -309,6 +309,7 @@ static void a_name_cannot_end_the_script_of_the_page_nor_break_dot(void **state)
     char *page = written(rg_explanation_html, e), *dot = written(rg_explanation_dot, e);
     assert_int_equal(occurrences(page, "</script>"), 1);
     assert_int_equal(occurrences(page, "/*EXPLANATION*/"), 0);
+    assert_int_equal(occurrences(page, "\\u003c/script>\\u003cb a="), 1);
     assert_null(strstr(page, "http://") == strstr(page, "http://www.w3.org/2000/svg") ? NULL : page);
     assert_null(strstr(page, "https://"));
     assert_null(strstr(page, "src="));
@@ -403,12 +404,14 @@ static void out_of_memory_is_said_and_nothing_is_lost(void **state)
     }
     assert_true(fails > 10);
     rg_explanation *e = explain(example("shared", 0));
+    rg_status (*const writers[])(FILE *, const rg_explanation *) = { rg_explanation_text, rg_explanation_dot,
+                                                                     rg_explanation_json, rg_explanation_html };
     FILE *out = tmpfile();
-    for (long count = 0; count < 40; count++) {
-        allocations_fail_after(count);
-        const rg_status status = rg_explanation_json(out, e);
+    for (int i = 0; i < 4; i++) { /* which need none */
+        allocations_fail_after(0);
+        const rg_status status = writers[i](out, e);
         allocations_fail_after(-1);
-        assert_true(status == RG_E_MEMORY || count > 20);
+        assert_int_equal(status, RG_OK);
     }
     fclose(out);
     rg_explanation_free(e);

@@ -99,8 +99,7 @@ static int explain_file(const tool_command *command, const values *v, rg_tape *t
     rg_nn_state *state = rg_nn_state_load(v->what, &error);
     rg_status status = state == NULL ? error.status : tool_model_load(&model, state, -1, 0, v->what, &error);
     int result = status != RG_OK ? tool_fail(command, "%s", error.message)
-                 : v->batch > (1 << 28) / model.inputs ? tool_fail(command, "%s", strerror(ENOMEM))
-                                                       : explain_network(command, v, &model, tape);
+                                  : explain_network(command, v, &model, tape);
 
     tool_model_free(&model);
     rg_nn_state_free(state);

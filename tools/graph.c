@@ -11,23 +11,17 @@
 #include "subcommands.h"
 
 typedef struct {
-    tool_model_options model;
-    int64_t inputs, outputs, batch, collapse, most_nodes;
-    const char *load, *output;
+    tool_description described;
+    int64_t collapse, most_nodes;
+    const char *output;
     bool backward, sites, values, gradients, plan;
 } values;
 
 #define SLOT(member) offsetof(values, member)
-enum { MOST_NUMBERS = 1 << 28 };
 
 static const tool_option options[] = {
     { .kind = TOOL_HEADING, .name = "Model" },
-    TOOL_MODEL_ROWS(SLOT(model)),
-    { TOOL_INTEGER, "inputs", "N", SLOT(inputs), "784", .low = 1, .high = 1 << 24, .help = "features of an example" },
-    { TOOL_INTEGER, "outputs", "N", SLOT(outputs), "10", .low = 1, .high = 1 << 20,
-      .help = "classes; 1: a number is predicted" },
-    { TOOL_INTEGER, "batch", "N", SLOT(batch), "64", .low = 1, .high = 1 << 20, .help = "examples in a step" },
-    { TOOL_TEXT, "load", "FILE", SLOT(load), NULL, .help = "the network in this file instead" },
+    TOOL_DESCRIPTION_ROWS(SLOT(described)),
     { .kind = TOOL_HEADING, .name = "What is shown" },
     { TOOL_FLAG, "backward", NULL, SLOT(backward), NULL, .help = "the backward pass too" },
     { TOOL_FLAG, "values", NULL, SLOT(values), NULL,
@@ -43,8 +37,8 @@ static const tool_option options[] = {
       .help = "above so many boxes, layers are collapsed and then the middle is folded; of a plan, so many rows are drawn. "
               "Default: 400 boxes, 60 rows" },
     { TOOL_TEXT, "output", "FILE", SLOT(output), NULL,
-      .help = "where to: " TOOL_GRAPH_KINDS " (pictures need Graphviz; .txt reads like a program; .onnx is the network itself, for other programs); default: DOT on standard "
-              "output" },
+      .help = "where to: " TOOL_GRAPH_KINDS " (pictures need Graphviz; .txt reads like a program; .onnx is the network "
+              "itself, for other programs); default: DOT on standard output" },
     { .kind = TOOL_END },
 };
 
@@ -74,7 +68,7 @@ static int draw_step(const tool_command *command, const values *v, const tool_mo
     char title[512];
     int status = 0;
 
-    if (tool_batch_draw(model, v->batch, &batch)) {
+    if (tool_batch_draw(model, v->described.batch, &batch)) {
         rg_tensor outputs = tool_model_forward(model, tape, &batch), loss = tool_model_loss(model, tape, &batch, outputs);
         if (v->gradients)
             rg_backward(loss);
@@ -90,14 +84,10 @@ static int draw_step(const tool_command *command, const values *v, const tool_mo
     return status;
 }
 
-static int check(const tool_command *command, const values *v, const bool *given)
+static int check(const tool_command *command, const values *v)
 {
-    static const char *const described[] = { "layers", "activation", "loss", "dropout", "dtype", "inputs", "outputs" };
     char message[512];
 
-    for (size_t i = 0; i < sizeof described / sizeof described[0] && v->load != NULL; i++)
-        if (tool_given(command, given, described[i]))
-            return tool_misuse(command, "--load and --%s exclude each other: the file has it", described[i]);
     if (v->output != NULL && tool_kind_of(tool_graph_kinds, v->output) == NULL)
         return tool_misuse(command, "--output wants a name that ends in " TOOL_GRAPH_KINDS ", not '%s'", v->output);
     if (v->output != NULL && !tool_output_check(v->output, false, message, sizeof message))
@@ -110,16 +100,17 @@ static int run(const tool_command *command, const void *given_values, const bool
     const values *v = given_values;
     tool_model model = { 0 };
     rg_error error;
-    int status = check(command, v, given);
+    int status = tool_description_check(command, &v->described, given);
 
+    if (status == 0)
+        status = check(command, v);
     if (status != 0)
         return status;
-    if (tool_model_described(&model, v->model, v->inputs, v->outputs, v->load, 0, &error) != RG_OK) {
+    if (tool_model_described(&model, &v->described, 0, &error) != RG_OK) {
         tool_model_free(&model);
         return tool_fail(command, "%s", error.message);
     }
-    bool fits = v->batch <= MOST_NUMBERS / model.inputs;
-    rg_tape *tape = fits ? rg_tape_new_with((rg_tape_options){ .threads = 1, .eager = v->values || v->gradients }) : NULL;
+    rg_tape *tape = rg_tape_new_with((rg_tape_options){ .threads = 1, .eager = v->values || v->gradients });
     status = tape == NULL ? tool_fail(command, "%s", strerror(ENOMEM)) : draw_step(command, v, &model, tape);
     rg_tape_free(tape);
     tool_model_free(&model);
@@ -131,7 +122,7 @@ const tool_command tool_graph = {
     .summary = "show the graph of a network, or its plan, without training it",
     .about = "Records one training step of a network and writes its graph: every node with its op, shape, dtype, bytes and "
              "name, in the order of recording. What the file's name ends in says how: as a picture, as Graphviz DOT, as text "
-             "that reads like a program, or as JSON (docs/graph-schema.json).",
+             "that reads like a program, as JSON (docs/graph-schema.json), or the network alone as an ONNX model.",
     .examples =
         "  retrograd graph --layers 128,64 --output graph.svg\n"
         "  retrograd graph --layers 32,32,32 --backward --collapse 1 --output layers.png\n"

@@ -196,21 +196,36 @@ rg_status tool_model_apply_scales(const tool_model *model, rg_data_set *set, rg_
     return status;
 }
 
-rg_status tool_model_described(tool_model *model, tool_model_options options, int64_t inputs, int64_t outputs,
-                               const char *load, uint64_t seed, rg_error *error)
+int tool_description_check(const tool_command *command, const tool_description *described, const bool *given)
 {
-    rg_data_set described = { .width = inputs, .classes = outputs == 1 ? 0 : (int32_t)outputs };
+    static const char *const in_file[] = { "layers", "activation", "loss", "dropout", "dtype", "inputs", "outputs" };
 
-    if (load == NULL)
-        return tool_model_new(model, options, &described, seed, error);
-    rg_nn_state *state = rg_nn_state_load(load, error);
-    rg_status status = state == NULL ? error->status : tool_model_load(model, state, -1, seed, load, error);
+    for (size_t i = 0; i < sizeof in_file / sizeof in_file[0] && described->load != NULL; i++)
+        if (tool_given(command, given, in_file[i]))
+            return tool_misuse(command, "--load and --%s exclude each other: the file has it", in_file[i]);
+    return 0;
+}
+
+rg_status tool_model_described(tool_model *model, const tool_description *described, uint64_t seed, rg_error *error)
+{
+    rg_data_set set = { .width = described->inputs, .classes = described->outputs == 1 ? 0 : (int32_t)described->outputs };
+    const char *path = described->load;
+
+    if (path == NULL)
+        return tool_model_new(model, described->model, &set, seed, error);
+    rg_nn_state *state = rg_nn_state_load(path, error);
+    rg_status status = state == NULL ? error->status : tool_model_load(model, state, -1, seed, path, error);
     rg_nn_state_free(state);
     return status;
 }
 
 bool tool_batch_draw(const tool_model *model, int64_t count, rg_data_batch *batch)
 {
+    enum { MOST_NUMBERS = 1 << 28 };
+
+    *batch = (rg_data_batch){ .count = 0 };
+    if (count > MOST_NUMBERS / model->inputs)
+        return false;
     const size_t rows = (size_t)count, numbers = rows * (size_t)model->inputs;
     const rg_dtype dtype = tool_dtype(&model->options);
     const size_t item = rg_dtype_size(dtype);

@@ -78,13 +78,32 @@ rg_status tool_model_fits(const tool_model *model, const rg_data_set *set, const
 rg_status tool_model_find_scales(tool_model *model, const rg_data_set *set, rg_error *error);
 rg_status tool_model_apply_scales(const tool_model *model, rg_data_set *set, rg_error *error);
 
-/* A new model for examples with so many features, and so many outputs (1: a number is predicted); or the one in a
- * file. */
-rg_status tool_model_described(tool_model *model, tool_model_options options, int64_t inputs, int64_t outputs,
-                               const char *load, uint64_t seed, rg_error *error);
+/* A model without a data set: a new one for examples of that shape, or the one in a file. */
+typedef struct {
+    tool_model_options model;
+    int64_t inputs, outputs, batch;
+    const char *load;
+} tool_description;
+
+/* The rows for it in a table of a struct that has a tool_description at offset `at`. */
+#define TOOL_DESCRIPTION_ROWS(at)                                                                                  \
+    TOOL_MODEL_ROWS((at) + offsetof(tool_description, model)),                                                     \
+    { TOOL_INTEGER, "inputs", "N", (at) + offsetof(tool_description, inputs), "784", .low = 1, .high = 1 << 24,    \
+      .help = "features of an example" },                                                                          \
+    { TOOL_INTEGER, "outputs", "N", (at) + offsetof(tool_description, outputs), "10", .low = 1, .high = 1 << 20,   \
+      .help = "classes; 1: a number is predicted" },                                                               \
+    { TOOL_INTEGER, "batch", "N", (at) + offsetof(tool_description, batch), "64", .low = 1, .high = 1 << 20,       \
+      .help = "examples in a step" },                                                                              \
+    { TOOL_TEXT, "load", "FILE", (at) + offsetof(tool_description, load), NULL,                                    \
+      .help = "the network in this file instead" }
+
+/* Whether the options go together: the exit status, 0, or else it has said why. */
+int tool_description_check(const tool_command *command, const tool_description *described, const bool *given);
+rg_status tool_model_described(tool_model *model, const tool_description *described, uint64_t seed, rg_error *error);
 
 /* Random examples, whose labels cannot be learned: how long a step takes, and how much memory, does not depend on them,
- * as long as they are ordinary numbers. False when out of memory; to be freed either way. */
+ * as long as they are ordinary numbers. False when out of memory, or where they are more than anyone means; to be freed
+ * either way. */
 bool tool_batch_draw(const tool_model *model, int64_t count, rg_data_batch *batch);
 void tool_batch_free(rg_data_batch *batch);
 

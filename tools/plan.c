@@ -13,26 +13,20 @@
 #include "training.h"
 
 typedef struct {
-    tool_model_options model;
-    int64_t inputs, outputs, batch, memory, steps, threads;
-    const char *load;
+    tool_description described;
+    int64_t memory, steps, threads;
     tool_layers binomial, bracketing;
 } values;
 
 #define SLOT(member) offsetof(values, member)
-enum { MOST_NUMBERS = 1 << 28, WARM_UP = 3, MOST_STEPS = 1000, BUDGETS = 12 };
+enum { WARM_UP = 3, MOST_STEPS = 1000, BUDGETS = 12 };
 
 #define SIZES(what, from)                                                                                           \
     .parse = tool_layers_parse, .print = tool_layers_print, .wants = what " sizes from 1 on, such as " from
 
 static const tool_option options[] = {
     { .kind = TOOL_HEADING, .name = "Model" },
-    TOOL_MODEL_ROWS(SLOT(model)),
-    { TOOL_INTEGER, "inputs", "N", SLOT(inputs), "784", .low = 1, .high = 1 << 24, .help = "features of an example" },
-    { TOOL_INTEGER, "outputs", "N", SLOT(outputs), "10", .low = 1, .high = 1 << 20,
-      .help = "classes; 1: a number is predicted" },
-    { TOOL_INTEGER, "batch", "N", SLOT(batch), "64", .low = 1, .high = 1 << 20, .help = "examples in a step" },
-    { TOOL_TEXT, "load", "FILE", SLOT(load), NULL, .help = "the network in this file instead" },
+    TOOL_DESCRIPTION_ROWS(SLOT(described)),
     { .kind = TOOL_HEADING, .name = "Planning" },
     { TOOL_PARSED, "memory", "BYTES", SLOT(memory), NULL, .parse = tool_bytes_parse, .print = tool_bytes_print,
       .wants = TOOL_BYTES_WANTS,
@@ -100,12 +94,12 @@ static int measure(subject *s)
     const values *v = s->values;
     rg_error error;
 
-    if (tool_model_described(&s->model, v->model, v->inputs, v->outputs, v->load, 1, &error) != RG_OK)
+    if (tool_model_described(&s->model, &v->described, 1, &error) != RG_OK)
         return tool_fail(s->command, "%s", error.message);
-    bool fits = v->batch <= MOST_NUMBERS / s->model.inputs && tool_batch_draw(&s->model, v->batch, &s->batch);
+    bool drawn = tool_batch_draw(&s->model, v->described.batch, &s->batch);
     s->step = (tool_model_step){ &s->model, &s->batch };
     s->chain = tool_model_chain(&s->step);
-    s->tape = fits ? rg_tape_new_with((rg_tape_options){ .threads = (int)v->threads }) : NULL;
+    s->tape = drawn ? rg_tape_new_with((rg_tape_options){ .threads = (int)v->threads }) : NULL;
     s->stages = calloc((size_t)s->chain.count, sizeof *s->stages);
     if (s->tape == NULL || s->stages == NULL)
         return tool_fail(s->command, "%s", strerror(ENOMEM));
@@ -300,8 +294,6 @@ static int print_plan(subject *s)
 
 static int check(const tool_command *command, const values *v, const bool *given)
 {
-    static const char *const described[] = { "layers", "activation", "loss", "dropout", "dtype", "inputs", "outputs" };
-
     static const char *const by_hand[] = { "binomial", "bracketing" };
     static const char *const of_a_step[] = { "layers", "activation", "loss", "dropout", "dtype", "inputs", "outputs", "batch",
                                              "load", "memory", "steps", "threads" };
@@ -312,9 +304,6 @@ static int check(const tool_command *command, const values *v, const bool *given
         for (size_t k = 0; k < sizeof of_a_step / sizeof of_a_step[0]; k++)
             if (tool_given(command, given, by_hand[i]) && tool_given(command, given, of_a_step[k]))
                 return tool_misuse(command, "--%s is for no network: it has no use for --%s", by_hand[i], of_a_step[k]);
-    for (size_t i = 0; i < sizeof described / sizeof described[0] && v->load != NULL; i++)
-        if (tool_given(command, given, described[i]))
-            return tool_misuse(command, "--load and --%s exclude each other: the file has it", described[i]);
     if (tool_given(command, given, "steps") && v->memory == 0)
         return tool_misuse(command, "--steps needs --memory");
     return 0;
@@ -323,8 +312,10 @@ static int check(const tool_command *command, const values *v, const bool *given
 static int run(const tool_command *command, const void *given_values, const bool *given)
 {
     subject s = { .command = command, .values = given_values };
-    int status = check(command, s.values, given);
+    int status = tool_description_check(command, &s.values->described, given);
 
+    if (status == 0)
+        status = check(command, s.values, given);
     if (status != 0)
         return status;
     if (tool_given(command, given, "binomial"))

@@ -138,7 +138,7 @@ static int report(subject *s, tool_profile *profile)
     tool_model_sizes(&s->trial.model, sizes, sizeof sizes);
     profile->model = sizes;
     profile->setting = tool_trial_setting(&s->trial, setting, sizeof setting);
-    profile->batch = v->trial.batch;
+    profile->batch = v->trial.described.batch;
     bool shown = v->json ? tool_profile_json(profile, v->by)
                          : tool_profile_table(profile, v->by, width > MOST_WIDTH ? MOST_WIDTH : width);
     if (!shown)
@@ -151,7 +151,7 @@ static int run(const tool_command *command, const void *given_values, const bool
     subject s = { .command = command, .values = given_values };
     tool_profile profile = { .run = 0 };
     char message[512];
-    int status = tool_trial_check(command, &s.values->trial, given);
+    int status = tool_description_check(command, &s.values->trial.described, given);
 
     if (status == 0 && s.values->trace != NULL && !tool_output_check(s.values->trace, false, message, sizeof message))
         status = tool_fail(command, "%s", message);

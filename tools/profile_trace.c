@@ -1,7 +1,6 @@
 /* profile_trace.c: a profile as a Chrome trace: "Trace Event Format", complete events (ph "X") with times in
  * microseconds, for chrome://tracing and ui.perfetto.dev. */
-#include <cjson/cJSON.h>
-
+#include "print_json.h"
 #include "profile.h"
 
 enum { PROCESS = 1, THREAD = 1 };
@@ -54,11 +53,5 @@ bool tool_profile_trace(const tool_profile *profile, FILE *out)
         cJSON_AddItemToArray(events, event_of(&profile->steps.steps[i], begin));
         begin += profile->steps.steps[i].seconds;
     }
-    char *text = cJSON_PrintUnformatted(trace);
-    cJSON_Delete(trace);
-    if (text == NULL)
-        return false;
-    fprintf(out, "%s\n", text);
-    cJSON_free(text);
-    return true;
+    return tool_print_json(out, trace);
 }

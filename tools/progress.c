@@ -69,6 +69,21 @@ const char *tool_amount(double value, char *text, size_t size)
     return text;
 }
 
+const char *tool_grouped(int64_t number, char *text, size_t size)
+{
+    char digits[32];
+    size_t used = 0;
+    int length = snprintf(digits, sizeof digits, "%lld", (long long)number);
+
+    for (int i = 0; i < length && used + 2 < size; i++) {
+        if (i > 0 && (length - i) % 3 == 0)
+            text[used++] = ',';
+        text[used++] = digits[i];
+    }
+    text[used] = '\0';
+    return text;
+}
+
 static int digits(int64_t number)
 {
     int count = 1;

@@ -68,6 +68,9 @@ const char *tool_duration(double seconds, char *text, size_t size);
 /* 48211 as "48.2k". */
 const char *tool_amount(double value, char *text, size_t size);
 
+/* 101770 as "101,770". */
+const char *tool_grouped(int64_t number, char *text, size_t size);
+
 /* The width of the terminal behind a stream: from the terminal itself, else COLUMNS, else `otherwise`. */
 int tool_width(FILE *out, int otherwise);
 

@@ -71,7 +71,7 @@ static void predict(subject *s)
     memory *m = &s->memory;
     const tool_trial *t = &s->trial;
     const double item = (double)rg_dtype_size(rg_params_dtype(t->model.theta));
-    const double batch = (double)t->options->batch;
+    const double batch = (double)t->options->described.batch;
     const rg_program_stats program = rg_program_get_stats(s->program);
 
     m->parameters = (double)rg_params_bytes(t->model.theta);
@@ -132,22 +132,6 @@ static const char *shape_text(const tool_summary_row *row, char *text)
     return text;
 }
 
-/* 100480 as "100,480" */
-static const char *grouped(int64_t number, char *text)
-{
-    char digits[NUMBER];
-    const int length = snprintf(digits, sizeof digits, "%" PRId64, number);
-    int used = 0;
-
-    for (int i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0)
-            text[used++] = ',';
-        text[used++] = digits[i];
-    }
-    text[used] = '\0';
-    return text;
-}
-
 static void print_row(const tool_summary_row *row, const char *name, int name_width, bool with_output)
 {
     char shape[SHAPE] = "", parameters[NUMBER], operations[NUMBER], saved[NUMBER];
@@ -157,7 +141,7 @@ static void print_row(const tool_summary_row *row, const char *name, int name_wi
         shape_text(row, shape);
     printf("  %-*.*s%s  %-18s %13s %9s %9s\n", length > name_width ? name_width - 1 : name_width,
            length > name_width ? name_width - 1 : name_width, name, length > name_width ? "~" : "", shape,
-           grouped(row->parameters, parameters), tool_amount(row->operations, operations, sizeof operations),
+           tool_grouped(row->parameters, parameters, sizeof parameters), tool_amount(row->operations, operations, sizeof operations),
            bytes_text((double)row->saved, saved));
 }
 
@@ -168,7 +152,7 @@ static void print_layers(const subject *s, int width)
     int longest = FEWEST;
     char text[SHAPE], forward[NUMBER], step[NUMBER];
     const tool_summary_row in = { .dtype = tool_dtype(&s->trial.model.options),
-                                  .output = RG_SHAPE(s->values->trial.batch, s->trial.model.inputs) };
+                                  .output = RG_SHAPE(s->values->trial.described.batch, s->trial.model.inputs) };
 
     for (size_t i = 0; i < summary->count; i++)
         if ((int)strlen(summary->rows[i].name) > longest)
@@ -246,7 +230,7 @@ static bool print_json(const subject *s, const char *sizes, const char *setting)
 
     cJSON_AddStringToObject(object, "model", sizes);
     cJSON_AddStringToObject(object, "setting", setting);
-    cJSON_AddNumberToObject(object, "batch", (double)s->values->trial.batch);
+    cJSON_AddNumberToObject(object, "batch", (double)s->values->trial.described.batch);
     cJSON *layers = cJSON_AddArrayToObject(object, "layers");
     for (size_t i = 0; i < summary->count; i++)
         cJSON_AddItemToArray(layers, row_json(&summary->rows[i]));
@@ -299,7 +283,7 @@ static int look(subject *s)
 static int run(const tool_command *command, const void *given_values, const bool *given)
 {
     subject s = { .command = command, .values = given_values };
-    int status = tool_trial_check(command, &s.values->trial, given);
+    int status = tool_description_check(command, &s.values->trial.described, given);
     const double before = allocated();
 
     if (status == 0)

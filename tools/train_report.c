@@ -8,22 +8,6 @@
 #include "print_json.h"
 #include "training.h"
 
-/* 101770 as "101,770". */
-static const char *grouped(int64_t number, char *text, size_t size)
-{
-    char digits[32];
-    size_t used = 0;
-    int length = snprintf(digits, sizeof digits, "%" PRId64, number);
-
-    for (int i = 0; i < length && used + 2 < size; i++) {
-        if (i > 0 && (length - i) % 3 == 0)
-            text[used++] = ',';
-        text[used++] = digits[i];
-    }
-    text[used] = '\0';
-    return text;
-}
-
 /* "1 epoch", "2 epochs" */
 static const char *counted(int64_t number, const char *what, char *text, size_t size)
 {
@@ -38,7 +22,7 @@ static void print_data(const tool_training *t)
     if (t->model.classes > 0)
         snprintf(kind, sizeof kind, "%d classes", (int)t->model.classes);
     printf("Data      %s: %s examples to train, %s to test, %" PRId64 " features, %s\n", t->values.data,
-           grouped(t->train.count, train, sizeof train), grouped(t->test.count, test, sizeof test), t->model.inputs,
+           tool_grouped(t->train.count, train, sizeof train), tool_grouped(t->test.count, test, sizeof test), t->model.inputs,
            kind);
 }
 
@@ -51,7 +35,7 @@ static void print_model(const tool_training *t)
     if (t->values.model.dropout > 0)
         snprintf(dropout, sizeof dropout, ", dropout %g", t->values.model.dropout);
     printf("Model     %s, %s%s, %s, %s parameters in %s\n", sizes, activation, dropout, t->model.loss->name,
-           grouped(rg_params_count(t->model.theta), parameters, sizeof parameters),
+           tool_grouped(rg_params_count(t->model.theta), parameters, sizeof parameters),
            rg_dtype_name(rg_params_dtype(t->model.theta)));
 }
 
@@ -68,7 +52,7 @@ void tool_report_beginning(const tool_training *t)
         snprintf(from, sizeof from, " from step %" PRId64, t->first_step);
     printf("Training  %s, lr %g %s, batch %" PRId64 ", %s to step %s%s, seed %" PRId64 ", %s\n", optimizer, v->lr,
            schedule, v->batch, counted(v->epochs, "epoch", epochs, sizeof epochs),
-           grouped(t->last_step, steps, sizeof steps), from, v->seed,
+           tool_grouped(t->last_step, steps, sizeof steps), from, v->seed,
            counted(rg_tape_get_stats(t->tape).threads, "thread", threads, sizeof threads));
     if (t->schedule != NULL)
         printf("Memory    %s for a step, of %s: %.1f %% of the forward pass is computed again\n",
@@ -110,10 +94,10 @@ static void print_end(const tool_training *t)
     char steps[32], amount[16], bytes[16], note[64] = "";
 
     printf("%s %s steps in %.2f s, %s samples/s\n", t->interrupted ? "Stopped  " : "Trained  ",
-           grouped(tool_training_step(t) - t->first_step, steps, sizeof steps), t->seconds,
+           tool_grouped(tool_training_step(t) - t->first_step, steps, sizeof steps), t->seconds,
            tool_amount(rate(t), amount, sizeof amount));
     if (t->train.count > TOOL_SCORED_ROWS)
-        snprintf(note, sizeof note, " (first %s)", grouped(TOOL_SCORED_ROWS, steps, sizeof steps));
+        snprintf(note, sizeof note, " (first %s)", tool_grouped(TOOL_SCORED_ROWS, steps, sizeof steps));
     print_score(t, "Train", note, t->train_score);
     print_score(t, "Test", "", t->test_score);
     printf("Engine    %" PRIu64 " plans for %" PRIu64 " runs, at most %s of memory\n", stats.plans_built,

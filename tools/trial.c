@@ -5,18 +5,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { MOST_NUMBERS = 1 << 28 };
-
-int tool_trial_check(const tool_command *command, const tool_trial_options *options, const bool *given)
-{
-    static const char *const described[] = { "layers", "activation", "loss", "dropout", "dtype", "inputs", "outputs" };
-
-    for (size_t i = 0; i < sizeof described / sizeof described[0] && options->load != NULL; i++)
-        if (tool_given(command, given, described[i]))
-            return tool_misuse(command, "--load and --%s exclude each other: the file has it", described[i]);
-    return 0;
-}
-
 static rg_opt *make_optimizer(rg_params *theta, int which)
 {
     switch (which) {
@@ -32,12 +20,11 @@ int tool_trial_make(const tool_command *command, const tool_trial_options *optio
     rg_error error;
 
     *trial = (tool_trial){ .options = options };
-    if (tool_model_described(&trial->model, options->model, options->inputs, options->outputs, options->load, 1, &error) !=
-        RG_OK)
+    if (tool_model_described(&trial->model, &options->described, 1, &error) != RG_OK)
         return tool_fail(command, "%s", error.message);
     trial->opt = make_optimizer(trial->model.theta, options->optimizer);
-    bool fits = options->batch <= MOST_NUMBERS / trial->model.inputs;
-    return trial->opt != NULL && fits && tool_batch_draw(&trial->model, options->batch, &trial->examples) ? 0 : tool_fail(command, "%s", strerror(ENOMEM));
+    bool ready = trial->opt != NULL && tool_batch_draw(&trial->model, options->described.batch, &trial->examples);
+    return ready ? 0 : tool_fail(command, "%s", strerror(ENOMEM));
 }
 
 void tool_trial_free(tool_trial *trial)
@@ -61,7 +48,7 @@ const char *tool_trial_setting(const tool_trial *trial, char *text, size_t size)
     const tool_model_options *model = &trial->model.options;
     char activation[16], dtype[8];
 
-    snprintf(text, size, "batch %" PRId64 ", %s, %s, %s", trial->options->batch,
+    snprintf(text, size, "batch %" PRId64 ", %s, %s, %s", trial->options->described.batch,
              tool_choice_name(TOOL_ACTIVATIONS, model->activation, activation, sizeof activation),
              tool_choice_name(TOOL_DTYPES, model->dtype, dtype, sizeof dtype), rg_opt_name(trial->opt));
     return text;

@@ -51,17 +51,6 @@ static rg_tensor forward(const perceptron *p, rg_tensor x, rg_tensor *h1)
     return rg_name(layer(rg_relu, rg_parameter(tape, p->W2), *h1, rg_parameter(tape, p->b2)), "y");
 }
 
-static void draw_graph(const char *path, rg_tensor y)
-{
-    const rg_dot_options options = { .values = true, .title = "relu(W2 relu(W1 x - b1) - b2)" };
-    FILE *out = fopen(path, "w");
-    bool written = out && rg_dot(out, y, &options) == RG_OK;
-    if (out && fclose(out) != 0) written = false;
-    if (written) return;
-    fprintf(stderr, "%s: cannot be written\n", path);
-    exit(1);
-}
-
 int main(int argc, char **argv)
 {
     rg_params *theta = rg_params_new(RG_F64, 0);
@@ -77,8 +66,9 @@ int main(int argc, char **argv)
            answer[0], answer[1]);
     claim(!memcmp(hidden, (const double[]){ 1, 0, 0, 0 }, sizeof hidden), "h1 = (1, 0, 0, 0)', to the bit");
     claim(!memcmp(answer, (const double[]){ 0, 1 }, sizeof answer), "the answer is (0, 1)', to the bit");
-    char path[FILENAME_MAX];
-    if (picture_path(argc, argv, "multilayer_perceptron.dot", path)) draw_graph(path, y);
+    const rg_dot_options options = { .values = true, .title = "relu(W2 relu(W1 x - b1) - b2)" };
+    FILE *graph = open_picture(argc, argv, "multilayer_perceptron.dot");
+    if (graph) close_picture(graph, rg_dot(graph, y, &options));
 
     const double all[3][8] = { { 0, 0, 0, 0, 1, 1, 1, 1 }, { 0, 0, 1, 1, 0, 0, 1, 1 }, { 0, 1, 0, 1, 0, 1, 0, 1 } };
     double answers[2][8];

@@ -17,10 +17,10 @@ enum { POINTS = 641, MIDDLE = 320, SIDE = 61 };
 
 typedef struct {
     double at[POINTS], value[POINTS], slope[POINTS];
-} curve;
+} response;
 
 /* The slope is asked for at all points in one go: each z has a part in its own sigma(z) only. */
-static void trace(rg_tape *tape, rg_tensor (*sigma)(rg_tensor), curve *drawn)
+static void trace(rg_tape *tape, rg_tensor (*sigma)(rg_tensor), response *drawn)
 {
     rg_tensor z = rg_input(tape, RG_F64, RG_SHAPE(POINTS), drawn->at), y = sigma(z), slope;
     rg_grad(rg_sum(y), &z, 1, &slope);
@@ -49,7 +49,7 @@ static void survey(rg_tape *tape, rg_tensor w, rg_tensor b, double height[SIDE *
 
 int main(int argc, char **argv)
 {
-    static curve unit, sigmoid, relu;
+    static response unit, sigmoid, relu;
     for (int i = 0; i < POINTS; i++) unit.at[i] = sigmoid.at[i] = relu.at[i] = (i - MIDDLE) / 40.0;
     rg_tape *tape = rg_tape_new();
     trace(tape, threshold, &unit);
@@ -88,16 +88,15 @@ int main(int argc, char **argv)
     rg_tape_free(tape);
 
     const rg_plot_series smooth[] = {
-        { .name = "threshold", .colour = 2, .dashed = true, .count = POINTS, .x = unit.at, .y = unit.value },
-        { .name = "sigmoid", .colour = 0, .count = POINTS, .x = sigmoid.at, .y = sigmoid.value },
-        { .name = "its slope", .colour = 1, .count = POINTS, .x = sigmoid.at, .y = sigmoid.slope },
+        dashed(curve("threshold", 2, POINTS, unit.at, unit.value)),
+        curve("sigmoid", 0, POINTS, sigmoid.at, sigmoid.value),
+        curve("its slope", 1, POINTS, sigmoid.at, sigmoid.slope),
     }, bent[] = {
-        { .name = "ReLU", .colour = 0, .count = POINTS, .x = relu.at, .y = relu.value },
-        { .name = "its slope", .colour = 1, .count = POINTS, .x = relu.at, .y = relu.slope },
+        curve("ReLU", 0, POINTS, relu.at, relu.value),
+        curve("its slope", 1, POINTS, relu.at, relu.slope),
     };
     const double line_x[] = { -3, 3 }, line_y[] = { 2, -1 }; /* x1 + 2 x2 = 1 */
-    const rg_plot_series line = { .name = "w.x = b", .colour = 1, .dashed = true, .count = 2, .x = line_x,
-                                  .y = line_y };
+    const rg_plot_series line = dashed(curve("w.x = b", 1, 2, line_x, line_y));
     const rg_plot_field field = { .columns = SIDE, .rows = SIDE, .z = height, .x_low = -3, .x_high = 3, .y_low = -3,
                                   .y_high = 3, .heat = true, .name = "h" };
     const rg_plot_axis z = { .label = "z", .low = -8, .high = 8 }, near = { .label = "z", .low = -2, .high = 2 };
@@ -105,8 +104,7 @@ int main(int argc, char **argv)
         { .title = "Sigmoid", .x = z, .count = 3, .series = smooth },
         { .title = "ReLU", .x = near, .y = { .low = -0.1, .high = 2 }, .count = 2, .series = bent },
         { .title = "h = sigma(w.x - b)", .x = { .label = "x1" }, .y = { .label = "x2" }, .equal = true, .field = &field,
-          .count = 1, .series = &line },
-    };
+          .count = 1, .series = &line } };
     draw(argc, argv, "neuron.svg", &(rg_plot){ .title = "The neuron", .count = 3, .charts = charts });
     return 0;
 }

@@ -1,15 +1,15 @@
 /* 7. Non-convex, but fine
  *
- * The loss of a network is not convex, so gradient descent might end anywhere: in a valley that is not the deepest, as
- * it does when the network is small. But the more weights there are, the less it does. With several times as many
- * weights as examples, even labels that were drawn by lot are learned by heart, from every beginning.
+ * The loss of a network is not convex, so gradient descent might end anywhere: in a valley that is not the deepest, as it
+ * does when the network is small. But the more weights there are, the less it does. With several times as many weights as
+ * examples, even labels that were drawn by lot are learned by heart, from every beginning.
  *
- * The places where the runs end are not one place: they lie far apart, and on the straight line between two of them the
- * loss is high again. There are many valleys, and all of them are deep enough. (Many are mirror images: exchange two
- * hidden neurons, and theta is another, but the network is the same.)
+ * The places where the runs end lie far apart, and on the straight line between two of them the loss is high again. There
+ * are many valleys, and all of them are deep enough. (Many are mirror images: exchange two hidden neurons, and theta is
+ * another, but the network is the same.)
  *
- * In the program theta has a row for each run. The gradient of the sum of their losses holds the gradient of each
- * one's own, so all runs descend at the same time and know nothing of each other. */
+ * In the program theta has a row for each run. The gradient of the sum of their losses holds the gradient of each one's
+ * own, so all runs descend at the same time and know nothing of each other. */
 #include <math.h>
 #include <string.h>
 
@@ -19,23 +19,16 @@ enum { EXAMPLES = 10, RUNS = 24, STEPS = 2000, WIDTHS = 6, WIDEST = 16, WEIGHTS 
 enum { PAIRS = RUNS * (RUNS - 1) / 2, PLACES = 21 };
 static const int width[WIDTHS] = { 1, 2, 3, 4, 8, WIDEST };
 
-/* theta [runs, 4 hidden + 1] -> losses [runs], of y = W2 sigma(W1 x - b1) - b2. */
-static rg_tensor losses_of(rg_tensor theta, int64_t hidden)
+/* The losses of networks with a row of theta each, on examples with labels drawn by lot. */
+static rg_tensor f(rg_tensor theta)
 {
-    double points[2][EXAMPLES], labels[EXAMPLES];
+    double x[2][EXAMPLES], y[EXAMPLES];
     for (uint64_t i = 0; i < EXAMPLES; i++) {
-        for (uint64_t k = 0; k < 2; k++) points[k][i] = rg_random_normal(1, k, i);
-        labels[i] = rg_random_uniform(1, 2, i) < 0.5 ? -1 : 1;
+        for (uint64_t k = 0; k < 2; k++) x[k][i] = rg_random_normal(1, k, i);
+        y[i] = rg_random_uniform(1, 2, i) < 0.5 ? -1 : 1;
     }
-    int64_t runs = rg_shape_of(theta).size[0];
-    rg_tensor x = rg_input(theta.tape, RG_F64, RG_SHAPE(2, EXAMPLES), points), part[4];
-    rg_tensor y = rg_input(theta.tape, RG_F64, RG_SHAPE(EXAMPLES), labels);
-    rg_split(theta, 1, 4, (const int64_t[]){ 2 * hidden, hidden, hidden, 1 }, part);
-    rg_tensor w1 = rg_reshape(part[0], RG_SHAPE(runs, hidden, 2)), b1 = rg_reshape(part[1], RG_SHAPE(runs, hidden, 1));
-    rg_tensor w2 = rg_reshape(part[2], RG_SHAPE(runs, 1, hidden)), b2 = part[3];
-    rg_tensor h = rg_sigmoid(rg_sub(rg_matmul(w1, x), b1));
-    rg_tensor answer = rg_sub(rg_squeeze(rg_matmul(w2, h), 1), b2);
-    return rg_mean_axes(rg_square(rg_sub(answer, y)), RG_AXES(1), false);
+    rg_tape *tape = theta.tape;
+    return losses_of(theta, matrix(tape, 2, EXAMPLES, *x), rg_input(tape, RG_F64, RG_SHAPE(EXAMPLES), y));
 }
 
 /* All runs, from their own beginnings; notes their losses before each step, and leaves theta where they end. */
@@ -49,11 +42,10 @@ static void descend(rg_tape *tape, int hidden, double theta[], double loss[STEPS
     rg_params_changed(params);
     rg_opt *opt = rg_opt_sgd(params, (rg_opt_sgd_options){ .lr = 0.1, .momentum = 0.9 });
     for (int step = 0; step < STEPS; step++) {
-        rg_tensor losses = rg_keep(losses_of(rg_parameter(tape, all), hidden));
+        rg_tensor losses = rg_keep(f(rg_parameter(tape, all)));
         rg_opt_minimise(opt, rg_sum(losses));
         rg_read(losses, loss[step], sizeof loss[step]);
-        stop_if_failed(tape);
-        rg_tape_reset(tape);
+        end_step(tape);
     }
     memcpy(theta, number, (size_t)(RUNS * count) * sizeof *theta);
     rg_opt_free(opt);
@@ -76,52 +68,38 @@ static double join(rg_tape *tape, double theta[RUNS][WEIGHTS], double loss[PAIRS
             distances += sqrt(squared);
         }
     }
-    rg_tensor all = rg_input(tape, RG_F64, RG_SHAPE(PAIRS * PLACES, WEIGHTS), between);
-    rg_read(losses_of(all, WIDEST), loss, PAIRS * PLACES * sizeof **loss);
+    rg_read(f(matrix(tape, PAIRS * PLACES, WEIGHTS, **between)), loss, PAIRS * PLACES * sizeof **loss);
     stop_if_failed(tape);
     return distances / PAIRS;
 }
 
-enum { SHOWN = STEPS / 10, LINES = RUNS - 1 }; /* every tenth step, and the lines from run 0 to each */
+enum { SHOWN = STEPS / 10 }; /* every tenth step */
 
 static void draw_all(int argc, char **argv, double loss[WIDTHS][STEPS][RUNS], double hill[PAIRS][PLACES])
 {
-    static double steps[SHOWN], falling[2][RUNS][SHOWN], at[WIDTHS][RUNS], end[WIDTHS][RUNS], way[PLACES];
-    rg_plot_series curves[2 * RUNS], ends[WIDTHS + 1], lines[LINES];
-    for (int i = 0; i < SHOWN; i++) steps[i] = 10 * i;
-    for (int k = 0; k < PLACES; k++) way[k] = (double)k / (PLACES - 1);
-    for (int run = 0; run < RUNS; run++) {
-        for (int wide = 0; wide < 2; wide++) {
-            double *fall = falling[wide][run];
-            for (int i = 0; i < SHOWN; i++) fall[i] = loss[wide ? WIDTHS - 1 : 1][10 * i][run];
-            curves[2 * run + wide] =
-                (rg_plot_series){ .colour = wide, .faint = true, .count = SHOWN, .x = steps, .y = fall };
-        }
-        for (int w = 0; w < WIDTHS; w++) { /* side by side, so that each is seen */
-            at[w][run] = w + 0.6 * run / (RUNS - 1) - 0.3;
-            end[w][run] = loss[w][STEPS - 1][run];
-        }
+    static double steps[SHOWN], fall[2 * RUNS][SHOWN], at[WIDTHS][RUNS], way[PLACES];
+    rg_plot_series curves[2 * RUNS], ends[WIDTHS + 1], lines[RUNS - 1];
+    spread(0, 10 * (SHOWN - 1), SHOWN, steps);
+    spread(0, 1, PLACES, way);
+    for (int i = 0; i < 2 * RUNS; i++) { /* of two hidden neurons and of the most in turns */
+        for (int k = 0; k < SHOWN; k++) fall[i][k] = loss[i % 2 ? WIDTHS - 1 : 1][10 * k][i / 2];
+        curves[i] = faint(curve(NULL, i % 2, SHOWN, steps, fall[i]));
     }
     curves[0].name = "2 hidden neurons", curves[1].name = "16 hidden neurons";
-    for (int w = 0; w < WIDTHS; w++)
-        ends[w] = (rg_plot_series){ .colour = w == WIDTHS - 1, .kind = RG_PLOT_POINTS, .count = RUNS, .x = at[w],
-                                    .y = end[w] };
-    const double enough_x[] = { 1.5, 1.5 }, enough_y[] = { 1e-32, 1 };
-    ends[WIDTHS] = (rg_plot_series){ .name = "more weights than examples from here on", .colour = 2, .dashed = true,
-                                     .count = 2, .x = enough_x, .y = enough_y };
-    for (int k = 0; k < LINES; k++)
-        lines[k] = (rg_plot_series){ .colour = 1, .faint = true, .count = PLACES, .x = way, .y = hill[k] };
+    for (int w = 0; w < WIDTHS; w++) {
+        for (int run = 0; run < RUNS; run++) at[w][run] = w + 0.6 * run / (RUNS - 1) - 0.3; /* side by side */
+        ends[w] = points(NULL, w == WIDTHS - 1, RUNS, at[w], loss[w][STEPS - 1]);
+    }
+    ends[WIDTHS] = dashed(curve("more weights than examples from here on", 2, 2, (const double[]){ 1.5, 1.5 },
+                                (const double[]){ 1e-32, 1 }));
+    for (int k = 0; k < RUNS - 1; k++) lines[k] = faint(curve(NULL, 1, PLACES, way, hill[k])); /* from run 0 to each */
     const char *const names[WIDTHS] = { "1", "2", "3", "4", "8", "16" };
-    const rg_plot_axis falls = { .label = "loss", .logarithmic = true, .low = 1e-8, .high = 10 };
-    const rg_plot_axis last = { .label = "loss", .logarithmic = true, .low = 1e-32, .high = 1 };
-    const rg_plot_axis widths = { .label = "hidden neurons", .names = names, .name_count = WIDTHS };
-    const rg_plot_chart charts[] = {
-        { .title = "24 runs of two networks", .x = { .label = "step" }, .y = falls, .count = 2 * RUNS,
-          .series = curves },
-        { .title = "Where the runs end", .x = widths, .y = last, .count = WIDTHS + 1, .series = ends },
-        { .title = "Straight from one end to the 23 others", .x = { .label = "share of the way" },
-          .y = { .label = "loss" }, .count = LINES, .series = lines },
-    };
+    rg_plot_chart charts[] = { chart("24 runs of two networks", "step", "loss", 2 * RUNS, curves),
+                               chart("Where the runs end", "hidden neurons", "loss", WIDTHS + 1, ends),
+                               chart("Straight from one end to the 23 others", "share of the way", "loss", RUNS - 1, lines) };
+    charts[0].y = (rg_plot_axis){ .label = "loss", .logarithmic = true, .low = 1e-8, .high = 10 };
+    charts[1].y = (rg_plot_axis){ .label = "loss", .logarithmic = true, .low = 1e-32, .high = 1 };
+    charts[1].x.names = names, charts[1].x.name_count = WIDTHS;
     draw(argc, argv, "non_convex.svg",
          &(rg_plot){ .title = "Many valleys, all deep enough", .count = 3, .charts = charts });
 }
@@ -140,13 +118,10 @@ int main(int argc, char **argv)
     claim(low[2] >= RUNS / 3 && low[3] >= RUNS * 2 / 3, "with a few more, many do");
     claim(low[4] >= RUNS - 1 && low[5] == RUNS, "with many more, nearly all do, and then all");
 
-    double length = 0, lowest = INFINITY, distance = join(tape, theta, hill);
+    double length = 0, lowest = INFINITY, top = 0, distance = join(tape, theta, hill);
     for (int i = 0; i < WEIGHTS; i++) length += theta[0][i] * theta[0][i];
-    for (int pair = 0; pair < PAIRS; pair++) {
-        double top = 0;
+    for (int pair = 0; pair < PAIRS; pair++, lowest = fmin(lowest, top), top = 0)
         for (int k = 0; k < PLACES; k++) top = fmax(top, hill[pair][k]);
-        lowest = fmin(lowest, top);
-    }
     printf("width %d: theta is %.1f long, and two of them are %.1f apart on average\n", WIDEST, sqrt(length), distance);
     claim(lowest > 0.01, "on the straight line between any two the loss rises to %.2f or more", lowest);
     rg_tape_free(tape);

@@ -16,21 +16,6 @@
 
 enum { MOST = 12, POINTS = (2 << MOST) + 1, STEPS = 121 };
 
-static rg_tensor matrix(rg_tape *tape, int64_t rows, int64_t columns, const double *numbers)
-{
-    return rg_input(tape, RG_F64, RG_SHAPE(rows, columns), numbers);
-}
-
-/* x [1, n] -> y [1, n], by k layers. */
-static rg_tensor sawtooth(rg_tensor x, rg_tensor W1, int k)
-{
-    rg_tensor b = matrix(x.tape, 2, 1, (const double[]){ 0, 0.5 });
-    rg_tensor W = matrix(x.tape, 2, 2, (const double[]){ 2, -4, 2, -4 });
-    rg_tensor h = rg_relu(rg_sub(rg_matmul(W1, x), b));
-    for (int layer = 2; layer <= k; layer++) h = rg_relu(rg_sub(rg_matmul(W, h), b));
-    return rg_matmul(matrix(x.tape, 1, 2, (const double[]){ 2, -4 }), h);
-}
-
 /* As rg_gradcheck wants a function; the context is k. */
 static rg_tensor by_hand(rg_tape *tape, const rg_tensor *x, int n, void *k)
 {
@@ -55,7 +40,7 @@ static void represent(rg_tape *tape)
     static double at[POINTS], y[POINTS], slope[POINTS];
     bool corners = true, edges = true;
     for (int k = 1; k <= MOST; k++) {
-        for (int i = 0; i <= 2 << k; i++) at[i] = (double)i / (2 << k);
+        spread(0, 1, (2 << k) + 1, at);
         evaluate(tape, k, (2 << k) + 1, at, y, slope);
         for (int i = 0; i <= 2 << k; i += 2) corners = corners && y[i] == i / 2 % 2;
         for (int i = 1; i <= 2 << k; i += 2)
@@ -106,20 +91,17 @@ int main(int argc, char **argv)
 
     for (int s = 0; s < SHOWN; s++) {
         const int edges = 1 << layers[s];
-        for (int i = 0; i <= edges; i++) x[s][i] = (double)i / edges;
+        spread(0, 1, edges + 1, x[s]);
         evaluate(tape, layers[s], edges + 1, x[s], y[s], slope);
-        curves[s] = (rg_plot_series){ .name = names[s], .colour = s, .count = (size_t)edges + 1, .x = x[s], .y = y[s] };
+        curves[s] = curve(names[s], s, (size_t)edges + 1, x[s], y[s]);
     }
     const rg_plot_series differences[] = {
-        { .name = "by differences", .kind = RG_PLOT_POINTS, .count = STEPS, .x = step, .y = size },
-        { .name = "by the library", .colour = 1, .count = 2, .x = (const double[]){ 1e-7, 0.1 },
-          .y = (const double[]){ 1 << MOST, 1 << MOST } } };
-    const rg_plot_chart charts[] = {
-        { .title = "k layers of 2 units: 2^k edges", .x = { .label = "x" }, .y = { .label = "y" }, .count = 3,
-          .series = curves },
-        { .title = "k = 6", .x = { .label = "x" }, .y = { .label = "y" }, .count = 1, .series = curves + 3 },
-        { .title = "2^12 edges: the slope at 0.3", .x = { .label = "step h", .logarithmic = true },
-          .y = { .label = "|dy/dx|", .logarithmic = true }, .count = 2, .series = differences } };
+        points("by differences", 0, STEPS, step, size),
+        curve("by the library", 1, 2, (const double[]){ 1e-7, 0.1 }, (const double[]){ 1 << MOST, 1 << MOST }) };
+    rg_plot_chart charts[] = { chart("k layers of 2 units: 2^k edges", "x", "y", 3, curves),
+                               chart("k = 6", "x", "y", 1, curves + 3),
+                               chart("2^12 edges: the slope at 0.3", "step h", "|dy/dx|", 2, differences) };
+    charts[2].x.logarithmic = charts[2].y.logarithmic = true;
     draw(argc, argv, "sawtooth.svg", &(rg_plot){ .title = "The sawtooth", .count = 3, .charts = charts });
     rg_tape_free(tape);
     return 0;

@@ -14,21 +14,6 @@
 
 enum { N = 129, SEEDS = 8, STEPS = 500, PLACES = 400 };
 
-static rg_tensor matrix(rg_tape *tape, int64_t rows, int64_t columns, const double *numbers)
-{
-    return rg_input(tape, RG_F64, RG_SHAPE(rows, columns), numbers);
-}
-
-/* x [1, n] -> y [1, n], by k layers. */
-static rg_tensor sawtooth(rg_tensor x, rg_tensor W1, int k)
-{
-    rg_tensor b = matrix(x.tape, 2, 1, (const double[]){ 0, 0.5 });
-    rg_tensor W = matrix(x.tape, 2, 2, (const double[]){ 2, -4, 2, -4 });
-    rg_tensor h = rg_relu(rg_sub(rg_matmul(W1, x), b));
-    for (int layer = 2; layer <= k; layer++) h = rg_relu(rg_sub(rg_matmul(W, h), b));
-    return rg_matmul(matrix(x.tape, 1, 2, (const double[]){ 2, -4 }), h);
-}
-
 /* One target on N points, and what becomes of it. */
 typedef struct {
     int k;                        /* 2^k edges */
@@ -106,7 +91,7 @@ int main(int argc, char **argv)
     static task few = { .k = 2 }, many = { .k = 6 };
     double x[N], weight[PLACES];
     rg_tape *tape = rg_tape_new();
-    for (int i = 0; i < N; i++) x[i] = (double)i / (N - 1);
+    spread(0, 1, N, x);
     attempt(tape, &few, x, weight);
     attempt(tape, &many, x, weight);
     rg_tape_free(tape);
@@ -116,21 +101,14 @@ int main(int argc, char **argv)
     claim(fabs(many.towards - 0.5) < 0.1, "that of 64 edges from about half of them");
 
     const rg_plot_series curves[4][2] = {
-        { { .name = "weights by hand", .count = N, .x = x, .y = few.target },
-          { .name = "gradient descent", .colour = 1, .count = N, .x = x, .y = few.y } },
-        { { .name = "weights by hand", .faint = true, .count = N, .x = x, .y = many.target },
-          { .name = "gradient descent", .colour = 1, .count = N, .x = x, .y = many.y } },
-        { { .name = "4 edges", .colour = 2, .count = PLACES, .x = weight, .y = few.f },
-          { .name = "64 edges", .colour = 4, .count = PLACES, .x = weight, .y = many.f } },
-        { { .name = "4 edges", .colour = 2, .count = PLACES, .x = weight, .y = few.df },
-          { .name = "64 edges", .colour = 4, .count = PLACES, .x = weight, .y = many.df } } };
-    static const char *const titles[] = { "4 edges are found", "64 are not", "The loss over one weight",
-                                          "and its gradient" };
-    static const char *const labels[] = { "y", "y", "f", "df / dW1[1]" };
-    rg_plot_chart charts[4];
-    for (int i = 0; i < 4; i++)
-        charts[i] = (rg_plot_chart){ .title = titles[i], .x = { .label = i < 2 ? "x" : "W1[1] (1 is right)" },
-                                     .y = { .label = labels[i] }, .count = 2, .series = curves[i] };
+        { curve("weights by hand", 0, N, x, few.target), curve("gradient descent", 1, N, x, few.y) },
+        { faint(curve("weights by hand", 0, N, x, many.target)), curve("gradient descent", 1, N, x, many.y) },
+        { curve("4 edges", 2, PLACES, weight, few.f), curve("64 edges", 4, PLACES, weight, many.f) },
+        { curve("4 edges", 2, PLACES, weight, few.df), curve("64 edges", 4, PLACES, weight, many.df) } };
+    const rg_plot_chart charts[] = {
+        chart("4 edges are found", "x", "y", 2, curves[0]), chart("64 are not", "x", "y", 2, curves[1]),
+        chart("The loss over one weight", "W1[1] (1 is right)", "f", 2, curves[2]),
+        chart("and its gradient", "W1[1] (1 is right)", "df / dW1[1]", 2, curves[3]) };
     draw(argc, argv, "sawtooth_descent.svg",
          &(rg_plot){ .title = "The sawtooth, by gradient descent", .count = 4, .charts = charts, .columns = 2 });
     return 0;

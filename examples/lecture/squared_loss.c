@@ -9,34 +9,27 @@
  *     d2 = 2 (y - t) y (1 - y)           df/dW2 = d2 h1'    df/db2 = -d2
  *     d1 = (W2' d2) . h1 . (1 - h1)      df/dW1 = d1 x'     df/db1 = -d1.
  *
- * The table has these numbers beside those of the library, and beside (f(theta + e) - f(theta - e)) / 2e, which knows
- * no calculus. Then rg_gradcheck asks all of its oracles.
+ * The table has these numbers beside those of the library, and beside (f(theta + e) - f(theta - e)) / 2e, which knows no
+ * calculus. Then rg_gradcheck asks all of its oracles.
  *
- * Which way does b2 push? A slide says that increasing b2 increases f. But b2 is subtracted: dy/db2 = -y (1 - y) < 0,
- * so a larger b2 always makes y smaller. For the loss, df/db2 = -2 (y - t) y (1 - y): f grows with b2 where y is below
- * its target, and falls where y is above. So the slide is right for y < t alone. (With + b2 it would be so for y > t.)
- * In the picture the two losses over b2 lean opposite ways; the tangents are the library's gradient. */
+ * Which way does b2 push? A slide says that increasing b2 increases f. But b2 is subtracted: dy/db2 = -y (1 - y) < 0, so a
+ * larger b2 always makes y smaller. For the loss, df/db2 = -2 (y - t) y (1 - y): f grows with b2 where y is below its
+ * target, and falls where y is above. So the slide is right for y < t alone. (With + b2 it would be so for y > t.) In the
+ * picture the two losses over b2 lean opposite ways; the tangents are the library's gradient. */
 #include <math.h>
 
 #include "lecture.h"
 
 enum { IN = 2, HIDDEN = 2, W1 = 0, B1 = 4, W2 = 6, B2 = 8, COUNT = 9, POINTS = 81 };
-static const char *const names[COUNT] = { "W1[1,1]", "W1[1,2]", "W1[2,1]", "W1[2,2]", "b1[1]", "b1[2]",
-                                          "W2[1]", "W2[2]", "b2" };
+static const char *names[] = { "W1[1,1]", "W1[1,2]", "W1[2,1]", "W1[2,2]", "b1[1]", "b1[2]", "W2[1]", "W2[2]", "b2" };
 static const double start[COUNT] = { 1.5, -1, 0.5, 2, 0.25, -0.5, 2, -1.5, 0.5 }, example[IN] = { 1, 0.5 };
-
-/* theta[from], theta[from + 1], ... as a matrix or vector of that shape. */
-static rg_tensor part(rg_tensor theta, int from, rg_shape shape)
-{
-    return rg_reshape(rg_slice(theta, 0, from, from + rg_shape_count(shape)), shape);
-}
 
 static rg_tensor network(rg_tensor theta)
 {
-    rg_tensor x = rg_constant(theta.tape, RG_F64, RG_SHAPE(IN), example);
-    rg_tensor z1 = rg_sub(rg_matmul(part(theta, W1, RG_SHAPE(HIDDEN, IN)), x), part(theta, B1, RG_SHAPE(HIDDEN)));
-    rg_tensor h1 = rg_sigmoid(z1);
-    return rg_sigmoid(rg_sub(rg_matmul(part(theta, W2, RG_SHAPE(HIDDEN)), h1), part(theta, B2, RG_SCALAR)));
+    rg_tensor x = rg_constant(theta.tape, RG_F64, RG_SHAPE(IN), example), p[4]; /* W1, b1, W2, b2 */
+    rg_split(theta, 0, 4, (const int64_t[]){ HIDDEN * IN, HIDDEN, HIDDEN, 1 }, p);
+    rg_tensor h1 = rg_sigmoid(rg_sub(rg_matmul(rg_reshape(p[0], RG_SHAPE(HIDDEN, IN)), x), p[1]));
+    return rg_sigmoid(rg_sub(rg_matmul(p[2], h1), rg_reshape(p[3], RG_SCALAR)));
 }
 
 /* f, as rg_gradcheck wants a function; the context is the target. */
@@ -46,19 +39,16 @@ static rg_tensor loss(rg_tape *tape, const rg_tensor *theta, int n, void *target
     return rg_square(rg_sub(network(theta[0]), rg_scalar(tape, RG_F64, *(const double *)target)));
 }
 
-/* f at `start` with number k moved to `to`, and the gradients of f and y. */
-static double evaluate(rg_tape *tape, int k, double to, double target, double *df, double *dy)
+/* f at `start` with number k moved to `to`, and d, the gradients of f and of y. */
+static double evaluate(rg_tape *tape, int k, double to, double target, double d[2][COUNT])
 {
     double at[COUNT];
     for (int i = 0; i < COUNT; i++) at[i] = i == k ? to : start[i];
-    rg_tape_reset(tape);
-    rg_tensor theta = rg_input(tape, RG_F64, RG_SHAPE(COUNT), at), f = loss(tape, &theta, 1, &target), slopes[2];
-    rg_grad(f, &theta, 1, &slopes[0]);
-    rg_grad(network(theta), &theta, 1, &slopes[1]);
-    rg_read(slopes[0], df, COUNT * sizeof *df);
-    rg_read(slopes[1], dy, COUNT * sizeof *dy);
+    rg_tensor theta = rg_input(tape, RG_F64, RG_SHAPE(COUNT), at), f = loss(tape, &theta, 1, &target), df, dy;
+    rg_grad(f, &theta, 1, &df), rg_grad(network(theta), &theta, 1, &dy);
+    rg_read(df, d[0], sizeof d[0]), rg_read(dy, d[1], sizeof d[1]);
     const double value = rg_item(f);
-    stop_if_failed(tape);
+    end_step(tape);
     return value;
 }
 
@@ -85,15 +75,15 @@ static double by_hand(double target, double *df)
 
 static void compare(rg_tape *tape, double target)
 {
-    double hand[COUNT], library[COUNT], dy[COUNT], unused[COUNT], apart = 0, apart_differences = 0;
-    const double y = by_hand(target, hand), e = 1e-5, f = evaluate(tape, B2, start[B2], target, library, dy);
+    double hand[COUNT], library[2][COUNT], unused[2][COUNT], apart = 0, apart_differences = 0;
+    const double e = 1e-5, y = by_hand(target, hand), f = evaluate(tape, B2, start[B2], target, library);
     printf("\ny = %.6f, target %g, f = %.6f\n", y, target, f);
     printf("   df/d           by hand    by the library    by differences\n");
     for (int k = 0; k < COUNT; k++) {
-        const double above = evaluate(tape, k, start[k] + e, target, unused, unused);
-        const double difference = (above - evaluate(tape, k, start[k] - e, target, unused, unused)) / (2 * e);
-        printf("%7s  %16.13f  %16.13f  %16.13f\n", names[k], hand[k], library[k], difference);
-        apart = fmax(apart, fabs(library[k] - hand[k]));
+        const double above = evaluate(tape, k, start[k] + e, target, unused);
+        const double difference = (above - evaluate(tape, k, start[k] - e, target, unused)) / (2 * e);
+        printf("%7s  %16.13f  %16.13f  %16.13f\n", names[k], hand[k], library[0][k], difference);
+        apart = fmax(apart, fabs(library[0][k] - hand[k]));
         apart_differences = fmax(apart_differences, fabs(difference - hand[k]));
     }
     claim(apart < 1e-15, "the library's gradient is that by hand, within 1e-15");
@@ -102,8 +92,9 @@ static void compare(rg_tape *tape, double target)
     rg_gradcheck_result result;
     const bool passed = rg_gradcheck(loss, &target, 1, &in, NULL, &result);
     claim(passed, "rg_gradcheck: %s, %d comparisons", rg_verdict_name(result.verdict), result.checked);
-    claim(dy[B2] < 0 && fabs(dy[B2] + y * (1 - y)) < 1e-15, "dy/db2 = -y (1 - y) = %.6f: y falls as b2 grows", dy[B2]);
-    claim((library[B2] > 0) == (y < target), "df/db2 = %+.6f: y is %s its target, so f %s as b2 grows", library[B2],
+    const double df = library[0][B2], dy = library[1][B2];
+    claim(dy < 0 && fabs(dy + y * (1 - y)) < 1e-15, "dy/db2 = -y (1 - y) = %.6f: y falls as b2 grows", dy);
+    claim((df > 0) == (y < target), "df/db2 = %+.6f: y is %s its target, so f %s as b2 grows", df,
           y < target ? "below" : "above", y < target ? "grows" : "falls");
 }
 
@@ -115,25 +106,23 @@ typedef struct {
 
 static rg_plot_chart chart_of(rg_tape *tape, int k, double low, double high, const char *title, curves *c)
 {
-    const double reach = (high - low) / 12;
     int end = 0;
+    spread(low, high, POINTS, c->x);
     for (int i = 0; i < 2 * POINTS; i++) {
         const int t = i % 2, at = i / 2;
-        double df[COUNT], dy[COUNT];
-        c->x[at] = low + (high - low) * at / (POINTS - 1);
-        c->f[t][at] = evaluate(tape, k, c->x[at], t, df, dy);
+        double d[2][COUNT], reach = (high - low) / 12;
+        c->f[t][at] = evaluate(tape, k, c->x[at], t, d);
         if (at % (POINTS / 4) || at == 0 || at == POINTS - 1) continue;
-        for (int side = -1; side <= 1; side++, end++) {
-            c->tangent_x[end] = side == 1 ? NAN : c->x[at] + reach * (2 * side + 1);
-            c->tangent_y[end] = c->f[t][at] + reach * (2 * side + 1) * df[k];
+        for (int way = -1; way <= 3; way += 2, end++) {
+            c->tangent_x[end] = way == 3 ? NAN : c->x[at] + reach * way;
+            c->tangent_y[end] = c->f[t][at] + reach * way * d[0][k];
         }
     }
-    c->series[0] = (rg_plot_series){ .name = "target 0", .count = POINTS, .x = c->x, .y = c->f[0] };
-    c->series[1] = (rg_plot_series){ .name = "target 1", .colour = 1, .count = POINTS, .x = c->x, .y = c->f[1] };
-    c->series[2] = (rg_plot_series){ .name = "tangents", .colour = 2, .dashed = true, .count = 18, .x = c->tangent_x,
-                                     .y = c->tangent_y };
-    return (rg_plot_chart){ .title = title, .x = { .label = names[k] }, .y = { .label = "f = (y - t)^2", .high = 1 },
-                            .count = 3, .series = c->series };
+    for (int t = 0; t < 2; t++) c->series[t] = curve(t ? "target 1" : "target 0", t, POINTS, c->x, c->f[t]);
+    c->series[2] = dashed(curve("tangents", 2, 18, c->tangent_x, c->tangent_y));
+    rg_plot_chart drawn = chart(title, names[k], "f = (y - t)^2", 3, c->series);
+    drawn.y.high = 1;
+    return drawn;
 }
 
 int main(int argc, char **argv)
