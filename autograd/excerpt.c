@@ -241,14 +241,16 @@ rg_status rg_excerpt_begin(rg_excerpt *excerpt, rg_tensor t, rg_adjoints adjoint
     *excerpt = (rg_excerpt){ .tape = t.tape };
     if (!t.tape) return RG_E_NULL;
     excerpt->before = rg_tape_bookmark(t.tape);
+    excerpt->scratch = t.tape->scratch;
     if (!node) return rg_fail(t.tape, NULL, reason, "graph: the tensor is from before rg_tape_reset"), reason;
     rg_sweep sweep;
     const bool solve = adjoints && rg_dtype_is_float((rg_dtype)node->dtype) && rg_shape_count(*node->shape) == 1;
+    excerpt->adjoints = solve ? adjoints : RG_ADJOINTS_NONE;
     rg_status status = solve ? rg_solve_for_leaves(&sweep, "graph", t, false) : RG_OK;
     if (status) return status;
     excerpt->entries = rg_take_filled(&t.tape->scratch, t.tape->node_count);
     if (!excerpt->entries || !take_over(excerpt, t.node)) return RG_E_MEMORY;
-    mark_shown(excerpt, solve && adjoints == RG_ADJOINTS_SHOWN ? &sweep : NULL, t.node);
+    mark_shown(excerpt, excerpt->adjoints == RG_ADJOINTS_SHOWN ? &sweep : NULL, t.node);
     bool done = number_entries(excerpt, solve ? &sweep : NULL, t.node) && find_backward(excerpt) && find_roles(excerpt);
     return done ? RG_OK : RG_E_MEMORY;
 }
@@ -257,5 +259,5 @@ void rg_excerpt_end(rg_excerpt *excerpt)
 {
     if (!excerpt->tape) return;
     rg_tape_forget(excerpt->tape, &excerpt->before);
-    rg_arena_rewind(&excerpt->tape->scratch);
+    rg_arena_return(&excerpt->tape->scratch, &excerpt->scratch);
 }
