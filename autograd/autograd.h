@@ -197,7 +197,7 @@ typedef struct {
  * rewind, if they were asked for after the mark.
  * What was not computed before the mark and is needed after it is computed node by node and once: ask for it before.
  * errors  of rg_tape_rewind: RG_E_NULL no mark, RG_E_STATE a mark that is no more, or within a derivative rule. They stick
- *         to the tape. Of rg_tape_mark: RG_E_MEMORY; the mark is then all zeros. */
+ *         to the tape. Of rg_tape_mark: RG_E_MEMORY, RG_E_STATE within a derivative rule; the mark is then all zeros. */
 RG_API rg_mark rg_tape_mark(rg_tape *tape);
 RG_API rg_status rg_tape_rewind(rg_mark mark);
 

@@ -204,7 +204,7 @@ static void check(rg_tape *tape, rg_tensor loss, rg_finite_report *report)
     search s = { .tape = tape };
     uint32_t *lacking;
     size_t count;
-    if (loss.tape && rg_solve_for_leaves(&sweep, "check_finite", loss)) return;
+    if (loss.tape && rg_solve_for_leaves(&sweep, "check_finite", loss, false)) return;
     s.count = tape->node_count;
     const rg_arena values = tape->values;
     const bool computed = compute_all(&s, &lacking, &count);

@@ -88,6 +88,14 @@ void rg_checkpoint_end_at(const char *site, rg_tape *tape)
     sign(tape, 0);
 }
 
+void rg_checkpoints_return(rg_tape *tape, size_t count, uint32_t open, uint32_t ended)
+{
+    tape->checkpoint_count = count;
+    tape->checkpoint_open = open;
+    tape->checkpoint_ended = ended;
+    for (uint32_t c = open; c; c = tape->checkpoints[c - 1].outer) tape->checkpoints[c - 1].end = UINT32_MAX;
+}
+
 /* What ended last a sweep comes to first. Before that come those that go on, the outermost first. */
 uint32_t rg_checkpoint_first(rg_tape *tape)
 {

@@ -153,7 +153,7 @@ static void put_node_label(const rg_drawing *d, uint32_t entry)
     else put_adjoint_titles(d, entry);
     rg_put(d->out, *attributes ? "$l <font color='" RG_DOT_QUIET "'>$l</font>" : "$l", node->op->name, attributes);
     put_shape(d, node);
-    if (d->options->sites && node->site) rg_put(d->out, "<br/>" QUIET("<i>$l</i>"), rg_site_short(node->site));
+    if (d->options->sites && *rg_site_short(node->site)) rg_put(d->out, "<br/>" QUIET("<i>$l</i>"), rg_site_short(node->site));
     put_few(d, entry);
     if (!strip) return;
     rg_put(d->out, "</td></tr>");

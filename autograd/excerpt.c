@@ -38,14 +38,14 @@ static void mark_active(rg_sweep *sweep, bool parameters)
     }
 }
 
-rg_status rg_solve_for_leaves(rg_sweep *sweep, const char *what, rg_tensor t)
+rg_status rg_solve_for_leaves(rg_sweep *sweep, const char *what, rg_tensor t, bool handed)
 {
     rg_tape *tape = t.tape;
     const size_t count = (size_t)t.node + 1;
     *sweep = (rg_sweep){ .tape = tape, .last = t.node, .checkpoint = { .ahead = rg_checkpoint_first(tape) } };
     sweep->adjoint = rg_arena_take_zeroed(&tape->scratch, count * sizeof *sweep->adjoint);
     sweep->active = rg_arena_take_zeroed(&tape->scratch, count * sizeof *sweep->active);
-    if (!sweep->adjoint || !sweep->active) return RG_E_MEMORY;
+    if (!sweep->adjoint || !sweep->active || (handed && !rg_sweep_note_handed(sweep))) return RG_E_MEMORY;
     mark_active(sweep, tape->nodes[t.node].flags & RG_NODE_NEEDS_GRADIENT);
     if (!sweep->active[t.node]) return RG_OK;
     rg_tensor seed = rg_seed_for(NULL, what, t, (rg_tensor){ 0 });
@@ -241,14 +241,16 @@ rg_status rg_excerpt_begin(rg_excerpt *excerpt, rg_tensor t, rg_adjoints adjoint
     *excerpt = (rg_excerpt){ .tape = t.tape };
     if (!t.tape) return RG_E_NULL;
     excerpt->before = rg_tape_bookmark(t.tape);
+    excerpt->scratch = t.tape->scratch;
     if (!node) return rg_fail(t.tape, NULL, reason, "graph: the tensor is from before rg_tape_reset"), reason;
     rg_sweep sweep;
     const bool solve = adjoints && rg_dtype_is_float((rg_dtype)node->dtype) && rg_shape_count(*node->shape) == 1;
-    rg_status status = solve ? rg_solve_for_leaves(&sweep, "graph", t) : RG_OK;
+    excerpt->adjoints = solve ? adjoints : RG_ADJOINTS_NONE;
+    rg_status status = solve ? rg_solve_for_leaves(&sweep, "graph", t, false) : RG_OK;
     if (status) return status;
     excerpt->entries = rg_take_filled(&t.tape->scratch, t.tape->node_count);
     if (!excerpt->entries || !take_over(excerpt, t.node)) return RG_E_MEMORY;
-    mark_shown(excerpt, solve && adjoints == RG_ADJOINTS_SHOWN ? &sweep : NULL, t.node);
+    mark_shown(excerpt, excerpt->adjoints == RG_ADJOINTS_SHOWN ? &sweep : NULL, t.node);
     bool done = number_entries(excerpt, solve ? &sweep : NULL, t.node) && find_backward(excerpt) && find_roles(excerpt);
     return done ? RG_OK : RG_E_MEMORY;
 }
@@ -257,5 +259,5 @@ void rg_excerpt_end(rg_excerpt *excerpt)
 {
     if (!excerpt->tape) return;
     rg_tape_forget(excerpt->tape, &excerpt->before);
-    rg_arena_rewind(&excerpt->tape->scratch);
+    rg_arena_return(&excerpt->tape->scratch, &excerpt->scratch);
 }

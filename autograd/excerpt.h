@@ -25,6 +25,7 @@ typedef enum {
 /* Entry k is the k-th of the nodes shown, in the order of recording. */
 typedef struct {
     rg_tape *tape;
+    rg_adjoints adjoints;     /* none, if the tensor is no single number */
     uint32_t count;
     uint32_t root;            /* the entry of the tensor itself */
     uint32_t *nodes;          /* [count] their numbers on the tape */
@@ -37,7 +38,8 @@ typedef struct {
     bool *saved;              /* [count] of the forward half, computed, and read by the backward half */
     bool two_halves;
     uint32_t *entries;        /* of each node of the tape: its entry, or RG_NOT_SHOWN */
-    rg_bookmark before;
+    rg_bookmark before;       /* what is on the tape, */
+    rg_arena scratch;         /* and in its scratch memory: a hook may look while a sweep has its tables there */
 } rg_excerpt;
 
 /* Takes what t depends on. With `adjoints`, and if t is a single number, also what the gradients of t with

@@ -71,7 +71,7 @@ static bool solve(maker *m)
     rg_tape *tape = m->tape;
     const size_t all = (size_t)m->y.node + 1;
     const rg_arena scratch = tape->scratch;
-    bool solved = rg_solve_for_leaves(&m->sweep, "explain", m->y) == RG_OK;
+    bool solved = rg_solve_for_leaves(&m->sweep, "explain", m->y, true) == RG_OK;
     if (!solved && !tape->error.status) return out_of_memory(m);
     if (solved && rg_is_null(m->sweep.adjoint[m->y.node]))
         rg_fail_op(tape, NULL, RG_E_GRADIENT, "explain", "depends on no parameter and no float input", 1, &m->y);
@@ -200,7 +200,7 @@ static bool keep_terms(maker *m)
         rg_subproblem *s = &m->sub[m->number[t->operand]];
         m->term[s->first_term + s->term_count++] =
             (rg_explained_term){ .operand = m->number[t->operand], .consumer = m->number[t->consumer], .k = t->k,
-                                 .single = !rg_is_null(t->local), .slope = t->slope, .handed = keep_numbers(m, t->handed) };
+                                 .single = t->single, .slope = t->slope, .handed = keep_numbers(m, t->handed) };
     }
     return !m->tape->error.status;
 }
@@ -268,7 +268,7 @@ static bool try_without_table(maker *m, uint64_t most)
     uint64_t calls;
     e->naive_wrong = UINT32_MAX;
     if (e->calls.about > (double)most) return true;
-    for (size_t i = 0; i < m->terms.count; i++) e->naive_counts = e->naive_counts || rg_is_null(m->terms.term[i].local);
+    for (size_t i = 0; i < m->terms.count; i++) e->naive_counts = e->naive_counts || !m->terms.term[i].single;
     const double *sums = rg_terms_recurse(&m->terms, e->naive_counts, 0, m->y.node, m->y.node, most, &m->memory, &calls);
     if (!sums) return out_of_memory(m);
     e->naive_done = true;

@@ -2,6 +2,8 @@
 #include "dot_drawing.h"
 #include "explain_show.h"
 
+#include <math.h>
+
 /* Tints of Okabe and Ito's palette, which colour-blind people can tell apart, under dark text. */
 typedef enum { ROOT, SHARED, ONCE, LEAF, APART, ROLES } role;
 static const struct {

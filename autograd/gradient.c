@@ -56,6 +56,7 @@ static bool propagate(rg_sweep *s, uint32_t j)
         if (!rg_is_null(c) && rg_dtype_of(c) != (rg_dtype)tape->nodes[i].dtype)
             rg_fail(tape, NULL, RG_E_GRADIENT, "%s: its derivative has another dtype than its operand", op->name);
         if (tape->error.status) return false;
+        if (s->handed) s->handed[tape->nodes[j].first_edge + k] = c;
         if (!rg_is_null(c)) add_into(&s->adjoint[i - s->first], c);
     }
     return true;
@@ -69,6 +70,7 @@ bool rg_solve_adjoints(rg_sweep *s)
     const char *site = tape->site;
     const uint32_t scope = tape->scope;
     const uint8_t flags = tape->recording_flags;
+    const uint32_t forward = tape->recording_forward;
     bool going = true;
     tape->recording_flags = RG_NODE_ADJOINT;
     for (uint32_t j = s->last + 1; going && j-- > s->first;) {
@@ -81,6 +83,6 @@ bool rg_solve_adjoints(rg_sweep *s)
     tape->site = site;
     tape->scope = scope;
     tape->recording_flags = flags;
-    tape->recording_forward = 0;
+    tape->recording_forward = forward;
     return going && !tape->error.status;
 }

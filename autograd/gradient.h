@@ -23,6 +23,7 @@ typedef struct {
     uint32_t first, last;     /* the nodes of the sweep: the last is one that the gradient is taken of */
     bool *active;             /* does the node depend on something the gradient is wanted for? */
     rg_tensor *adjoint;       /* the memo table, with the base case filled in; null: nothing has been added yet */
+    rg_tensor *handed;        /* of each edge of the tape: what was handed along it. NULL: nobody asks */
     rg_recomputations checkpoint;
 } rg_sweep;
 
@@ -55,9 +56,12 @@ typedef struct {
  * the order of the leaves. False once the tape has failed. */
 bool rg_gradient_of_parameters(rg_tape *tape, rg_tensor y, rg_tensor seed, rg_sink **sinks, size_t *count);
 
-/* Records the adjoints of all that the single number t depends on: of parameters, or if there are none, of inputs.
- * (excerpt.c) */
-rg_status rg_solve_for_leaves(rg_sweep *sweep, const char *what, rg_tensor t);
+/* Room for what the sweep hands along each edge. False when out of memory. (terms.c) */
+bool rg_sweep_note_handed(rg_sweep *sweep);
+
+/* Records the adjoints of all that the single number t depends on: of parameters, or if there are none, of inputs; with
+ * `handed` it is noted. (excerpt.c) */
+rg_status rg_solve_for_leaves(rg_sweep *sweep, const char *what, rg_tensor t, bool handed);
 
 /* The cotangent of y to start from: `seed` if it fits, a one if seed is null and y is a single number; else
  * the tape fails for `what`. */

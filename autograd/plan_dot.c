@@ -170,8 +170,9 @@ static void put_step(plan_drawing *d, size_t number, bool begins, size_t end)
     rg_put(d->out, "<tr><td align='right' bgcolor='$r'>$z</td>",
            d->view->sketch.plan.accounts[number].backward ? rg_looks[RG_ROLE_ADJOINT].fill : "#ffffff", number);
     put_parts(d, step);
-    rg_put(d->out, "<td align='left'>$l</td><td align='left'>$l</td><td align='left'><i>$l</i></td>",
-           reads.text, writes.text, rg_excerpt_site(&d->view->excerpt, step->entry));
+    const char *site = rg_excerpt_site(&d->view->excerpt, step->entry);
+    rg_put(d->out, "<td align='left'>$l</td><td align='left'>$l</td>", reads.text, writes.text);
+    rg_put(d->out, *site ? "<td align='left'><i>$l</i></td>" : "<td></td>", site); /* nothing in italics is an error to dot */
     put_map(d, number, begins, end);
     rg_put(d->out, "</tr>\n");
 }

@@ -270,9 +270,10 @@ static rg_program *compile_at(compilation *c, const rg_program_step *step)
     if (step) c->program->step = *step;
     const char *previous = rg_set_site(tape, c->site ? c->site : tape->site);
     const rg_bookmark before = rg_tape_bookmark(tape);
+    const rg_arena scratch = tape->scratch;
     const bool done = compile(c);
     rg_tape_forget(tape, &before);
-    rg_arena_rewind(&tape->scratch);
+    rg_arena_return(&tape->scratch, &scratch);
     rg_set_site(tape, previous);
     if (done) return c->program;
     rg_program_free(c->program);

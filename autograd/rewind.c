@@ -22,6 +22,10 @@ static rg_marked *take_mark(rg_tape *tape)
 rg_mark rg_tape_mark_at(const char *site, rg_tape *tape)
 {
     if (!tape) return (rg_mark){ 0 };
+    if (tape->recording_flags & RG_NODE_ADJOINT) {
+        rg_fail(tape, site, RG_E_STATE, "mark: derivatives are being recorded");
+        return (rg_mark){ 0 };
+    }
     if (tape->node_count > tape->segment_first || tape->signature_count > tape->segment_word) rg_segment_end(tape, NULL);
     rg_marked *mark = take_mark(tape);
     if (!mark) {
@@ -72,10 +76,7 @@ static void rewind_to(rg_tape *tape, rg_marked *mark)
     tape->edge_count = mark->edges;
     tape->signature_count = tape->segment_word = mark->words;
     tape->answer_count = mark->answers;
-    tape->checkpoint_count = mark->checkpoints;
-    tape->checkpoint_open = mark->checkpoint_open;
-    tape->checkpoint_ended = mark->checkpoint_ended;
-    for (uint32_t c = mark->checkpoint_open; c; c = tape->checkpoints[c - 1].outer) tape->checkpoints[c - 1].end = UINT32_MAX;
+    rg_checkpoints_return(tape, mark->checkpoints, mark->checkpoint_open, mark->checkpoint_ended);
     tape->external_count = 0;
     tape->segment_open_gradient = false;
     tape->segment++; /* what had a number as an external has none now */

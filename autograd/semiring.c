@@ -131,6 +131,8 @@ static bool begin(solver *s)
         if (s->wrt[i].node < first) first = s->wrt[i].node;
     if (first > last) first = last;
     if (!rg_sweep_begin(&s->sweep, tape, first, last)) return false;
+    if (s->semiring->slopes && !rg_sweep_note_handed(&s->sweep))
+        return rg_fail(tape, NULL, RG_E_MEMORY, "%s: out of memory", s->what), false;
     for (int i = 0; i < s->n; i++)
         if (s->wrt[i].node <= last) s->sweep.active[s->wrt[i].node - first] = true;
     rg_mark_dependents(&s->sweep);
@@ -150,7 +152,7 @@ static bool measure(solver *s)
     if (slopes && !rg_solve_adjoints(&s->sweep)) return false;
     if (!rg_terms_find(&s->sweep, slopes, &s->memory, &s->terms)) return false;
     for (size_t i = 0; s->semiring == &rg_semiring_real && i < s->terms.count; i++)
-        if (rg_is_null(s->terms.term[i].local)) {
+        if (!s->terms.term[i].single) {
             const rg_tensor ends[] = { rg_handle(s->tape, s->terms.term[i].operand),
                                        rg_handle(s->tape, s->terms.term[i].consumer) };
             return rg_fail_op(s->tape, NULL, RG_E_SHAPE, s->what, "an edge between tensors that are not single numbers", 2,

@@ -25,7 +25,8 @@ typedef struct {
     rg_tensor operand, consumer;
     int k;
     double slope;             /* ∂consumer/∂operand if both are single numbers; else how much longer (or shorter) the edge
-                                 makes the cotangent that really flows there: |v̄_j · ∂v_j/∂v_i| / |v̄_j|, 0 if v̄_j is 0.
+                                 makes the cotangent that really flows there: |v̄_j · ∂v_j/∂v_i| / |v̄_j|, 0 if v̄_j is 0. Of
+                                 a hook on a single number by how much it changed the adjoint, 0 if that is 0.
                                  NaN in a semiring that has no use for it */
 } rg_edge;
 

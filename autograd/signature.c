@@ -186,7 +186,9 @@ void rg_trace_begin(rg_tape *tape)
 rg_bookmark rg_tape_bookmark(const rg_tape *tape)
 {
     return (rg_bookmark){ .nodes = tape->node_count, .edges = tape->edge_count, .signature = tape->signature_count,
-                          .externals = tape->external_count, .open_gradient = tape->segment_open_gradient,
+                          .externals = tape->external_count, .checkpoints = tape->checkpoint_count,
+                          .checkpoint_open = tape->checkpoint_open, .checkpoint_ended = tape->checkpoint_ended,
+                          .open_gradient = tape->segment_open_gradient,
                           .records = tape->records };
 }
 
@@ -204,6 +206,7 @@ void rg_tape_forget(rg_tape *tape, const rg_bookmark *since)
     tape->signature_count = since->signature;
     tape->external_count = since->externals;
     tape->segment_open_gradient = since->open_gradient;
+    rg_checkpoints_return(tape, since->checkpoints, since->checkpoint_open, since->checkpoint_ended);
     tape->records.current = since->records.current;
     tape->records.used = since->records.used;
 }

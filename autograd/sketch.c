@@ -18,7 +18,7 @@ typedef struct {
 
 /* ---- The plan ---------------------------------------------------------------------------------------------------- */
 
-/* The tensor, and the gradients: those of parameters go to their stores. */
+/* The tensor, and the gradients if they are shown: those of parameters go to their stores. */
 static bool ask(const rg_excerpt *e, rg_request *request)
 {
     uint32_t *wanted = rg_arena_take(&e->tape->scratch, ((size_t)e->count + 1) * sizeof *wanted);
@@ -27,7 +27,7 @@ static bool ask(const rg_excerpt *e, rg_request *request)
     *request = (rg_request){ .end = (uint32_t)e->tape->node_count, .wanted = wanted, .sinks = sinks, .optimise = true,
                              .accounts = true, .apart = true };
     wanted[request->wanted_count++] = e->nodes[e->root];
-    for (uint32_t k = 0; k < e->count; k++) {
+    for (uint32_t k = 0; e->adjoints == RG_ADJOINTS_SHOWN && k < e->count; k++) {
         const rg_node *node = rg_excerpt_node(e, k);
         if (node->op->kind != RG_LEAF || e->adjoint_node[k] == RG_NOT_SHOWN) continue;
         if (node->op == &rg_op_parameter) sinks[request->sink_count++] = (rg_sink){ e->nodes[k], e->adjoint_node[k] };

@@ -232,10 +232,13 @@ void rg_describe_gone(rg_tensor t, char *text, size_t size);
 
 /* What is recorded only to be looked at, and then forgotten: the tape is then as it was. */
 typedef struct {
-    size_t nodes, edges, signature, externals;
+    size_t nodes, edges, signature, externals, checkpoints;
+    uint32_t checkpoint_open, checkpoint_ended;
     bool open_gradient;
     rg_arena records;
 } rg_bookmark;
+/* Forgets checkpoints that have begun since; what was open is open again. (checkpoint.c) */
+void rg_checkpoints_return(rg_tape *tape, size_t count, uint32_t open, uint32_t ended);
 rg_bookmark rg_tape_bookmark(const rg_tape *tape);
 void rg_tape_forget(rg_tape *tape, const rg_bookmark *since);
 

@@ -1,5 +1,5 @@
-/* terms.c: the terms of the recurrence's sums. gradient.c adds them up as it goes; who explains it, or wants other sums,
- * needs each for itself, and asks the rules once more. */
+/* terms.c: the terms of the recurrence's sums. gradient.c adds them up as it goes, and notes them for who explains it, or
+ * wants other sums. Slopes of single numbers are asked for once more. */
 #define RG_NO_SITES
 #include "terms.h"
 
@@ -32,16 +32,27 @@ static bool *mark_reached(const rg_sweep *s, rg_arena *memory)
     return reached;
 }
 
-static rg_tensor ask_rule(rg_tape *tape, const rg_term *t, rg_tensor cotangent)
+bool rg_sweep_note_handed(rg_sweep *s)
+{
+    const rg_node *last = &s->tape->nodes[s->last];
+    s->handed = rg_arena_take_zeroed(&s->tape->scratch, ((size_t)last->first_edge + last->operands + 1) * sizeof *s->handed);
+    return s->handed;
+}
+
+/* The derivative of a single number: what its rule makes of 1. A hook is called once, by the sweep, and need not be
+ * linear: its derivative is by how much it changed what it was shown. */
+static rg_tensor local_slope(rg_tape *tape, const rg_term *t)
 {
     const rg_node *node = &tape->nodes[t->consumer];
     const rg_op *op = node->op;
     const uint32_t n = node->operands;
     rg_tensor few[RG_MAX_OPERANDS], *in = few;
+    if (op == &rg_op_hook) return rg_is_null(t->handed) ? t->handed : rg_adjoint_div(t->handed, t->adjoint);
     if (n > RG_MAX_OPERANDS && !(in = rg_arena_take(&tape->scratch, n * sizeof *in)))
         return rg_fail(tape, NULL, RG_E_MEMORY, "explain: out of memory");
     for (uint32_t k = 0; k < n; k++) in[k] = rg_handle(tape, rg_edges(tape, node)[k]);
-    rg_tensor c = op->vjp(t->k, in, rg_handle(tape, t->consumer), cotangent);
+    const rg_tensor one = rg_full(tape, (rg_dtype)node->dtype, *node->shape, 1);
+    const rg_tensor c = op->vjp(t->k, in, rg_handle(tape, t->consumer), one);
     return rg_unbroadcast(c, *tape->nodes[t->operand].shape);
 }
 
@@ -58,11 +69,9 @@ static void record_term(const rg_sweep *s, rg_term *t)
     tape->recording_flags = RG_NODE_ADJOINT;
     tape->recording_forward = t->consumer;
     t->adjoint = s->adjoint[t->consumer - s->first];
-    t->handed = ask_rule(tape, t, t->adjoint);
-    if (!tape->error.status && is_one_number(tape, t->consumer) && is_one_number(tape, t->operand)) {
-        const rg_node *node = &tape->nodes[t->consumer];
-        t->local = ask_rule(tape, t, rg_full(tape, (rg_dtype)node->dtype, *node->shape, 1));
-    }
+    t->handed = s->handed[tape->nodes[t->consumer].first_edge + (uint32_t)t->k];
+    t->single = is_one_number(tape, t->consumer) && is_one_number(tape, t->operand);
+    if (t->single) t->local = local_slope(tape, t);
     rg_arena_return(&tape->scratch, &scratch);
     rg_stamp_restore(tape, &stamp);
 }
@@ -101,7 +110,7 @@ static double norm_of(rg_tensor t)
 
 static double slope_of(const rg_term *t)
 {
-    if (!rg_is_null(t->local)) return rg_item(t->local);
+    if (t->single) return rg_is_null(t->local) ? 0 : rg_item(t->local);
     if (rg_is_null(t->handed)) return 0;
     const double flows = norm_of(t->adjoint);
     return flows > 0 ? norm_of(t->handed) / flows : 0;

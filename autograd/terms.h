@@ -10,7 +10,8 @@ typedef struct {
     int k;
     rg_tensor handed;         /* v̄_j · ∂v_j/∂v_i; null where there is none */
     rg_tensor adjoint;        /* v̄_j */
-    rg_tensor local;          /* ∂v_j/∂v_i if both are single numbers; else null */
+    bool single;              /* both are single numbers: */
+    rg_tensor local;          /* ∂v_j/∂v_i; null: it is 0 */
     double slope;             /* NaN until evaluated: ∂v_j/∂v_i, or how much longer it makes the cotangent (semiring.h) */
 } rg_term;
 
@@ -20,8 +21,8 @@ typedef struct {
     size_t nodes;             /* that they connect, and the sweep's last ones */
 } rg_terms;
 
-/* The active edges of a sweep, in its order, in `memory`; with `tensors` (of a sweep that is solved) also what is handed
- * along them, recorded. False once the tape has failed. */
+/* The active edges of a sweep, in its order, in `memory`; with `tensors` (of a sweep that is solved, and has noted what it
+ * handed on) also what is handed along them, and the derivatives of single numbers, recorded. False once the tape has failed. */
 bool rg_terms_find(const rg_sweep *sweep, bool tensors, rg_arena *memory, rg_terms *terms);
 /* Evaluates n tensors, of which some may be null. */
 bool rg_evaluate_all(rg_tape *tape, const rg_tensor *tensors, size_t n);

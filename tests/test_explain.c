@@ -232,6 +232,71 @@ static void checkpoints_and_hooks_change_no_number_and_large_tensors_are_told_by
     rg_explanation_free(e);
 }
 
+static rg_tensor nothing(void *context, int k, const rg_tensor *x, rg_tensor y, rg_tensor g)
+{
+    (void)context, (void)k, (void)x, (void)y, (void)g;
+    return (rg_tensor){ 0 };
+}
+
+/* The null tensor means zero: what lies behind such a rule has no adjoint, and its own rules are not asked. */
+static void a_rule_may_give_nothing(void **state)
+{
+    (void)state;
+    rg_tensor x = rg_name(rg_scalar(tape, RG_F64, 2), "x"), h = rg_name(rg_tanh(x), "h");
+    rg_tensor y = rg_mul(x, rg_custom_vjp(rg_square(h), &h, 1, nothing, NULL)), slope;
+    rg_explanation *e = explain(y);
+    assert_int_equal(rg_grad(y, &x, 1, &slope), RG_OK);
+    assert_true(labelled(e, "x")->adjoint.few[0] == rg_item(slope));
+    assert_false(labelled(e, "h")->solved);
+    assert_true(!e->naive_counts && e->naive_done);
+    rg_explanation_free(e);
+
+    double real;
+    rg_strongest best;
+    assert_int_equal(rg_semiring_solve(&rg_semiring_real, &y, 1, &x, 1, &real, NULL), RG_OK);
+    assert_true(real == rg_item(slope));
+    assert_int_equal(rg_semiring_solve(&rg_semiring_strongest, &y, 1, &x, 1, &best, NULL), RG_OK);
+    assert_true(best.weight == fabs(real) && best.next.node == y.node);
+}
+
+typedef struct {
+    rg_tensor seen;
+    int calls;
+} observer;
+
+static rg_tensor double_it(void *context, rg_tensor x, rg_tensor adjoint)
+{
+    observer *o = context;
+    (void)x;
+    o->calls++;
+    o->seen = rg_keep(adjoint);
+    return rg_scale(adjoint, 2);
+}
+
+static void a_hook_is_called_once_and_with_the_adjoint(void **state)
+{
+    (void)state;
+    for (int semiring = 0; semiring < 2; semiring++) {
+        observer o = { .calls = 0 };
+        rg_tensor x = rg_name(rg_scalar(tape, RG_F64, 3), "x");
+        rg_tensor y = rg_square(rg_square(rg_hook(x, double_it, &o)));
+        double real;
+        if (semiring) {
+            assert_int_equal(rg_semiring_solve(&rg_semiring_real, &y, 1, &x, 1, &real, NULL), RG_OK);
+            assert_true(real == 2 * 4 * 27);
+        } else {
+            rg_explanation *e = explain(y);
+            assert_true(labelled(e, "x")->adjoint.few[0] == 2 * 4 * 27);
+            const rg_explained_term *term = &e->terms[labelled(e, "x")->first_term];
+            assert_true(term->single && term->slope == 2 && term->handed.few[0] == 2 * 4 * 27);
+            assert_int_equal(e->naive_wrong, UINT32_MAX);
+            rg_explanation_free(e);
+        }
+        assert_int_equal(o.calls, 1);
+        assert_true(rg_item(o.seen) == 4 * 27);
+    }
+}
+
 /* ---- What is written ----------------------------------------------------------------------------------------------- */
 
 static char *written(rg_status write(FILE *, const rg_explanation *), const rg_explanation *e)
@@ -428,6 +493,8 @@ int main(void)
         TEST(path_counts_are_told_exactly_about_or_as_beyond_all_numbers),
         TEST(every_example_has_sums_of_terms_and_the_adjoints_of_rg_grad),
         TEST(a_network_is_explained_by_its_parameters_and_keeps_its_gradient),
+        TEST(a_rule_may_give_nothing),
+        TEST(a_hook_is_called_once_and_with_the_adjoint),
         TEST(checkpoints_and_hooks_change_no_number_and_large_tensors_are_told_by_their_norm),
         TEST(text_json_and_dot_are_as_they_were),
         TEST(json_has_what_the_structs_have),

@@ -148,6 +148,13 @@ static rg_tensor rewinds(void *context, rg_tensor x, rg_tensor adjoint)
     return adjoint;
 }
 
+static rg_tensor marks(void *context, rg_tensor x, rg_tensor adjoint)
+{
+    (void)context, (void)adjoint;
+    rg_tape_mark(x.tape);
+    return (rg_tensor){ 0 };
+}
+
 static void a_hook_cannot_do_what_makes_no_sense(void **state)
 {
     (void)state;
@@ -166,6 +173,7 @@ static void a_hook_cannot_do_what_makes_no_sense(void **state)
         { other_tape, &foreign, RG_E_GRADIENT, "hook: it gives a tensor of another tape" },
         { asks, NULL, RG_E_STATE, "eval: derivatives are being recorded" },
         { resets, NULL, RG_E_STATE, "reset: derivatives are being recorded" },
+        { marks, NULL, RG_E_STATE, "mark: derivatives are being recorded" },
         { rewinds, &mark, RG_E_STATE, "rewind: derivatives are being recorded" },
     };
     for (size_t i = 0; i < COUNT(hooks); i++)
@@ -218,6 +226,85 @@ static void a_program_contains_what_the_hook_recorded(void **state)
     rg_program_free(program);
     rg_tape_free(tape);
     rg_params_free(theta);
+}
+
+typedef struct {
+    FILE *out;
+    bool looking;
+    int looks;
+} looker;
+
+/* Looks at what it is given in every way, and compiles it. That is differentiated again, through the hook. */
+static rg_tensor look(void *context, rg_tensor x, rg_tensor adjoint)
+{
+    looker *l = context;
+    FILE *out = l->out;
+    if (l->looking) return (rg_tensor){ 0 };
+    l->looking = true;
+    l->looks++;
+    const rg_graph_options all = { .backward = true, .plan = true, .values = true, .gradients = true };
+    rg_tensor y = rg_sum(rg_square(rg_mul(adjoint, rg_exp(x))));
+    assert_int_equal(rg_dot(out, y, &all), RG_OK);
+    assert_int_equal(rg_listing(out, y, &all), RG_OK);
+    assert_int_equal(rg_graph_json(out, y, &all), RG_OK);
+    assert_int_equal(rg_plan_dot(out, y, &all), RG_OK);
+    rg_program *program = rg_compile(0, NULL, 1, &y);
+    assert_non_null(program);
+    rg_program_free(program);
+    l->looking = false;
+    return (rg_tensor){ 0 };
+}
+
+static void looking_within_a_hook_changes_nothing(void **state)
+{
+    (void)state;
+    looker l = { .out = tmpfile() };
+    double want[3];
+    for (int with = 0; with < 2; with++) {
+        rg_tape *tape = rg_tape_new();
+        rg_tensor x = VECTOR(tape, 1, 2, 3), h = rg_square(x);
+        if (with) h = rg_hook(h, look, &l);
+        for (int i = 0; i < 30; i++) h = rg_tanh(rg_add(h, x));
+        if (with) h = rg_hook(h, look, &l);
+        rg_tensor slope = gradient(rg_sum(rg_mul(h, h)), x);
+        if (with) assert_numbers(slope, want, 3, 0);
+        else assert_int_equal(rg_read(slope, want, sizeof want), RG_OK);
+        assert_fine(tape);
+        rg_tape_free(tape);
+    }
+    assert_int_equal(l.looks, 2);
+    fclose(l.out);
+}
+
+static rg_tensor in_a_checkpoint(void *context, rg_tensor x, rg_tensor adjoint)
+{
+    ++*(int *)context;
+    rg_checkpoint_begin(x.tape);
+    rg_tensor instead = rg_tanh(rg_mul(adjoint, rg_exp(x)));
+    rg_checkpoint_end(x.tape);
+    return instead;
+}
+
+/* A checkpoint that a hook has begun is forgotten with all that it has recorded, and what comes to lie there is none. */
+static void looking_leaves_no_checkpoint(void **state)
+{
+    (void)state;
+    FILE *out = tmpfile();
+    rg_tape *tape = rg_tape_new();
+    int calls = 0;
+    rg_tensor x = VECTOR(tape, 1, 2, 3);
+    rg_tensor y = rg_sum(rg_square(rg_hook(x, in_a_checkpoint, &calls)));
+    assert_int_equal(rg_dot(out, y, &(rg_graph_options){ .backward = true }), RG_OK);
+    assert_int_equal(calls, 1);
+    rg_tensor h = x;
+    for (int i = 0; i < 10; i++) h = rg_tanh(rg_mul(h, x));
+    assert_int_equal(rg_listing(out, rg_sum(h), &(rg_graph_options){ .backward = true }), RG_OK);
+    rewind(out);
+    char line[512];
+    while (fgets(line, sizeof line, out)) assert_null(strstr(line, "; recomputed"));
+    assert_fine(tape);
+    rg_tape_free(tape);
+    fclose(out);
 }
 
 /* With an optimiser, whose step may be part of the same plan: theta goes the same way, and the hook is called every time. */
@@ -463,6 +550,8 @@ int main(void)
         cmocka_unit_test(a_hook_cannot_do_what_makes_no_sense),
         cmocka_unit_test(a_hook_in_a_batch_sees_all_members),
         cmocka_unit_test(a_program_contains_what_the_hook_recorded),
+        cmocka_unit_test(looking_within_a_hook_changes_nothing),
+        cmocka_unit_test(looking_leaves_no_checkpoint),
         cmocka_unit_test(an_optimiser_minimises_through_hooks_and_checkpoints),
         cmocka_unit_test(a_rule_stands_for_what_has_no_derivative),
         cmocka_unit_test(a_rule_is_used_at_any_order_and_in_any_transform),

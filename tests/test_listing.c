@@ -146,6 +146,23 @@ static void any_name_can_be_listed(void **state)
     rg_tape_free(tape);
 }
 
+/* The plan is that of what is shown: the gradients are known, but not part of it. */
+static void gradients_without_their_half_do_not_change_the_plan(void **state)
+{
+    (void)state;
+    perceptron p = perceptron_new();
+    rg_tensor loss = perceptron_loss(&p);
+    char *alone = list(loss, (rg_graph_options){ .plan = true });
+    char *with = list(loss, (rg_graph_options){ .plan = true, .gradients = true });
+    assert_string_equal(with, alone);
+    assert_not_drawn(with, "gradient");
+    free(alone);
+    free(with);
+    for (int i = 0; i < 2; i++)
+        free(written_by(i ? rg_graph_json : rg_plan_dot, loss, (rg_graph_options){ .plan = true, .gradients = true }));
+    perceptron_free(&p);
+}
+
 static double seconds_to_list(int nodes)
 {
     rg_tape *tape = rg_tape_new();
@@ -182,6 +199,7 @@ int main(void)
         cmocka_unit_test(what_is_computed_again_says_so),
         cmocka_unit_test(adjoints_of_a_checkpoint_show_their_values),
         cmocka_unit_test(any_name_can_be_listed),
+        cmocka_unit_test(gradients_without_their_half_do_not_change_the_plan),
         cmocka_unit_test(a_long_chain_is_listed_in_linear_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

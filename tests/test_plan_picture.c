@@ -240,6 +240,18 @@ static void any_name_can_be_drawn(void **state)
     rg_params_free(theta);
 }
 
+/* Of a leaf the plan is a step that makes its adjoint, 1, which no line has recorded. */
+static void a_step_without_a_line_can_be_drawn(void **state)
+{
+    (void)state;
+    rg_tape *tape = rg_tape_new();
+    char *text = written_by(rg_plan_dot, rg_scalar(tape, RG_F64, 3), (rg_graph_options){ .backward = true });
+    assert_not_drawn(text, "<i></i>");
+    assert_valid_dot(text);
+    free(text);
+    rg_tape_free(tape);
+}
+
 /* Every row of the table fills the same columns, those below a rectangle from above included. */
 static void check_table(const char *text)
 {
@@ -332,6 +344,7 @@ int main(void)
         cmocka_unit_test(gradients_go_to_their_parameters),
         cmocka_unit_test(a_plan_is_drawn_as_the_golden_file_has_it),
         cmocka_unit_test(any_name_can_be_drawn),
+        cmocka_unit_test(a_step_without_a_line_can_be_drawn),
         cmocka_unit_test(the_table_has_no_holes),
         cmocka_unit_test(of_many_steps_the_middle_is_counted),
         cmocka_unit_test(a_map_that_would_be_too_wide_is_left_out),
