@@ -22,7 +22,7 @@ static bool is_narrow(double low, double high)
 int rg_plot_ticks(double low, double high, int most, double *ticks)
 {
     if (is_narrow(low, high)) {
-        double size = rg_plot_greater(fabs(low), fabs(high)), room = size > 0 ? 0.05 * size : 1;
+        double size = rg_plot_greater(fabs(low), fabs(high)), room = size >= 1e-300 ? 0.05 * size : 1;
         low -= room;
         high += room;
     }

@@ -41,6 +41,19 @@ static void ticks_are_1_2_5_apart_and_cover_the_range(void **state)
     }
 }
 
+/* A twentieth of the smallest numbers is 0, and no room. */
+static void ticks_of_the_smallest_numbers_are_those_of_0(void **state)
+{
+    (void)state;
+    static const double ends[] = { 5e-324, 1e-310, 2.3e-308 };
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        double ticks[RG_PLOT_MOST_TICKS], of_zero[RG_PLOT_MOST_TICKS];
+        const int count = rg_plot_ticks(0, 0, 6, of_zero);
+        assert_int_equal(rg_plot_ticks(0, ends[i], 6, ticks), count);
+        for (int k = 0; k < count; k++) assert_true(ticks[k] == of_zero[k]);
+    }
+}
+
 static void ticks_of_a_usual_axis_are_the_ones_a_hand_would_draw(void **state)
 {
     double ticks[RG_PLOT_MOST_TICKS];
@@ -154,6 +167,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ticks_are_1_2_5_apart_and_cover_the_range),
+        cmocka_unit_test(ticks_of_the_smallest_numbers_are_those_of_0),
         cmocka_unit_test(ticks_of_a_usual_axis_are_the_ones_a_hand_would_draw),
         cmocka_unit_test(an_axis_that_does_not_end_at_ticks_has_two_or_more),
         cmocka_unit_test(logarithmic_ticks_are_1_2_5_times_powers_of_ten),
