@@ -69,15 +69,15 @@ static rg_tensor hook_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
     return rg_is_null(instead) ? adjoint : checked("hook", instead, in[0], true);
 }
 
-const rg_op rg_op_hook = { .name = "hook", .doc = "x, with a hook on its adjoint", .arity = 1, .kind = RG_VIEW,
-                                .attribute_size = sizeof(hook_attributes), .shape = same_as_first, .view = same_elements,
-                                .vjp = hook_vjp, .batch = same_batch };
+const rg_op rg_hook_view = { .name = "hook", .doc = "x, with a hook on its adjoint", .arity = 1, .kind = RG_VIEW,
+                             .attribute_size = sizeof(hook_attributes), .shape = same_as_first, .view = same_elements,
+                             .vjp = hook_vjp, .batch = same_batch };
 
 rg_tensor rg_hook_at(const char *site, rg_tensor x, rg_adjoint_hook *hook, void *context)
 {
     const hook_attributes attributes = { hook, context };
     if (!hook) return rg_fail(x.tape, site, RG_E_NULL, "hook: no hook");
-    return rg_apply_at(site, &rg_op_hook, &attributes, 1, &x);
+    return rg_apply_at(site, &rg_hook_view, &attributes, 1, &x);
 }
 
 /* ---- Rules: operands are y, then x[0], x[1], ... ------------------------------------------------------- */

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include <xxhash.h>
+
 #include "gradient.h"
 #include "ops.h"
 #include "params.h"
@@ -59,8 +61,8 @@ rg_status rg_solve_for_leaves(rg_sweep *sweep, const char *what, rg_tensor t, bo
 typedef struct {
     uint32_t same;            /* the first equal node; itself if there is none before it */
     uint32_t data, name;      /* if it is the first: an equal one that has a value, and one that has a name */
-    uint32_t next;            /* if it is the first: the next that comes from the same node */
-    uint32_t newest;          /* the newest that comes from this node */
+    uint32_t next;            /* if it is the first: the next of its list */
+    uint32_t newest;          /* of the list with this number */
 } twin;
 
 static bool equal_nodes(const rg_tape *tape, const twin *twins, const rg_node *a, const rg_node *b)
@@ -72,22 +74,29 @@ static bool equal_nodes(const rg_tape *tape, const twin *twins, const rg_node *a
     return bytes == 0 || memcmp(a->attributes, b->attributes, bytes) == 0;
 }
 
-/* What is recorded now takes value and name from what is equal and was there before. Equal adjoints come from the
- * derivative of the same node, so only those are compared. */
+/* Equal nodes are kept in one list: equal adjoints come from the derivative of the same node, and of fixed numbers, which come
+ * from anywhere, there may be as many as there are nodes. */
+static uint32_t list_of(const rg_tape *tape, const rg_node *node)
+{
+    if (!rg_is_number(node)) return node->forward;
+    return (uint32_t)(XXH3_64bits(node->attributes, node->op->attribute_size) % tape->node_count);
+}
+
+/* What is recorded now takes value and name from what is equal and was there before. */
 static bool take_over(const rg_excerpt *excerpt, uint32_t root)
 {
     rg_tape *tape = excerpt->tape;
     twin *twins = rg_arena_take(&tape->scratch, tape->node_count * sizeof *twins);
     if (!twins) return false;
-    for (uint32_t i = 0; i < tape->node_count; i++) {
+    for (uint32_t i = 0; i < tape->node_count; i++) twins[i] = (twin){ i, i, i, UINT32_MAX, UINT32_MAX };
+    for (uint32_t i = root + 1; i < tape->node_count; i++) {
         rg_node *node = &tape->nodes[i];
-        twins[i] = (twin){ i, i, i, UINT32_MAX, UINT32_MAX };
-        if (i <= root || !(node->flags & RG_NODE_ADJOINT || rg_is_number(node))) continue;
-        uint32_t same = twins[node->forward].newest;
+        if (!(node->flags & RG_NODE_ADJOINT || rg_is_number(node))) continue;
+        uint32_t *newest = &twins[list_of(tape, node)].newest, same = *newest;
         while (same != UINT32_MAX && !equal_nodes(tape, twins, node, &tape->nodes[same])) same = twins[same].next;
         if (same == UINT32_MAX) {
-            twins[i].next = twins[node->forward].newest;
-            twins[node->forward].newest = same = i;
+            twins[i].next = *newest;
+            *newest = same = i;
         }
         twins[i].same = same;
         if (node->data) twins[same].data = i;

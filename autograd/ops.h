@@ -37,10 +37,10 @@
 #define RG_OP_DECLARE(name) extern const rg_op rg_op_##name;
 RG_OPS(RG_OP_DECLARE)
 
-/* What a hook is shown: a view of an adjoint; and the hook. Not in the table, as hooks and rules of the user's are not: it is the user
- * who says what their derivatives are. (custom.c) */
+/* What a hook is shown, a view of an adjoint; and the hook. Not in the table, as rules of the user's are not: it is the
+ * user who says what their derivatives are. (custom.c) */
 extern const rg_op rg_observed_adjoint;
-extern const rg_op rg_op_hook;
+extern const rg_op rg_hook_view;
 
 /* Adjoints that are ops of their own. Those of relu and maximum select, and never multiply by a mask. */
 rg_tensor rg_gate_at(const char *site, rg_tensor g, rg_tensor x);

@@ -47,7 +47,7 @@ static rg_tensor local_slope(rg_tape *tape, const rg_term *t)
     const rg_op *op = node->op;
     const uint32_t n = node->operands;
     rg_tensor few[RG_MAX_OPERANDS], *in = few;
-    if (op == &rg_op_hook) return rg_is_null(t->handed) ? t->handed : rg_adjoint_div(t->handed, t->adjoint);
+    if (op == &rg_hook_view) return rg_is_null(t->handed) ? t->handed : rg_adjoint_div(t->handed, t->adjoint);
     if (n > RG_MAX_OPERANDS && !(in = rg_arena_take(&tape->scratch, n * sizeof *in)))
         return rg_fail(tape, NULL, RG_E_MEMORY, "explain: out of memory");
     for (uint32_t k = 0; k < n; k++) in[k] = rg_handle(tape, rg_edges(tape, node)[k]);
