@@ -54,7 +54,7 @@ typedef struct {
     const rg_explained_term *terms;   /* one for each edge, by operand */
     size_t term_count;
     size_t solved;            /* how many subproblems: entries of the memo table */
-    size_t overlapping;       /* of these, how many have several consumers, which all need the solution */
+    size_t overlapping;       /* of these, how many are used more than once: terms of several others, or of one several times */
     rg_path_count paths;      /* from all leaves that are solved for to y: the terms of the plain chain rule */
     rg_path_count calls;      /* that recursion without a table makes */
     bool naive_done;          /* not if it makes more than the most calls */

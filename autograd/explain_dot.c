@@ -10,8 +10,8 @@ static const struct {
     const char *name, *fill, *line;
 } looks[ROLES] = {
     [ROOT] = { "base case", "#cdeee1", "#008a62" },
-    [SHARED] = { "solved once, needed by several", "#ffe0cc", "#d55e00" },
-    [ONCE] = { "solved, needed by one", "#ffffff", "#5c6670" },
+    [SHARED] = { "solved once, used more than once", "#ffe0cc", "#d55e00" },
+    [ONCE] = { "solved, used once", "#ffffff", "#5c6670" },
     [LEAF] = { "leaf that is asked for", "#d9ecf8", "#3d8fc4" },
     [APART] = { "not a subproblem", "#ececec", "#8c8c8c" },
 };

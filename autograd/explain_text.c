@@ -99,7 +99,7 @@ static void put_program(FILE *out, const rg_explanation *e)
             plural(e->term_count));
     fprintf(out, "  base case    v̄_%s = ∂%s/∂%s = 1\n", y, y, y);
     fprintf(out, "  order        the reverse of recording: a node's consumers are solved before it\n");
-    fprintf(out, "  memo table   one adjoint a node; %zu of them %s needed by several consumers\n", e->overlapping,
+    fprintf(out, "  memo table   one adjoint a node; %zu of them %s used more than once\n", e->overlapping,
             e->overlapping == 1 ? "is" : "are");
 }
 
@@ -163,7 +163,7 @@ static void put_backward(FILE *out, const rg_explanation *e, int label)
 
 static void put_memo(FILE *out, const rg_explanation *e, int label)
 {
-    fprintf(out, "\nThe memo table, filled\n\n  %-*s  consumers  paths to %s%*s  adjoint\n", label, "node", root_of(e)->label,
+    fprintf(out, "\nThe memo table, filled\n\n  %-*s  terms  paths to %s%*s  adjoint\n", label, "node", root_of(e)->label,
             12 - width_of(root_of(e)->label) > 0 ? 12 - width_of(root_of(e)->label) : 0, "");
     for (size_t i = e->count; i-- > 0;) {
         const rg_subproblem *s = &e->subproblems[i];
@@ -172,7 +172,7 @@ static void put_memo(FILE *out, const rg_explanation *e, int label)
         rg_path_count_text(s->paths, paths, sizeof paths);
         fputs("  ", out);
         put_padded(out, s->label, label);
-        fprintf(out, "  %9zu  %-21s  ", s->term_count, paths);
+        fprintf(out, "  %5zu  %-21s  ", s->term_count, paths);
         put_numbers(out, &s->adjoint);
         fputc('\n', out);
     }

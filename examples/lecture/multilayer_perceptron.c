@@ -46,9 +46,11 @@ static perceptron of_the_lecture(rg_params *theta)
 /* x [3, n] -> h1 [4, n], y [2, n]: a column for each of n inputs. */
 static rg_tensor forward(const perceptron *p, rg_tensor x, rg_tensor *h1)
 {
-    rg_tape *tape = x.tape;
-    *h1 = rg_name(layer(rg_relu, rg_parameter(tape, p->W1), x, rg_parameter(tape, p->b1)), "h1");
-    return rg_name(layer(rg_relu, rg_parameter(tape, p->W2), *h1, rg_parameter(tape, p->b2)), "y");
+    rg_tape  *tape = x.tape;
+    rg_tensor W1 = rg_parameter(tape, p->W1), b1 = rg_parameter(tape, p->b1);
+    rg_tensor W2 = rg_parameter(tape, p->W2), b2 = rg_parameter(tape, p->b2);
+    *h1 = rg_name(layer(rg_relu, W1, x, b1), "h1");
+    return rg_name(layer(rg_relu, W2, *h1, b2), "y");
 }
 
 int main(int argc, char **argv)
