@@ -1,6 +1,6 @@
-/* test_parity.c: values, gradients and second derivatives in f64 are those of PyTorch, for at least 20 random cases of
- * each op. tests/parity/generate.py wrote the cases, and says what stands in the file; PyTorch is not needed here.
- * RG_PARITY_CASES names another file of cases. */
+/* test_parity.c: values, gradients and second derivatives in f64 are those of PyTorch and those of JAX, for at least 20
+ * random cases of each op and library. tests/parity/writing.py wrote the cases, and says what stands in a file; neither
+ * library is needed here. RG_PARITY_CASES names another file of cases, to be read alone. */
 #include "tensors.h"
 
 #include <zlib.h>
@@ -210,7 +210,7 @@ static void read_line(example *e, const char *keyword, char **rest)
     }
 }
 
-/* The same numbers as in generate.py. */
+/* The same numbers as in cases.py. */
 static rg_tensor drawn(rg_tape *tape, const operand *in, uint64_t stream)
 {
     double numbers[ELEMENTS];
@@ -246,9 +246,16 @@ typedef struct {
 } finding;
 
 static const char *const orders[] = { "value", "gradient", "second derivative" };
-static finding found[COUNT(rows)];
-static int *reached;          /* by number in the op table: cases whose value or gradient is made with it */
-static char source[LINE];     /* the file's first line */
+
+/* A file, and what was found in it. */
+static struct source {
+    const char *path;
+    char library[64];             /* the file's first line: "# " and the library's name and version */
+    finding found[COUNT(rows)];
+    int *reached;                 /* by number in the op table: cases whose value or gradient is made with it */
+} sources[] = { { .path = RG_TEST_SOURCE "/tests/parity/derivatives.txt.gz" },
+                { .path = RG_TEST_SOURCE "/tests/parity/derivatives_jax.txt.gz" } };
+static size_t source_count = COUNT(sources);
 
 /* Relative to the element, or to a hundredth of the array's largest where it is smaller than that, or to a thousandth:
  * what cancels is as exact as the numbers that do, and these are about 1. */
@@ -268,7 +275,7 @@ static void compare(finding *f, int order, int k, const example *e, double bound
     }
 }
 
-static void count_ops(rg_tape *tape, uint32_t epoch)
+static void count_ops(int *reached, rg_tape *tape, uint32_t epoch)
 {
     size_t count;
     const rg_op *const *table = rg_op_table(&count);
@@ -281,7 +288,7 @@ static void count_ops(rg_tape *tape, uint32_t epoch)
             }
 }
 
-static void check_case(rg_tape *tape, const example *e)
+static void check_case(struct source *source, rg_tape *tape, const example *e)
 {
     size_t row = 0;
     rg_tensor x[OPERANDS] = { { 0 } }, variables[OPERANDS], gradients[OPERANDS], seconds[OPERANDS];
@@ -289,7 +296,7 @@ static void check_case(rg_tape *tape, const example *e)
     while (row < COUNT(rows) && strcmp(rows[row].name, e->name) != 0) row++;
     if (row == COUNT(rows)) fail_msg("%s has cases, but no row here", e->name);
     if (rows[row].kind == LAPACK && !rg_has_lapack()) return;
-    finding *f = &found[row];
+    finding *f = &source->found[row];
     const double bound = bounds[rows[row].kind];
     for (int k = 0; k < e->parameters; k++)
         integers[k] = isfinite(e->parameter[k]) ? (int)e->parameter[k] : 0;
@@ -301,7 +308,7 @@ static void check_case(rg_tape *tape, const example *e)
     assert_fine(tape);
     if (!rg_shape_equal(rg_shape_of(y), e->shape)) fail_msg("%s: another shape in case %d", e->name, (int)e->number);
     rg_vjp(y, direction_like(y, STREAMS * e->number + COTANGENT), variables, n, gradients);
-    count_ops(tape, y.epoch);
+    count_ops(source->reached, tape, y.epoch);
     rg_tensor along = rg_full(tape, RG_F64, RG_SCALAR, 0);
     for (int k = 0; k < n; k++) {
         rg_tensor direction = direction_like(gradients[k], STREAMS * e->number + DIRECTION + (uint64_t)k);
@@ -317,17 +324,15 @@ static void check_case(rg_tape *tape, const example *e)
     f->seconds += e->seconds == n;
 }
 
-static int run_all_cases(void **state)
+static bool run_cases_of(struct source *source)
 {
-    (void)state;
     static example e;
     static char line[LINE];
     size_t count;
-    const char *asked = getenv("RG_PARITY_CASES");
-    gzFile file = gzopen(asked ? asked : RG_TEST_SOURCE "/tests/parity/derivatives.txt.gz", "r");
-    if (!file || !gzgets(file, source, sizeof source)) return -1;
+    gzFile file = gzopen(source->path, "r");
+    if (!file || !gzgets(file, source->library, sizeof source->library)) return false;
     rg_op_table(&count);
-    reached = calloc(count, sizeof *reached);
+    source->reached = calloc(count, sizeof *source->reached);
     rg_tape *tape = rg_tape_new();
     while (gzgets(file, line, sizeof line)) {
         char *rest;
@@ -335,32 +340,41 @@ static int run_all_cases(void **state)
         if (keyword) {
             read_line(&e, keyword, &rest);
         } else if (e.name[0]) {
-            check_case(tape, &e);
+            check_case(source, tape, &e);
             rg_tape_reset(tape);
             memset(&e, 0, sizeof e);
         }
     }
     rg_tape_free(tape);
-    return gzclose(file) == Z_OK && !e.name[0] ? 0 : -1;
+    return gzclose(file) == Z_OK && !e.name[0];
+}
+
+static int run_all_cases(void **state)
+{
+    (void)state;
+    const char *asked = getenv("RG_PARITY_CASES");
+    if (asked) sources[0].path = asked, source_count = 1;
+    for (size_t i = 0; i < source_count; i++)
+        if (!run_cases_of(&sources[i])) return -1;
+    return 0;
 }
 
 static int forget(void **state)
 {
     (void)state;
-    free(reached);
+    for (size_t i = 0; i < source_count; i++) free(sources[i].reached);
     return 0;
 }
 
 /* ---- Tests ------------------------------------------------------------------------------------------------------ */
 
-static void values_and_derivatives_are_those_of_pytorch(void **state)
+static int differences(const struct source *source)
 {
-    (void)state;
     int bad = 0, cases = 0, seconds = 0;
     double worst[COUNT(bounds)] = { 0 };
-    print_message("%s%-22s cases     value  gradient    second\n", source, "");
+    print_message("%s%-22s cases     value  gradient    second\n", source->library, "");
     for (size_t i = 0; i < COUNT(rows); i++) {
-        const finding *f = &found[i];
+        const finding *f = &source->found[i];
         if (!f->cases && rows[i].kind == LAPACK && !rg_has_lapack()) continue;
         print_message("%-22s %5d   %7.1e   %7.1e   %7.1e\n", rows[i].name, f->cases, f->worst[0], f->worst[1],
                       f->worst[2]);
@@ -372,16 +386,28 @@ static void values_and_derivatives_are_those_of_pytorch(void **state)
     }
     print_message("%d cases, %d with second derivatives; worst: %.1e algebraic, %.1e transcendental, %.1e LAPACK\n",
                   cases, seconds, worst[ALGEBRAIC], worst[TRANSCENDENTAL], worst[LAPACK]);
+    return bad;
+}
+
+static void values_and_derivatives_are_those_of_pytorch_and_jax(void **state)
+{
+    (void)state;
+    int bad = 0;
+    for (size_t k = 0; k < source_count; k++) bad += differences(&sources[k]);
     if (!rg_has_lapack()) print_message("without LAPACK: its ops are skipped\n");
     assert_int_equal(bad, 0);
 }
 
-static void every_op_has_its_cases(void **state)
+static void every_op_has_its_cases_of_each_library(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < COUNT(rows); i++)
-        if ((rows[i].kind != LAPACK || rg_has_lapack()) && (found[i].cases < CASES || found[i].seconds < CASES))
-            fail_msg("%s: %d cases, %d with second derivatives", rows[i].name, found[i].cases, found[i].seconds);
+    for (size_t k = 0; k < source_count; k++)
+        for (size_t i = 0; i < COUNT(rows); i++) {
+            const finding *f = &sources[k].found[i];
+            if ((rows[i].kind != LAPACK || rg_has_lapack()) && (f->cases < CASES || f->seconds < CASES))
+                fail_msg("%s: %d cases, %d with second derivatives\n%s", rows[i].name, f->cases, f->seconds,
+                         sources[k].library);
+        }
 }
 
 static bool has_a_derivative(const rg_op *op)
@@ -392,31 +418,41 @@ static bool has_a_derivative(const rg_op *op)
 
 /* The derivative of an op that makes a value is checked as a gradient, of one that makes a gradient, as a second. Fewer
  * cases do here, as an op that has nothing to do (the smallest of one number) is not recorded. */
-static void no_derivative_of_the_op_table_is_left_out(void **state)
+static int ops_not_reached(const struct source *source)
 {
-    (void)state;
     size_t count;
     int bad = 0;
-    if (!rg_has_lapack()) skip(); /* some are in its ops' derivatives alone */
     const rg_op *const *table = rg_op_table(&count);
+    print_message("%s", source->library);
     for (size_t k = 0; k < count; k++) {
         bool excused = !has_a_derivative(table[k]);
         for (size_t i = 0; i < COUNT(left_out); i++) {
             if (strcmp(left_out[i].name, table[k]->name) != 0) continue;
             print_message("left out: %s: %s\n", table[k]->name, left_out[i].why);
-            if (reached[k]) print_error("%s is not left out\n", table[k]->name), bad++;
+            if (source->reached[k]) print_error("%s is not left out\n", table[k]->name), bad++;
             excused = true;
         }
-        if (!excused && reached[k] < REACHED) print_error("%s: in %d cases\n", table[k]->name, reached[k]), bad++;
+        if (excused || source->reached[k] >= REACHED) continue;
+        print_error("%s: in %d cases\n", table[k]->name, source->reached[k]);
+        bad++;
     }
+    return bad;
+}
+
+static void no_derivative_of_the_op_table_is_left_out(void **state)
+{
+    (void)state;
+    int bad = 0;
+    if (!rg_has_lapack()) skip(); /* some are in its ops' derivatives alone */
+    for (size_t k = 0; k < source_count; k++) bad += ops_not_reached(&sources[k]);
     assert_int_equal(bad, 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_and_derivatives_are_those_of_pytorch),
-        cmocka_unit_test(every_op_has_its_cases),
+        cmocka_unit_test(values_and_derivatives_are_those_of_pytorch_and_jax),
+        cmocka_unit_test(every_op_has_its_cases_of_each_library),
         cmocka_unit_test(no_derivative_of_the_op_table_is_left_out),
     };
     return cmocka_run_group_tests(tests, run_all_cases, forget);

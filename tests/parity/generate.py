@@ -3,34 +3,14 @@
 
     tests/parity/generate.py [CASES [SEED [FILE]]]        # 20 cases an op, unless told otherwise
 
-A case is an op with parameters and operands, and what came out: the value y, the gradient of <y, v> for each float
-operand, and the gradient of <gradient, d>, for fixed random cotangents v and directions d. The file holds no inputs:
-both sides draw them from the library's generator (autograd/random.c), Philox 4x32-10 by seed, stream and index.
-The lines of a case:
-
-    op NAME NUMBER
-    parameters P...                                 what the op's row in test_parity.c takes, as numbers
-    float SHAPE LOW HIGH STEP DIAGONAL              operands in order: uniform from LOW to HIGH, or of LOW, LOW + STEP,
-    index SHAPE COUNT                               ... if not 0; DIAGONAL is added on the diagonal of each matrix
-    value SHAPE NUMBERS...
-    gradient NUMBERS...                             for each float operand
-    second NUMBERS...                               likewise; not there where PyTorch has none
-    (an empty line)
-
-What a case is, is said without PyTorch, in cases.py. Another library needs a table like PYTORCH, a function like
-pytorch_derivatives, and its own file."""
-import gzip
-import pathlib
-import random
+What a case is, is said in cases.py; what stands in the file, in writing.py."""
 import sys
 
 import torch
 import torch.nn.functional as F
 
-from cases import CASES_OF, SUBSCRIPTS, Floats, written
-
-MAX_ELEMENTS = 64  # of any array in the file: each is there in full
-COTANGENT, DIRECTION, STREAMS = 8, 9, 16  # streams of case i: 16 i + operand, and these
+from cases import SUBSCRIPTS, Floats
+from writing import COTANGENT, DIRECTION, write
 
 
 # ---- What PyTorch makes of them: f(operands, parameters) -------------------------------------------------------------
@@ -247,7 +227,7 @@ for same in ("neg exp square sin cos erf erfc tanh sinh cosh expm1 atan sigmoid 
 
 
 def pytorch_derivatives(name, operands, parameters, stream):
-    """The value; its gradients for a random cotangent; theirs for random directions, or None where there are none."""
+    """The value's shape and numbers; its gradients for a random cotangent; theirs for random directions, or None."""
     x = [torch.tensor(o.numbers(stream + k), dtype=torch.float64 if isinstance(o, Floats) else torch.int64)
          .reshape(o.shape) for k, o in enumerate(operands)]
     variables = [t.requires_grad_() for t in x if t.dtype == torch.float64]
@@ -269,38 +249,11 @@ def pytorch_derivatives(name, operands, parameters, stream):
     except (RuntimeError, NotImplementedError) as error:
         print(f"{name}: no second derivative: {str(error)[:100]}", file=sys.stderr)
         second = None
-    return y, first, second
+
+    def numbers(t):
+        return (torch.zeros(t.shape) + t.detach()).reshape(-1).tolist()  # some zeros have no storage
+
+    return y.shape, numbers(y), list(map(numbers, first)), second and list(map(numbers, second))
 
 
-# ---- The file --------------------------------------------------------------------------------------------------------
-
-def numbers(t):
-    assert t.numel() <= MAX_ELEMENTS, t.shape
-    assert torch.isfinite(t).all()
-    return " ".join(f"{v:.17g}" for v in (torch.zeros(t.shape) + t.detach()).reshape(-1).tolist())
-
-
-def main():
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    rng = random.Random(int(sys.argv[2]) if len(sys.argv) > 2 else 1)
-    assert set(PYTORCH) == set(CASES_OF), set(PYTORCH) ^ set(CASES_OF)
-    lines, number = [], 0
-    for name, draw in CASES_OF.items():
-        for _ in range(count):
-            parameters, operands = draw(rng)
-            y, first, second = pytorch_derivatives(name, operands, parameters, STREAMS * number)
-            lines += [f"op {name} {number}", "parameters " + " ".join(map(repr, parameters))]
-            lines += [o.line() for o in operands]
-            lines += [f"value {written(y.shape)} {numbers(y)}"]
-            lines += ["gradient " + numbers(g) for g in first]
-            lines += ["second " + numbers(g) for g in second or []]
-            lines += [""]
-            number += 1
-    path = pathlib.Path(sys.argv[3]) if len(sys.argv) > 3 else pathlib.Path(__file__).with_name("derivatives.txt.gz")
-    text = f"# PyTorch {torch.__version__.split('+')[0]}\n" + "\n".join(lines) + "\n"
-    with open(path, "wb") as file, gzip.GzipFile("", "wb", 9, file, 0) as packed:
-        packed.write(text.encode())
-    print(f"{len(CASES_OF)} ops, {number} cases, {len(text)} bytes, {path.stat().st_size} packed")
-
-
-main()
+write(f"PyTorch {torch.__version__.split('+')[0]}", PYTORCH, pytorch_derivatives, 1, "derivatives.txt.gz")
