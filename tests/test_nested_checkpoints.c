@@ -2,9 +2,18 @@
  * as the theory of checkpointing says. */
 #include "tensors.h"
 
+#include <stdlib.h>
+
 /* ---- The same bits ------------------------------------------------------------------------------------------------ */
 
 enum { NODES = 60, WIDE = 6, SEEDS = 150 };
+
+/* How many programs are tried: RG_TEST_SEEDS in the environment, or so many. */
+static uint64_t seeds(void)
+{
+    const char *given = getenv("RG_TEST_SEEDS");
+    return given ? strtoull(given, NULL, 10) : SEEDS;
+}
 
 static uint64_t draws;
 
@@ -92,7 +101,7 @@ static void random_nestings_have_the_bits_of_none(void **state)
 {
     (void)state;
     enum { STEPS = 4, NUMBERS_ = 3 * WIDE * WIDE };
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+    for (uint64_t seed = 1; seed <= seeds(); seed++) {
         double value[STEPS], gradient_of[STEPS][NUMBERS_], of_x[STEPS][WIDE * WIDE];
         for (int kind = 0; kind < 4; kind++) { /* plain; nested, planned; nested, node by node; nested, by three threads */
             rg_params *theta = three_weights();
@@ -127,7 +136,7 @@ static void random_nestings_have_the_bits_of_none(void **state)
 static void second_derivatives_are_the_same(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= SEEDS / 3; seed++) {
+    for (uint64_t seed = 1; seed <= seeds() / 3; seed++) {
         double want[2][WIDE * WIDE];
         for (int nested = 0; nested < 2; nested++) {
             rg_params *theta = three_weights();
