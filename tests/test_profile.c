@@ -9,6 +9,7 @@
 #include <cjson/cJSON.h>
 
 #include "run_command.h"
+#include "profile.h"
 
 enum { IN = 784, HIDDEN = 128, CLASSES = 10, ROWS = 32 };
 enum { WEIGHTS = IN * HIDDEN + HIDDEN * CLASSES, BIASES = HIDDEN + CLASSES };
@@ -421,9 +422,18 @@ static void the_table_fits(void **state)
     assert_said(said, " fc1 ");
 }
 
+static void the_median_is_the_one_in_the_middle(void **state)
+{
+    (void)state;
+    assert_true(tool_median((double[]){ 9, 1, 5, 7, 3 }, 5) == 5);
+    assert_true(tool_median((double[]){ 4, -2, 1e9 }, 3) == 4);
+    assert_true(tool_median((double[]){ 6 }, 1) == 6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_median_is_the_one_in_the_middle),
         cmocka_unit_test(each_step_is_listed_once_with_its_operations),
         cmocka_unit_test(an_optimiser_is_a_step_of_its_own),
         cmocka_unit_test(bytes_are_those_of_memory),

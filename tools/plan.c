@@ -8,6 +8,7 @@
 
 #include "model.h"
 #include "optim.h"
+#include "profile.h"
 #include "progress.h"
 #include "subcommands.h"
 #include "training.h"
@@ -211,12 +212,6 @@ typedef struct {
     uint64_t workspace;        /* measured */
 } trained;
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Steps of gradient descent from the same parameters, with and without a plan. */
 static int train(subject *s, const rg_checkpoint_schedule *schedule, trained *out)
 {
@@ -243,8 +238,7 @@ static int train(subject *s, const rg_checkpoint_schedule *schedule, trained *ou
         rg_tape_reset(tape);
         status = rg_failed(tape) ? tool_fail(s->command, "%s", rg_message(tape)) : 0;
     }
-    qsort(seconds, status == 0 ? (size_t)steps : 0, sizeof *seconds, ascending);
-    out->seconds = status == 0 ? seconds[steps / 2] : 0;
+    out->seconds = status == 0 ? tool_median(seconds, (size_t)steps) : 0;
     out->workspace = rg_tape_get_stats(tape).workspace_bytes;
     if (before != NULL)
         memcpy(rg_params_data(theta), before, bytes);

@@ -78,6 +78,12 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+double tool_median(double *numbers, size_t count)
+{
+    qsort(numbers, count, sizeof *numbers, ascending);
+    return numbers[count / 2];
+}
+
 /* The median of so many steps; they may be fewer where each takes long. Negative: a step failed. */
 static double time_runs(rg_program *program, int *runs, bool exactly)
 {
@@ -93,8 +99,7 @@ static double time_runs(rg_program *program, int *runs, bool exactly)
     }
     if (!exactly)
         *runs = count;
-    qsort(seconds, (size_t)count, sizeof *seconds, ascending);
-    return seconds[count / 2];
+    return tool_median(seconds, (size_t)count);
 }
 
 static int measure(subject *s, tool_profile *profile)

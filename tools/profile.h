@@ -24,4 +24,7 @@ bool tool_profile_json(const tool_profile *profile, int by);
 /* As a Chrome trace. False when out of memory. */
 bool tool_profile_trace(const tool_profile *profile, FILE *out);
 
+/* The middle one of the numbers, at least one, which are put in order. */
+double tool_median(double *numbers, size_t count);
+
 #endif
