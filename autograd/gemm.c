@@ -73,8 +73,7 @@ enum {
     SHALLOW = 32,              /* so little along k that what stands around a tile counts; */
     SHALLOW_WIDTH = 64,        /* and so few columns, if they have to be turned first */
     STRIP_WORTH_A_TURN = 512,  /* up to so many numbers of a panel of a few vectors */
-    SWAP_MOST = 256            /* up to so many rows, and as many columns, a copy of either costs the same: then of what
-                                * the threads share */
+    SWAP_MOST = 48             /* for fewer rows than this, turning them at the end costs less than turning the other operand */
 };
 
 /* The library function rounds as the instruction does, so the bits are the same: where there is no instruction,

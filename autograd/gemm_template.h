@@ -243,18 +243,38 @@ static TARGET inline __attribute__((always_inline)) void NAME(turn)(const REAL *
 #endif
 }
 
+#if SQUARE == 4
+/* Two lines of four numbers: a tile of six rows is a square and this. */
+static TARGET inline __attribute__((always_inline)) void NAME(turn_pair)(const REAL *from, int64_t across, REAL *to, int64_t apart)
+{
+    typedef REAL half __attribute__((vector_size(8), aligned(sizeof(REAL)), may_alias));
+    const NAME(line) a = LINE(from), b = LINE(from + across);
+    UNROLLED for (int i = 0; i < 2; i++) {
+        const NAME(line) both = i == 0 ? __builtin_shufflevector(a, b, 0, 4, 1, 5) : __builtin_shufflevector(a, b, 2, 6, 3, 7);
+        *(half *)(void *)(to + 2 * i * apart) = __builtin_shufflevector(both, both, 0, 1);
+        *(half *)(void *)(to + (2 * i + 1) * apart) = __builtin_shufflevector(both, both, 2, 3);
+    }
+}
+#endif
+
 /* `lines` lines of `length` numbers each, turned: number p of line j goes to to[p * apart + j]. */
 static TARGET void NAME(copy_turned)(const REAL *from, int64_t across, int64_t lines, int64_t length, REAL *to, int64_t apart)
 {
-    int64_t j = 0;
-    for (; j + SQUARE <= lines; j += SQUARE) {
+    const int64_t squares = length / SQUARE * SQUARE;
+    int64_t j = 0, side;
+    for (; j < lines; j += side) {
+        const REAL *line = from + j * across;
         int64_t p = 0;
-        for (; p + SQUARE <= length; p += SQUARE) NAME(turn)(from + j * across + p, across, to + p * apart + j, apart);
+        side = lines - j >= SQUARE ? SQUARE : SQUARE == 4 && lines - j >= 2 ? 2 : 1;
+        if (side == SQUARE)
+            for (; p < squares; p += SQUARE) NAME(turn)(line + p, across, to + p * apart + j, apart);
+#if SQUARE == 4
+        if (side == 2)
+            for (; p < squares; p += SQUARE) NAME(turn_pair)(line + p, across, to + p * apart + j, apart);
+#endif
         for (; p < length; p++)
-            for (int64_t i = j; i < j + SQUARE; i++) to[p * apart + i] = from[i * across + p];
+            for (int64_t i = 0; i < side; i++) to[p * apart + j + i] = line[i * across + p];
     }
-    for (; j < lines; j++)
-        for (int64_t p = 0; p < length; p++) to[p * apart + j] = from[j * across + p];
 }
 
 /* Numbers [p][j] of the table, p < depth, j < width, to to[p * apart + j]. */
@@ -503,7 +523,7 @@ static TARGET void NAME(multiply)(int64_t m, int64_t n, int64_t k, rg_matrix a, 
 {
     const NAME(table) left = { a.data, a.row_stride, a.column_stride }, right = { b.data, b.column_stride, b.row_stride };
     /* The panel is to be the one that lies right for it, or else the one that is cheaper to copy. */
-    const bool turned = m > 1 && right.across != 1 && (m < n || (m == n && m <= SWAP_MOST) || left.across == 1);
+    const bool turned = m > 1 && right.across != 1 && ((m <= n && m < SWAP_MOST) || left.across == 1);
     const bool swap = n == 1 || turned || (n < LANES && m >= LANES && left.across == 1);
     if (m == 0 || n == 0) return;
     if (m == 1 && right.across == 1 && n >= LANES && k > 1) {
