@@ -69,6 +69,7 @@ bool rg_gemm_is_gemv(int64_t m, int64_t n, rg_matrix a, rg_matrix b)
 
 enum {
     ROWS_WORTH_A_COPY = 24,    /* so many make it pay to copy a panel, to be read side by side */
+    CROWD = 128,               /* lines at one distance that the second-level cache has room for */
     WIDTH_WORTH_A_GATHER = 256, /* so many columns, to gather a multiplier that could be read where it is */
     SHALLOW = 32,              /* so little along k that what stands around a tile counts; */
     SHALLOW_WIDTH = 64,        /* and so few columns, if they have to be turned first */

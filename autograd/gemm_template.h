@@ -349,6 +349,14 @@ static TARGET void NAME(panel_times)(int64_t rows, int64_t width, int64_t depth,
     }
 }
 
+/* Whether a panel pays to be copied, to lie side by side. Lines that are a multiple of a page apart fall on one another in
+ * the caches: where they are many, a second tile finds nothing there of what the first has read. */
+static bool NAME(worth_a_copy)(NAME(table) panel, int64_t rows, int64_t depth)
+{
+    const bool crowded = panel.along * (int64_t)sizeof(REAL) % 4096 == 0 && depth > CROWD;
+    return rows >= (crowded ? ROWS * (int64_t)(sizeof(REAL) / sizeof(float)) + 1 : ROWS_WORTH_A_COPY);
+}
+
 /* All panels, times a part of the multiplier. */
 static TARGET void NAME(panels_times)(int64_t rows, int64_t width, int64_t depth, NAME(table) multiplier, bool gathered,
                                       NAME(table) panels, NAME(result) c, bool add)
@@ -357,7 +365,7 @@ static TARGET void NAME(panels_times)(int64_t rows, int64_t width, int64_t depth
     for (int64_t j = 0; j < width; j += WIDTH) {
         const int64_t part = width - j < WIDTH ? width - j : WIDTH;
         NAME(table) panel = NAME(part)(panels, j, 0);
-        const bool in_place = panel.across == 1 && part % LANES == 0 && rows < ROWS_WORTH_A_COPY;
+        const bool in_place = panel.across == 1 && part % LANES == 0 && !NAME(worth_a_copy)(panel, rows, depth);
         if (!in_place) panel = NAME(copied)(panel, depth, part, copy);
         NAME(panel_times)(rows, part, depth, multiplier, gathered, panel, (NAME(result)){ c.data + j * c.along, c.across, c.along },
                           add);
