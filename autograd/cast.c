@@ -99,5 +99,5 @@ const rg_op rg_op_cast = { .name = "cast", .doc = "the same numbers in another d
 rg_tensor rg_cast_at(const char *site, rg_tensor x, rg_dtype dtype)
 {
     const int64_t to = dtype;
-    return rg_apply_at(site, &rg_op_cast, &to, 1, &x);
+    return rg_apply_one(site, x, &rg_op_cast, &to);
 }

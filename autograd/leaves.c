@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include "params.h"
+#include "repeat.h"
 #include "shape.h"
 
 const rg_op rg_op_input = { .name = "input", .doc = "numbers from the caller", .kind = RG_LEAF };
@@ -111,10 +112,8 @@ rg_tensor rg_random_draw_at(const char *site, rg_tape *tape, rg_params *store)
 
 /* ---- Parameters: one leaf for each (and one without gradient), as long as theta does not change -------- */
 
-static rg_binding *bind_store(rg_tape *tape, rg_params *store)
+static __attribute__((noinline)) rg_binding *bind_anew(rg_tape *tape, rg_params *store)
 {
-    for (size_t i = 0; i < tape->binding_count; i++)
-        if (tape->bindings[i].store == store) return &tape->bindings[i];
     size_t before = tape->binding_capacity;
     if (!rg_grow((void **)&tape->bindings, &tape->binding_capacity, tape->binding_count + 1, sizeof *tape->bindings))
         return NULL;
@@ -125,9 +124,17 @@ static rg_binding *bind_store(rg_tape *tape, rg_params *store)
     return binding;
 }
 
+static inline rg_binding *bind_store(rg_tape *tape, rg_params *store)
+{
+    for (size_t i = 0; i < tape->binding_count; i++)
+        if (tape->bindings[i].store == store) return &tape->bindings[i];
+    return bind_anew(tape, store);
+}
+
 static bool make_room(rg_binding *binding, size_t index)
 {
     size_t before = binding->capacity;
+    if (index < before) return true;
     if (!rg_grow((void **)&binding->leaf, &binding->capacity, index + 1, sizeof *binding->leaf)) return false;
     memset(binding->leaf + before, 0xff, (binding->capacity - before) * sizeof *binding->leaf);
     return true;
@@ -138,7 +145,7 @@ rg_tensor rg_parameter_at(const char *site, rg_tape *tape, rg_param param)
     if (!tape || tape->error.status) return (rg_tensor){ 0 };
     rg_params *store = param.store;
     const rg_params_entry *entry = rg_params_entry_of(param);
-    if (rg_params_status(store))
+    if (!store || store->error.status)
         return rg_fail(tape, site, rg_params_status(store), "parameter: %s", rg_params_message(store));
     if (!entry) return rg_fail(tape, site, RG_E_ARGUMENT, "parameter: its store has no parameter number %u", param.index);
     const size_t place = 2 * (size_t)param.index + tape->no_grad;
@@ -151,11 +158,19 @@ rg_tensor rg_parameter_at(const char *site, rg_tape *tape, rg_param param)
         const rg_parameter_leaf *leaf = tape->nodes[known].attributes;
         if (leaf->version == store->version) return rg_handle(tape, known);
     }
-    const void *numbers = rg_param_pointer(param);
-    const rg_parameter_leaf leaf = { .param = param, .version = store->version,
-                                     .fingerprint = tape->verify ? fingerprint_of(numbers, store->dtype, &entry->shape) : 0 };
-    rg_tensor t = rg_record_leaf(tape, site, &rg_op_parameter, store->dtype, &entry->shape, &leaf, sizeof leaf, NULL,
-                                 RG_NODE_NEEDS_GRADIENT);
+    const rg_parameter_leaf leaf = {
+        .param = param, .version = store->version,
+        .fingerprint = tape->verify ? fingerprint_of(rg_param_pointer(param), store->dtype, &entry->shape) : 0
+    };
+    const rg_node *before = rg_expected_node(tape, &rg_op_parameter, 0);
+    rg_tensor t;
+    if (before && before->dtype == (uint8_t)store->dtype && rg_same_shape(before->shape, &entry->shape)) {
+        *(rg_parameter_leaf *)(uintptr_t)before->attributes = leaf;
+        t = rg_repeat_node(tape, site, NULL, 0);
+    } else {
+        t = rg_record_leaf(tape, site, &rg_op_parameter, store->dtype, &entry->shape, &leaf, sizeof leaf, NULL,
+                           RG_NODE_NEEDS_GRADIENT);
+    }
     if (rg_is_null(t)) return t;
     tape->nodes[t.node].name = entry->name;
     binding->leaf[place] = t.node;

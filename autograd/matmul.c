@@ -302,7 +302,7 @@ rg_tensor rg_matmul_at(const char *site, rg_tensor a, rg_tensor b)
     const rg_tape *tape = rg_operands_checked(site, "matmul", 2, in);
     if (!tape) return (rg_tensor){ 0 };
     const bool matrices = tape->nodes[a.node].shape->rank == 2 && tape->nodes[b.node].shape->rank == 2;
-    if (matrices) return rg_apply_at(site, &rg_op_matmul, NULL, 2, in);
+    if (matrices) return rg_apply_two(site, a, b, &rg_op_matmul);
     const rg_shape sa = rg_shape_of(a), sb = rg_shape_of(b);
     if (sa.rank == 0 || sb.rank == 0) return rg_apply_at(site, &rg_op_matmul, NULL, 2, in);
     int64_t inner_a = sa.size[sa.rank - 1], inner_b = sb.size[sb.rank == 1 ? 0 : sb.rank - 2];

@@ -37,6 +37,10 @@
 #define RG_OP_DECLARE(name) extern const rg_op rg_op_##name;
 RG_OPS(RG_OP_DECLARE)
 
+/* rg_apply of an op with one operand, and its attributes if it has any; and with two, of one that has none. (tape.c) */
+rg_tensor rg_apply_one(const char *site, rg_tensor x, const rg_op *op, const void *attributes);
+rg_tensor rg_apply_two(const char *site, rg_tensor a, rg_tensor b, const rg_op *op);
+
 /* What a hook is shown, a view of an adjoint; and the hook. Not in the table, as rules of the user's are not: it is the
  * user who says what their derivatives are. (custom.c) */
 extern const rg_op rg_observed_adjoint;

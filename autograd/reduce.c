@@ -463,14 +463,14 @@ static rg_tensor reduce(const char *site, const char *name, const rg_op *op, rg_
     }
     if (trivial) return rg_reshape_at(site, x, rest); /* of one element each */
     bool side_by_side = mask == ((1u << chosen) - 1u) << attributes.first;
-    if (side_by_side) return rg_apply_at(site, op, &attributes, 1, &x);
+    if (side_by_side) return rg_apply_one(site, x, op, &attributes);
 
     rg_shape kept = *node->shape;
     for (int i = 0; i < rank; i++)
         if (mask >> i & 1u) kept.size[i] = 1;
     attributes = (reduce_attributes){ rank - chosen, rank, 0 };
     rg_tensor moved = rg_permute_at(site, x, chosen_last(rank, mask));
-    rg_tensor y = rg_apply_at(site, op, &attributes, 1, &moved);
+    rg_tensor y = rg_apply_one(site, moved, op, &attributes);
     return keepdims ? rg_reshape_at(site, y, kept) : y;
 }
 

@@ -295,7 +295,7 @@ extern const rg_sample rg_samples_pair_grid[];     /* both -1, 0 or 1 */
                                COMPLEX##_FIELD(id), .vjp = id##_vjp, .samples = samples_, .doc = __VA_ARGS__ };    \
     rg_tensor rg_##id##_at(const char *site, rg_tensor x)                                                          \
     {                                                                                                              \
-        return rg_apply_at(site, &rg_op_##id, NULL, 1, &x);                                                        \
+        return rg_apply_one(site, x, &rg_op_##id, NULL);                                                         \
     }
 
 /* One operand and a number that belongs to the structure. */
@@ -308,7 +308,7 @@ extern const rg_sample rg_samples_pair_grid[];     /* both -1, 0 or 1 */
                                .describe = describe_number, .doc = __VA_ARGS__ };                                  \
     rg_tensor rg_##id##_at(const char *site, rg_tensor x, double parameter)                                        \
     {                                                                                                              \
-        return rg_apply_at(site, &rg_op_##id, &parameter, 1, &x);                                                  \
+        return rg_apply_one(site, x, &rg_op_##id, &parameter);                                                   \
     }
 
 #define BINARY(id, KIND, COMPLEX, formula, derivative_a, derivative_b, zero_mask, samples_, ...)                   \
@@ -320,8 +320,7 @@ extern const rg_sample rg_samples_pair_grid[];     /* both -1, 0 or 1 */
                                .samples = samples_, .doc = __VA_ARGS__ };                                          \
     rg_tensor rg_##id##_at(const char *site, rg_tensor a, rg_tensor b)                                             \
     {                                                                                                              \
-        const rg_tensor in[] = { a, b };                                                                           \
-        return rg_apply_at(site, &rg_op_##id, NULL, 2, in);                                                        \
+        return rg_apply_two(site, a, b, &rg_op_##id);                                                              \
     }
 
 #endif

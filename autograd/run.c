@@ -148,18 +148,16 @@ static rg_node *source_node(rg_tape *tape, const rg_request *request, const rg_s
 }
 
 /* Values of earlier segments that their plans did not keep. */
-static bool recompute_missing(rg_tape *tape, const rg_request *request, const rg_plan *plan)
+static __attribute__((noinline)) bool recompute_missing(rg_tape *tape, const rg_request *request, const rg_plan *plan)
 {
-    uint32_t *missing = NULL;
+    uint32_t *missing = rg_arena_take(&tape->scratch, plan->source_count * sizeof *missing);
     size_t count = 0;
+    if (!missing) return rg_fail(tape, NULL, RG_E_MEMORY, "out of memory for values that are computed again"), false;
     for (size_t i = 0; i < plan->source_count; i++) {
         const rg_node *node = source_node(tape, request, &plan->sources[i]);
-        if (node->data || node->op == &rg_op_parameter) continue;
-        if (!missing && !(missing = rg_arena_take(&tape->scratch, plan->source_count * sizeof *missing)))
-            return rg_fail(tape, NULL, RG_E_MEMORY, "out of memory for values that are computed again"), false;
-        missing[count++] = (uint32_t)(node - tape->nodes);
+        if (!node->data && node->op != &rg_op_parameter) missing[count++] = (uint32_t)(node - tape->nodes);
     }
-    return count == 0 || rg_recompute(tape, missing, count);
+    return rg_recompute(tape, missing, count);
 }
 
 size_t rg_plan_region(const rg_plan *plan, rg_place place, size_t index)
@@ -179,6 +177,11 @@ void rg_plan_move(rg_plan *plan, size_t region, void *base)
     plan->regions[region].base = base;
 }
 
+static inline void move(rg_plan *plan, size_t region, void *base)
+{
+    if (plan->regions[region].base != base) rg_plan_move(plan, region, base);
+}
+
 /* A version tells what the user says has changed; that comes first. */
 static bool verify(rg_tape *tape, const rg_node *node)
 {
@@ -192,43 +195,47 @@ static bool verify(rg_tape *tape, const rg_node *node)
     return false;
 }
 
+static bool stale(rg_tape *tape, const rg_node *node)
+{
+    char text[160];
+    rg_describe(tape, node, text, sizeof text);
+    rg_fail(tape, NULL, RG_E_STALE, "stale: a value was not computed before its parameter changed: %s, recorded at %s", text,
+            rg_site_short(node->site));
+    return false;
+}
+
 static bool find_sources(rg_tape *tape, const rg_request *request, rg_plan *plan)
 {
-    if (!recompute_missing(tape, request, plan)) return false;
     for (size_t i = 0; i < plan->source_count; i++) {
         const rg_node *node = source_node(tape, request, &plan->sources[i]);
-        if (!verify(tape, node)) return false;
-        if (node->op != &rg_op_parameter) {
-            rg_plan_move(plan, i, node->data);
-            continue;
+        if (tape->verify && !verify(tape, node)) return false;
+        if (node->op == &rg_op_parameter) {
+            const rg_parameter_leaf *leaf = node->attributes;
+            if (leaf->version != leaf->param.store->version) return stale(tape, node);
+            move(plan, i, rg_param_pointer(leaf->param));
+        } else {
+            if (!node->data && !recompute_missing(tape, request, plan)) return false;
+            move(plan, i, source_node(tape, request, &plan->sources[i])->data);
         }
-        const rg_parameter_leaf *leaf = node->attributes;
-        if (leaf->version != leaf->param.store->version) {
-            char text[160];
-            rg_describe(tape, node, text, sizeof text);
-            rg_fail(tape, NULL, RG_E_STALE, "stale: a value was not computed before its parameter changed: %s, recorded at %s",
-                    text, rg_site_short(node->site));
-            return false;
-        }
-        rg_plan_move(plan, i, rg_param_pointer(leaf->param));
     }
     return true;
 }
 
 static bool find_outputs(rg_tape *tape, rg_plan *plan)
 {
+    const size_t first = rg_plan_region(plan, RG_IN_OUTPUT, 0);
     for (size_t i = 0; i < plan->output_count; i++) {
         const size_t bytes = plan->outputs[i].bytes;
         void *output = rg_arena_take(&tape->values, bytes ? bytes : 1);
         if (!output) return false;
-        rg_plan_move(plan, rg_plan_region(plan, RG_IN_OUTPUT, i), output);
+        move(plan, first + i, output);
     }
     if (!rg_engine_reserve(&tape->engine, plan)) return false;
-    rg_plan_move(plan, rg_plan_region(plan, RG_IN_WORKSPACE, 0), tape->engine.workspace);
+    move(plan, rg_plan_region(plan, RG_IN_WORKSPACE, 0), tape->engine.workspace);
     return true;
 }
 
-static rg_param sink_of(rg_tape *tape, const rg_request *request, const rg_plan *plan, size_t sink)
+static inline rg_param sink_of(rg_tape *tape, const rg_request *request, const rg_plan *plan, size_t sink)
 {
     const rg_parameter_leaf *leaf = source_node(tape, request, &plan->sources[plan->sinks[sink]])->attributes;
     return leaf->param;
@@ -242,10 +249,11 @@ static bool bind(rg_tape *tape, const rg_request *request, rg_plan *plan)
                 plan->workspace_bytes);
         return false;
     }
+    const size_t first = rg_plan_region(plan, RG_IN_GRADIENT, 0);
     for (size_t i = 0; i < plan->sink_count; i++)
-        rg_plan_move(plan, rg_plan_region(plan, RG_IN_GRADIENT, i), rg_param_gradient_pointer(sink_of(tape, request, plan, i)));
+        move(plan, first + i, rg_param_gradient_pointer(sink_of(tape, request, plan, i)));
     if (request->update)
-        rg_plan_move(plan, rg_plan_region(plan, RG_IN_NUMBERS, 0), (void *)(uintptr_t)request->update->numbers);
+        move(plan, rg_plan_region(plan, RG_IN_NUMBERS, 0), (void *)(uintptr_t)request->update->numbers);
     return true;
 }
 
@@ -254,10 +262,11 @@ bool rg_plan_run(rg_tape *tape, const rg_request *request, rg_plan *plan)
     if (!bind(tape, request, plan)) return false;
     const rg_work *faulty = rg_plan_do(&tape->engine, plan);
     if (faulty) return report_fault(tape, request, faulty, *plan->fault), false;
-    for (size_t i = 0; i < plan->output_count; i++)
-        tape->nodes[request->first + plan->outputs[i].node].data = plan->regions[rg_plan_region(plan, RG_IN_OUTPUT, i)].base;
-    for (size_t i = 0; tape->mark_count > 0 && i < plan->output_count; i++)
-        rg_note_late(tape, request->first + plan->outputs[i].node);
+    const rg_region *outputs = &plan->regions[rg_plan_region(plan, RG_IN_OUTPUT, 0)];
+    for (size_t i = 0; i < plan->output_count; i++) {
+        tape->nodes[request->first + plan->outputs[i].node].data = outputs[i].base;
+        if (tape->mark_count > 0) rg_note_late(tape, request->first + plan->outputs[i].node);
+    }
     for (size_t i = 0; i < plan->sink_count; i++) rg_param_mark_written(sink_of(tape, request, plan, i));
     tape->stats.steps += plan->step_count;
     return true;

@@ -319,7 +319,7 @@ rg_tensor rg_logsumexp_axes_at(const char *site, rg_tensor x, rg_axes axes, bool
     rg_tensor rows = rg_axes_as_last(site, "logsumexp", x, axes, keepdims, &left);
     if (rg_is_null(rows)) return rows;
     const bool all = rg_shape_count(left) == 1 && rg_shape_count(rg_shape_of(rows)) >= WORTH_KEEPING;
-    rg_tensor y = all ? logsumexp_of_all(site, rows) : rg_apply_at(site, &rg_op_logsumexp, NULL, 1, &rows);
+    rg_tensor y = all ? logsumexp_of_all(site, rows) : rg_apply_one(site, rows, &rg_op_logsumexp, NULL);
     return rg_is_null(y) || rg_shape_equal(rg_shape_of(y), left) ? y : rg_reshape_at(site, y, left);
 }
 
@@ -334,7 +334,7 @@ rg_tensor rg_logsumexp_at(const char *site, rg_tensor x, int axis, bool keepdims
 rg_tensor rg_cross_entropy_rows_at(const char *site, rg_tensor logits, rg_tensor labels)
 {
     const rg_tensor in[] = { logits, labels };
-    return rg_apply_at(site, &rg_op_cross_entropy_rows, NULL, 2, in);
+    return rg_apply_two(site, in[0], in[1], &rg_op_cross_entropy_rows);
 }
 
 rg_tensor rg_cross_entropy_at(const char *site, rg_tensor logits, rg_tensor labels)

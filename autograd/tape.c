@@ -3,31 +3,40 @@
 
 #include <string.h>
 
+#include "ops.h"
+#include "repeat.h"
 #include "shape.h"
 
 /* ---- Handles ----------------------------------------------------------------------------------- */
+
+static inline bool is_live(rg_tensor t)
+{
+    return t.node < t.tape->node_count && t.tape->nodes[t.node].epoch == t.epoch;
+}
 
 rg_node *rg_node_of(rg_tensor t, rg_status *reason)
 {
     *reason = RG_E_NULL;
     if (!t.tape) return NULL;
     *reason = RG_E_TAPE;
-    if (t.node >= t.tape->node_count || t.tape->nodes[t.node].epoch != t.epoch) return NULL;
+    if (!is_live(t)) return NULL;
     *reason = RG_OK;
     return &t.tape->nodes[t.node];
 }
 
+static __attribute__((noinline)) rg_node *gone(const char *site, const char *what, rg_tensor t)
+{
+    if (!t.tape || t.tape->error.status) return NULL;
+    char which[RG_REASON_SIZE];
+    rg_describe_gone(t, which, sizeof which);
+    rg_fail(t.tape, site, RG_E_TAPE, "%s: the tensor is from before rg_tape_reset or rg_tape_rewind%s", what, which);
+    return NULL;
+}
+
 rg_node *rg_node_checked(const char *site, const char *what, rg_tensor t)
 {
-    rg_status reason;
-    rg_node *node = rg_node_of(t, &reason);
-    if (t.tape && t.tape->error.status) return NULL;
-    if (!node && t.tape) {
-        char which[RG_REASON_SIZE];
-        rg_describe_gone(t, which, sizeof which);
-        rg_fail(t.tape, site, reason, "%s: the tensor is from before rg_tape_reset or rg_tape_rewind%s", what, which);
-    }
-    return node;
+    if (!t.tape || t.tape->error.status || !is_live(t)) return gone(site, what, t);
+    return &t.tape->nodes[t.node];
 }
 
 bool rg_is_null(rg_tensor t)
@@ -104,28 +113,6 @@ rg_tensor rg_keep(rg_tensor t)
 
 /* ---- Finding a node where the last trace left it ---------------------------------------------------- */
 
-/* What a node is, beside op, operands and attributes. Whether it needs a gradient follows from its operands. */
-static uint8_t state_flags(const rg_tape *tape)
-{
-    return (uint8_t)((tape->no_grad ? RG_NODE_NO_GRADIENT : 0) | tape->recording_flags);
-}
-
-/* Here most of a known trace's recording is done: on the way through there are no calls. */
-static inline bool repeats_op(const rg_tape *tape, const rg_op *op, const void *attributes, int n, const rg_tensor *in)
-{
-    if (tape->node_count >= tape->last_nodes) return false;
-    const rg_node *node = &tape->nodes[tape->node_count];
-    if (node->op != op || node->operands != (uint32_t)n || node->first_word != tape->signature_count ||
-        (node->flags & (RG_NODE_NO_GRADIENT | RG_NODE_ADJOINT | RG_NODE_RECOMPUTED)) != state_flags(tape))
-        return false;
-    const uint32_t *edges = rg_edges(tape, node);
-    for (int k = 0; k < n; k++)
-        if (in[k].node != edges[k] || in[k].tape != tape ||
-            (in[k].epoch != tape->epoch && in[k].epoch != tape->nodes[edges[k]].epoch))
-            return false;
-    return op->attribute_size == 0 || (attributes && memcmp(attributes, node->attributes, op->attribute_size) == 0);
-}
-
 static bool repeats_leaf(const rg_tape *tape, const rg_op *op, rg_dtype dtype, const rg_shape *shape,
                          const void *attributes, uint8_t flags)
 {
@@ -136,26 +123,19 @@ static bool repeats_leaf(const rg_tape *tape, const rg_op *op, rg_dtype dtype, c
            rg_same_shape(node->shape, shape);
 }
 
-/* All but what the node is. */
-static inline rg_tensor repeat(rg_tape *tape, const char *site, void *data)
+static __attribute__((noinline)) rg_tensor pass_in_later_segment(rg_tape *tape, const char *site)
 {
-    const size_t number = tape->node_count;
-    rg_node *node = &tape->nodes[number];
-    const uint32_t *edges = rg_edges(tape, node), operands = node->operands;
-    for (uint32_t k = 0; k < operands; k++)
-        if (edges[k] < tape->segment_first && !rg_note_external(tape, edges[k])) return (rg_tensor){ 0 };
-    node->site = site ? site : tape->site;
-    node->data = data;
-    node->name = NULL;
-    node->epoch = tape->epoch;
-    node->scope = tape->scope;
-    node->slot_segment = 0;
-    node->forward = tape->recording_forward;
-    node->flags &= (uint8_t)~RG_NODE_KEEP;
-    tape->signature_count += node->words;
-    tape->edge_count += operands;
-    tape->node_count = number + 1;
-    return rg_handle(tape, number);
+    const rg_node *node = &tape->nodes[tape->node_count];
+    for (uint32_t k = 0; k < node->operands; k++) {
+        const uint32_t edge = rg_edges(tape, node)[k];
+        if (edge < tape->segment_first && !rg_note_external(tape, edge)) return (rg_tensor){ 0 };
+    }
+    return rg_repeat_node(tape, site, NULL, node->operands);
+}
+
+static inline __attribute__((always_inline)) rg_tensor repeat(rg_tape *tape, const char *site, uint32_t operands)
+{
+    return tape->segment_first == 0 ? rg_repeat_node(tape, site, NULL, operands) : pass_in_later_segment(tape, site);
 }
 
 /* ---- Appending a node ------------------------------------------------------------------------------ */
@@ -189,11 +169,11 @@ rg_tensor rg_record_leaf(rg_tape *tape, const char *site, const rg_op *op, rg_dt
                          const void *attributes, size_t attribute_bytes, void *data, uint8_t flags)
 {
     if (!tape || tape->error.status) return (rg_tensor){ 0 };
-    flags |= state_flags(tape);
+    flags |= rg_state_flags(tape);
     if (flags & RG_NODE_NO_GRADIENT) flags &= (uint8_t)~RG_NODE_NEEDS_GRADIENT;
     if (repeats_leaf(tape, op, dtype, shape, attributes, flags)) {
         if (attribute_bytes) memcpy((void *)(uintptr_t)tape->nodes[tape->node_count].attributes, attributes, attribute_bytes);
-        return repeat(tape, site, data);
+        return rg_repeat_node(tape, site, data, 0);
     }
     rg_node *node = append(tape, op, site, flags);
     if (!node || !(node->shape = shape_copy(tape, shape))) return out_of_memory(tape, site, op);
@@ -271,8 +251,8 @@ static bool apply_shape_rule(rg_tape *tape, const char *site, rg_node *node, int
 rg_tensor rg_record(rg_tape *tape, const char *site, const rg_op *op, const void *attributes, int n,
                     const rg_tensor *in)
 {
-    if (n == 0 && repeats_op(tape, op, attributes, n, in)) return repeat(tape, site, NULL);
-    rg_node *node = append(tape, op, site, state_flags(tape));
+    if (n == 0 && rg_repeats_op(tape, op, attributes, 0, in)) return rg_repeat_node(tape, site, NULL, 0);
+    rg_node *node = append(tape, op, site, rg_state_flags(tape));
     if (!node || !rg_grow((void **)&tape->edges, &tape->edge_capacity, tape->edge_count + (size_t)n,
                           sizeof *tape->edges))
         return out_of_memory(tape, site, op);
@@ -295,7 +275,8 @@ rg_tensor rg_record(rg_tape *tape, const char *site, const rg_op *op, const void
     return rg_handle(tape, tape->node_count++);
 }
 
-rg_tape *rg_operands_checked(const char *site, const char *what, int n, const rg_tensor *in)
+/* The tape fails, for the first operand that there is something wrong with. */
+static __attribute__((noinline)) rg_tape *refuse_operands(const char *site, const char *what, int n, const rg_tensor *in)
 {
     rg_tape *tape = NULL;
     for (int k = 0; k < n && !tape; k++) tape = in[k].tape;
@@ -312,7 +293,15 @@ rg_tape *rg_operands_checked(const char *site, const char *what, int n, const rg
         }
         if (tape->error.status) return NULL;
     }
-    return tape;
+    return NULL;
+}
+
+rg_tape *rg_operands_checked(const char *site, const char *what, int n, const rg_tensor *in)
+{
+    rg_tape *tape = n > 0 ? in[0].tape : NULL;
+    bool live = tape && tape->error.status == RG_OK;
+    for (int k = 0; live && k < n; k++) live = in[k].tape == tape && is_live(in[k]);
+    return live ? tape : refuse_operands(site, what, n, in);
 }
 
 /* What keeps a struct from being an op at all, whatever the operands; NULL if nothing does. */
@@ -349,6 +338,37 @@ static __attribute__((noinline)) rg_tensor apply_anew(const char *site, const rg
 rg_tensor rg_apply_at(const char *site, const rg_op *op, const void *attributes, int n, const rg_tensor *in)
 {
     rg_tape *tape = op && in && n > 0 ? in[0].tape : NULL;
-    if (tape && !tape->error.status && repeats_op(tape, op, attributes, n, in)) return repeat(tape, site, NULL);
+    if (tape && !tape->error.status && rg_repeats_op(tape, op, attributes, n, in)) return repeat(tape, site, (uint32_t)n);
     return apply_anew(site, op, attributes, n, in);
+}
+
+/* ---- One operand, or two: most of a known trace's recording is done here, without loops, and without calls but at the
+ * end, so that nothing has to be saved from them ---- */
+
+static __attribute__((noinline)) rg_tensor apply_one_anew(const char *site, rg_tensor x, const rg_op *op, const void *attributes)
+{
+    return apply_anew(site, op, attributes, 1, &x);
+}
+
+rg_tensor rg_apply_one(const char *site, rg_tensor x, const rg_op *op, const void *attributes)
+{
+    rg_tape *tape = x.tape;
+    const rg_node *node = tape && !tape->error.status ? rg_expected_node(tape, op, 1) : NULL;
+    if (node && rg_repeats_operand(tape, x, rg_edges(tape, node)[0]) && (!attributes || rg_repeats_attributes(op, attributes, node)))
+        return repeat(tape, site, 1);
+    return apply_one_anew(site, x, op, attributes);
+}
+
+static __attribute__((noinline)) rg_tensor apply_two_anew(const char *site, rg_tensor a, rg_tensor b, const rg_op *op)
+{
+    return apply_anew(site, op, NULL, 2, (const rg_tensor[]){ a, b });
+}
+
+rg_tensor rg_apply_two(const char *site, rg_tensor a, rg_tensor b, const rg_op *op)
+{
+    rg_tape *tape = a.tape;
+    const rg_node *node = tape && !tape->error.status ? rg_expected_node(tape, op, 2) : NULL;
+    if (node && rg_repeats_operand(tape, a, rg_edges(tape, node)[0]) && rg_repeats_operand(tape, b, rg_edges(tape, node)[1]))
+        return repeat(tape, site, 2);
+    return apply_two_anew(site, a, b, op);
 }

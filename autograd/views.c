@@ -85,14 +85,14 @@ rg_tensor rg_permute_at(const char *site, rg_tensor x, rg_axes order)
     rg_shape_attributes attributes = { .rank = order.count };
     for (int i = 0; node && i < order.count && i < RG_MAX_RANK; i++)
         attributes.size[i] = rg_axis_normal(order.axis[i], node->shape->rank);
-    return rg_apply_at(site, &rg_op_permute, &attributes, 1, &x);
+    return rg_apply_one(site, x, &rg_op_permute, &attributes);
 }
 
 static rg_tensor swap_axes(const char *site, rg_tensor x, int rank, int a, int b)
 {
     rg_shape_attributes order = { .rank = rank };
     for (int i = 0; i < rank; i++) order.size[i] = i == a ? b : i == b ? a : i;
-    return rg_apply_at(site, &rg_op_permute, &order, 1, &x);
+    return rg_apply_one(site, x, &rg_op_permute, &order);
 }
 
 rg_tensor rg_swap_axes(const char *site, rg_tensor x, int a, int b)
@@ -106,7 +106,7 @@ rg_tensor rg_transpose_at(const char *site, rg_tensor x)
     if (!node) return rg_permute_at(site, x, RG_ALL_AXES);
     int rank = node->shape->rank;
     if (rank < 2) return rg_fail_op(x.tape, site, RG_E_SHAPE, "transpose", "takes at least two axes", 1, &x);
-    return swap_axes(site, x, rank, rank - 2, rank - 1);
+    return rank == 2 ? rg_apply_one(site, x, &rg_op_permute, &swap) : swap_axes(site, x, rank, rank - 2, rank - 1);
 }
 
 /* ---- Reshape ------------------------------------------------------------------------------------------------- */
@@ -176,7 +176,7 @@ rg_tensor rg_reshape_at(const char *site, rg_tensor x, rg_shape shape)
     if (node && (shape.rank < 0 || shape.rank > RG_MAX_RANK))
         return rg_fail_op(x.tape, site, RG_E_SHAPE, "reshape", "a malformed shape", 1, &x);
     rg_shape_attributes attributes = rg_shape_pack(shape);
-    return rg_apply_at(site, &rg_op_reshape, &attributes, 1, &x);
+    return rg_apply_one(site, x, &rg_op_reshape, &attributes);
 }
 
 /* ---- Expand: the sum over what was repeated is taken once, by the gradient transform --------------------------- */
@@ -237,7 +237,7 @@ rg_tensor rg_expand_at(const char *site, rg_tensor x, rg_shape shape)
     if (node && (shape.rank < 0 || shape.rank > RG_MAX_RANK))
         return rg_fail_op(x.tape, site, RG_E_SHAPE, "expand", "a malformed shape", 1, &x);
     rg_shape_attributes attributes = rg_shape_pack(shape);
-    return rg_apply_at(site, &rg_op_expand, &attributes, 1, &x);
+    return rg_apply_one(site, x, &rg_op_expand, &attributes);
 }
 
 /* ---- Slice ------------------------------------------------------------------------------------------------------- */
@@ -322,7 +322,7 @@ rg_tensor rg_slice_at(const char *site, rg_tensor x, int axis, int64_t start, in
         bool ordered = stop > attributes.start && attributes.start >= 0;
         attributes.count = ordered ? stop - attributes.start : -1;
     }
-    return rg_apply_at(site, &rg_op_slice, &attributes, 1, &x);
+    return rg_apply_one(site, x, &rg_op_slice, &attributes);
 }
 
 rg_tensor rg_slice_step_at(const char *site, rg_tensor x, int axis, int64_t start, int64_t count, int64_t step)
@@ -334,7 +334,7 @@ rg_tensor rg_slice_step_at(const char *site, rg_tensor x, int axis, int64_t star
         int64_t size = attributes.axis >= 0 ? node->shape->size[attributes.axis] : 0;
         if (start < 0 && start >= -size) attributes.start = start + size;
     }
-    return rg_apply_at(site, &rg_op_slice, &attributes, 1, &x);
+    return rg_apply_one(site, x, &rg_op_slice, &attributes);
 }
 
 rg_tensor rg_flip_at(const char *site, rg_tensor x, rg_axes axes)
@@ -419,7 +419,7 @@ const rg_op rg_op_stop_gradient = { .name = "stop_gradient", .doc = "x, and a wa
 
 rg_tensor rg_stop_gradient_at(const char *site, rg_tensor x)
 {
-    return rg_apply_at(site, &rg_op_stop_gradient, NULL, 1, &x);
+    return rg_apply_one(site, x, &rg_op_stop_gradient, NULL);
 }
 
 static bool any_layout(const rg_layout *operand)
