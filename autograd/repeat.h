@@ -13,10 +13,15 @@ static inline uint8_t rg_state_flags(const rg_tape *tape)
     return (uint8_t)((tape->no_grad ? RG_NODE_NO_GRADIENT : 0) | tape->recording_flags);
 }
 
-/* The handle is on this node, which an edge of the last trace leads to. */
+/* The handle is on this node, which an edge of the last trace leads to. Number and epoch come in one register, and are
+ * compared at once. */
 static inline bool rg_repeats_operand(const rg_tape *tape, rg_tensor t, uint32_t node)
 {
-    return t.node == node && t.tape == tape && (t.epoch == tape->epoch || t.epoch == tape->nodes[node].epoch);
+    const struct { uint32_t node, epoch; } is = { t.node, t.epoch }, wanted = { node, tape->epoch };
+    uint64_t is_bits, wanted_bits;
+    memcpy(&is_bits, &is, sizeof is_bits);
+    memcpy(&wanted_bits, &wanted, sizeof wanted_bits);
+    return t.tape == tape && (is_bits == wanted_bits || (t.node == node && t.epoch == tape->nodes[node].epoch));
 }
 
 static inline bool rg_repeats_attributes(const rg_op *op, const void *attributes, const rg_node *node)
