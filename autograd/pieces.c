@@ -50,8 +50,10 @@ static rg_status pad_shape(rg_shape_call *call)
         const rg_shape *y = &call->layout[0].shape;                                                                \
         const int64_t count = rg_shape_count(*y);                                                                  \
         const rg_shape block = rg_shape_about(&call->layout[1].shape, (int)pad->axis);                             \
+        const type value = (type)pad->value;                                                                       \
+        type *out = call->out;                                                                                     \
         (void)begin, (void)end;                                                                                    \
-        for (int64_t i = 0; i < count; i++) ((type *)call->out)[i] = (type)pad->value;                             \
+        for (int64_t i = 0; i < count; i++) out[i] = value;                                                        \
         copy_block(call->in[0], block, call->out, y->size[pad->axis], pad->before, sizeof(type));                  \
     }
 PAD(float, f32)
@@ -128,6 +130,20 @@ static rg_status add_part_shape(rg_shape_call *call)
     return RG_OK;
 }
 
+/* In elements: a row of x and of the part, outside of the axis; and where on a row of x the part begins. */
+typedef struct {
+    int64_t row, count, start;
+} part_sizes;
+
+static void add_part_prepare(const rg_call *call, void *prepared)
+{
+    const part_attributes *part = call->attributes;
+    const rg_shape whole = rg_shape_about(&call->layout[1].shape, (int)part->axis);
+    const int64_t inner = whole.size[2];
+    const int64_t count = call->layout[2].shape.size[part->axis] * inner;
+    *(part_sizes *)prepared = (part_sizes){ whole.size[1] * inner, count, part->start * inner };
+}
+
 static int64_t add_part_items(const rg_call *call)
 {
     return rg_shape_about(&call->layout[1].shape, (int)((const part_attributes *)call->attributes)->axis).size[0];
@@ -142,16 +158,14 @@ static double added_elements(const rg_call *call)
 #define ADD_PART(type, suffix)                                                                                     \
     static void add_part_##suffix(const rg_call *call, int64_t begin, int64_t end)                                 \
     {                                                                                                              \
-        const part_attributes *part = call->attributes;                                                            \
-        const rg_shape whole = rg_shape_about(&call->layout[1].shape, (int)part->axis);                            \
-        const int64_t inner = whole.size[2], row = whole.size[1] * inner;                                          \
-        const int64_t count = call->layout[2].shape.size[part->axis] * inner;                                      \
+        const part_sizes sizes = *(const part_sizes *)call->prepared;                                              \
         for (int64_t i = begin; i < end; i++) {                                                                    \
-            const type *x = (const type *)call->in[0] + i * row, *added = (const type *)call->in[1] + i * count;   \
-            type *y = (type *)call->out + i * row;                                                                 \
-            if (y != x && row > 0) memcpy(y, x, (size_t)row * sizeof *y);                                          \
-            y += part->start * inner;                                                                              \
-            for (int64_t j = 0; j < count; j++) y[j] += added[j];                                                  \
+            const type *x = (const type *)call->in[0] + i * sizes.row;                                             \
+            const type *added = (const type *)call->in[1] + i * sizes.count;                                       \
+            type *y = (type *)call->out + i * sizes.row;                                                           \
+            if (y != x && sizes.row > 0) memcpy(y, x, (size_t)sizes.row * sizeof *y);                              \
+            y += sizes.start;                                                                                      \
+            for (int64_t j = 0; j < sizes.count; j++) y[j] += added[j];                                            \
         }                                                                                                          \
     }
 ADD_PART(float, f32)
@@ -196,7 +210,8 @@ static const rg_sample add_part_samples[] = {
 };
 const rg_op rg_op_add_part = { .name = "add_part", .doc = "x, with a part added to a slice of it", .arity = 2,
                                .kind = RG_ITEMS, .attribute_size = sizeof(part_attributes), .shape = add_part_shape,
-                               .f32 = add_part_f32, .f64 = add_part_f64, .items = add_part_items, .in_place = true,
+                               .f32 = add_part_f32, .f64 = add_part_f64, .prepared_size = sizeof(part_sizes),
+                               .prepare = add_part_prepare, .items = add_part_items, .in_place = true,
                                .operations = added_elements, .linearity = RG_LINEAR, .vjp = add_part_vjp,
                                .batch = add_part_batch, .samples = add_part_samples, .describe = describe_part };
 

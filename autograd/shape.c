@@ -107,23 +107,24 @@ void rg_layout_collapse(rg_layout *layout)
 }
 
 /* One run along the innermost dimension. */
+#define GATHER_RUN(word)                                                                                           \
+    static void gather_##word(const char *from, int64_t stride, int64_t count, void *out)                          \
+    {                                                                                                              \
+        const ptrdiff_t apart = stride * (ptrdiff_t)sizeof(word);                                                  \
+        word each, *to = out;                                                                                      \
+        memcpy(&each, from, sizeof each);                                                                          \
+        for (int64_t i = 0; stride == 0 && i < count; i++) to[i] = each;                                           \
+        for (int64_t i = 0; stride != 0 && i < count; i++, from += apart) memcpy(&to[i], from, sizeof each);       \
+    }
+GATHER_RUN(uint32_t)
+GATHER_RUN(uint64_t)
+
+/* At least one. */
 static void gather_run(const char *from, int64_t stride, int64_t count, size_t item, char *out)
 {
-    if (stride == 1) {
-        memcpy(out, from, (size_t)count * item);
-    } else if (item == 4) {
-        uint32_t word, *to = (uint32_t *)(void *)out;
-        for (int64_t i = 0; i < count; i++) {
-            memcpy(&word, from + i * stride * 4, 4);
-            to[i] = word;
-        }
-    } else {
-        uint64_t word, *to = (uint64_t *)(void *)out;
-        for (int64_t i = 0; i < count; i++) {
-            memcpy(&word, from + i * stride * 8, 8);
-            to[i] = word;
-        }
-    }
+    if (stride == 1) memcpy(out, from, (size_t)count * item);
+    else if (item == sizeof(uint32_t)) gather_uint32_t(from, stride, count, out);
+    else gather_uint64_t(from, stride, count, out);
 }
 
 /* The same row over and over: what is there already is doubled. */
