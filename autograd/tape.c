@@ -123,7 +123,7 @@ static bool repeats_leaf(const rg_tape *tape, const rg_op *op, rg_dtype dtype, c
            rg_same_shape(node->shape, shape);
 }
 
-static __attribute__((noinline)) rg_tensor pass_in_later_segment(rg_tape *tape, const char *site)
+static __attribute__((noinline)) rg_tensor repeat_in_later_segment(rg_tape *tape, const char *site)
 {
     const rg_node *node = &tape->nodes[tape->node_count];
     for (uint32_t k = 0; k < node->operands; k++) {
@@ -135,7 +135,7 @@ static __attribute__((noinline)) rg_tensor pass_in_later_segment(rg_tape *tape, 
 
 static inline __attribute__((always_inline)) rg_tensor repeat(rg_tape *tape, const char *site, uint32_t operands)
 {
-    return tape->segment_first == 0 ? rg_repeat_node(tape, site, NULL, operands) : pass_in_later_segment(tape, site);
+    return tape->segment_first == 0 ? rg_repeat_node(tape, site, NULL, operands) : repeat_in_later_segment(tape, site);
 }
 
 /* ---- Appending a node ------------------------------------------------------------------------------ */
