@@ -71,7 +71,7 @@ enum {
     ROWS_WORTH_A_COPY = 24,    /* so many make it pay to copy a panel, to be read side by side */
     WIDTH_WORTH_A_GATHER = 256, /* so many columns, to gather a multiplier that could be read where it is */
     SHALLOW = 32,              /* so little along k that what stands around a tile counts; */
-    SHALLOW_WIDTH = 64,        /* and so few columns, if they have to be turned first */
+    SHALLOW_WIDTH = 480,       /* and so many columns at a time, if they have to be turned first */
     STRIP_WORTH_A_TURN = 512,  /* up to so many numbers of a panel of a few vectors */
     SWAP_MOST = 256            /* up to so many rows, and as many columns, a copy of either costs the same: then of what
                                 * the threads share */
