@@ -300,7 +300,32 @@ static const rg_op sum_blocks = { .name = "sum", .doc = "sums of blocks", .arity
                                   .steps = &sum_blocks_steps };
 static const rg_op sum_together = { .name = "sum", .doc = "the sum of sums of blocks", .arity = 1, .kind = RG_ITEMS,
                                     .f32 = sum_together_f32, .f64 = sum_together_f64, .operations = operand_elements };
-static const rg_op_fold sum_fold = { &sum_blocks, &sum_together, sums_all };
+
+/* ---- Folds of rows ----------------------------------------------------------------------------------------------- */
+
+#define ROWS_STEP(name, type, suffix, target, along)                                                               \
+    static const rg_step *name##_step_##suffix(const rg_step *step)                                                \
+    {                                                                                                              \
+        const int64_t n = *(const int64_t *)step->attributes;                                                      \
+        along##_##suffix(step->in[0], n, step->count / n, step->out);                                              \
+        return RG_NEXT_STEP(step);                                                                                 \
+    }
+#define ROWS_OP(id, name_)                                                                                         \
+    RG_EACH_KERNEL(ROWS_STEP, id, rg_##id)                                                                         \
+    static const rg_op_steps id##_steps = { .many = { { id##_step_f32, id##_step_f32_avx2, id##_step_f32_avx512 }, \
+                                                      { id##_step_f64, id##_step_f64_avx2, id##_step_f64_avx512 } } }; \
+    static const rg_op id = { .name = name_, .doc = name_ " of each row", .arity = 1, .steps = &id##_steps };
+ROWS_OP(sum_rows, "sum")
+ROWS_OP(max_rows, "max")
+
+static int64_t reduced_row(const rg_layout *in, const void *attributes)
+{
+    const extent e = extent_of(&in->shape, attributes);
+    return e.inner == 1 ? e.reduced : 0;
+}
+
+static const rg_op_fold sum_fold = { &sum_blocks, &sum_together, sums_all, &sum_rows, reduced_row };
+static const rg_op_fold max_fold = { .rows = &max_rows, .row = reduced_row };
 
 /* ---- Derivatives ------------------------------------------------------------------------------------ */
 
@@ -415,7 +440,7 @@ REDUCTION(sum, reduce_shape, RG_KERNELS, &sum_as_step, &sum_fold, sum_vjp, sum_s
           .linearity = RG_LINEAR)
 REDUCTION(prod, reduce_shape, PORTABLE_KERNELS, NULL, NULL, prod_vjp, prod_samples, "product over axes",
           .complex_f64 = prod_complex_f64)
-REDUCTION(max, max_shape, RG_KERNELS, NULL, NULL, extreme_vjp, extreme_samples,
+REDUCTION(max, max_shape, RG_KERNELS, NULL, &max_fold, extreme_vjp, extreme_samples,
           "largest over axes; ties share the cotangent", .complex_f64 = max_complex_f64, .kinks = max_kinks)
 REDUCTION(min, min_shape, PORTABLE_KERNELS, NULL, NULL, extreme_vjp, extreme_samples,
           "smallest over axes; ties share the cotangent", .complex_f64 = min_complex_f64, .kinks = min_kinks)
