@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "shape.h" /* before simd.h: derivative rules have no sites of their own */
 #include "simd.h"
 
 enum { RG_LANES = 16, RG_LANE_BLOCK = 1024 };
