@@ -33,12 +33,12 @@ static double five_an_element(const rg_call *call)
     return 5 * (double)rg_shape_count(call->layout[1].shape);
 }
 
-/* Short rows go together, so that their exponentials are one loop. */
-enum { SPAN = 256 };
+/* Short rows go together, so that their exponentials are one loop: so many elements. */
+enum { SPAN = 256, TOGETHER = 4 * SPAN };
 
 static int64_t rows_together(int64_t n, int64_t left)
 {
-    const int64_t most = n > 0 && n <= SPAN ? SPAN / n : 1;
+    const int64_t most = n > 0 && n <= SPAN ? TOGETHER / n : 1;
     return left < most ? left : most;
 }
 
@@ -71,7 +71,7 @@ RG_EACH_KERNEL(LESS_THE_LARGEST, less_the_largest, 0)
     /* The same for rows of at most SPAN elements together. */                                                     \
     target static __attribute__((noinline)) void rows_##name##_##suffix(const type *x, int64_t n, int64_t rows, type *y)\
     {                                                                                                              \
-        type e[SPAN], most[SPAN], sum[SPAN];                                                                       \
+        type e[TOGETHER], most[TOGETHER], sum[TOGETHER];                                                           \
         less_the_largest_##suffix(x, n, rows, most, e);                                                            \
         for (int64_t i = 0; i < rows * n; i++) e[i] = EXP(e[i]);                                                   \
         rg_sum_rows_##suffix(e, n, rows, sum);                                                                     \
@@ -97,7 +97,7 @@ RG_EACH_KERNEL(LOGSUMEXP, logsumexp, 0)
         const int64_t n = last_size(&call->layout[1].shape);                                                       \
         for (int64_t first = begin, rows; first < end; first += rows) {                                            \
             const type *x = (const type *)call->in[0] + first * n;                                                 \
-            type *y = (type *)call->out + (first * n - call->origin), each[SPAN];                                  \
+            type *y = (type *)call->out + (first * n - call->origin), each[TOGETHER];                              \
             rows = rows_together(n, end - first);                                                                  \
             less_the_largest_##suffix(x, n, rows, each, y);                                                        \
             for (int64_t i = 0; i < rows * n; i++) y[i] = EXP(y[i]);                                               \
@@ -128,7 +128,7 @@ RG_EACH_KERNEL(LOG_SOFTMAX, log_softmax, 0)
         const int64_t n = last_size(&call->layout[1].shape);                                                       \
         const bool wide = call->layout[2].dtype == RG_I64;                                                         \
         const type *x = call->in[0];                                                                               \
-        type *y = call->out, sums[SPAN];                                                                           \
+        type *y = call->out, sums[TOGETHER];                                                                       \
         for (int64_t first = begin, rows; first < end; first += rows) {                                            \
             rows = rows_together(n, end - first);                                                                  \
             if (n <= SPAN) rows_logsumexp_##suffix(x + first * n, n, rows, sums);                                  \
