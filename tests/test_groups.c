@@ -190,7 +190,8 @@ static void rows_behind_kernels(scene *s)
     rg_tensor summed = rg_reshape(rg_tanh(rg_cumsum(s->x, 0)), RG_SHAPE(400, 100)), product = rg_exp(rg_matmul(b, a));
     show(s, rg_sum_axes(summed, RG_AXES(1), false));
     show(s, rg_max_axes(rg_reshape(product, RG_SHAPE(1000, 40)), RG_AXES(1), false));
-    show(s, rg_max_axes(rg_reshape(product, RG_SHAPE(160, 250)), RG_AXES(1), false)); /* no whole ones in a row of it */
+    rg_tensor probability = rg_square(rg_softmax(a, -1)); /* no whole ones in a row of it */
+    show(s, rg_sum_axes(rg_reshape(probability, RG_SHAPE(160, 250)), RG_AXES(1), false));
     rg_tensor t = rg_reshape(rg_mul(s->x, s->y), RG_SHAPE(5000, 8)), largest = rg_max_axes(t, RG_AXES(1), true);
     show(s, rg_sum(t));
     show(s, rg_exp(rg_sub(t, largest)));
