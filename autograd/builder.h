@@ -36,7 +36,8 @@ typedef struct {
     const void *attributes;
     int operands;
     rg_member_operand in[RG_GROUP_OPERANDS];
-    bool fold;
+    int64_t per;               /* elements for each of its results: 1, but of a fold */
+    bool state;                /* keeps something from tile to tile */
     uint32_t value;
     const rg_op_steps *pair;   /* with a member before it that only it reads: its steps */
     bool done_later;           /* the first one of such a pair */
@@ -66,6 +67,7 @@ typedef struct {
     int member_count, read_count, matrix_count;
     int member_capacity, read_capacity, matrix_capacity;
     int folds;
+    int64_t row;               /* elements of the longest rows that are folded, of which a tile has whole ones; 0 */
 } rg_members;
 
 /* A step under construction. */
@@ -109,6 +111,7 @@ typedef struct {
     bool *needed;
     uint32_t *same_as;         /* the first equal node; its own number otherwise */
     uint32_t *uses;            /* how often a node's value is read or handed out */
+    uint32_t *reader;          /* the last node that reads it; RG_NONE */
     rg_placement *placements;  /* of nodes, then of externals */
     uint32_t *output_of;       /* the output a node's value is handed out as; RG_NONE */
     rg_value *values;
@@ -161,6 +164,9 @@ uint32_t rg_builder_update(rg_builder *b, const rg_op *op, const rg_placement *i
                            uint32_t node);
 /* Places an op over all elements of in: as a fold. Returns its value. (group.c) */
 uint32_t rg_builder_fold(rg_builder *b, const rg_op_fold *fold, const rg_placement *in, const rg_layout *out, uint32_t node);
+/* Places an op that makes one number of each row of so many elements, with the step that computes in. Returns its value, or
+ * RG_NONE. (group.c) */
+uint32_t rg_builder_rows(rg_builder *b, const rg_op *op, int64_t row, const rg_placement *in, uint32_t node);
 /* Places tensors side by side as the columns of a matrix, by the group that computes the last of them, if there is one.
  * Returns the value of the matrix, or RG_NONE. (group.c) */
 uint32_t rg_builder_columns(rg_builder *b, int n, const rg_placement *in, const rg_layout *out);

@@ -4,6 +4,7 @@
  * A derivative multiplies its cotangent by a slope through rg_adjoint_mul, or divides it through rg_adjoint_div: where
  * the cotangent is exactly 0, so is the result, whatever the slope is. So what `where` has not taken leaves no trace,
  * even where its slope is infinite or not a number. */
+#include "gradient.h"
 #include "rows.h"
 
 #define TANH(x) _Generic((x), float: rg_tanh_f32, double: rg_tanh_f64, rg_complex: ctanh)(x)
@@ -96,7 +97,8 @@ static const rg_kink abs_kinks[] = {
 /* ---- Arithmetic --------------------------------------------------------------------------------------- */
 
 BINARY(add, FAST, HOLOMORPHIC, a + b, g, g, 0, rg_samples_pair, "a + b")
-BINARY(sub, FAST, HOLOMORPHIC, a - b, g, rg_neg(g), 0, rg_samples_pair, "a - b")
+/* Where b was repeated, its cotangents are summed first: the fewer numbers have their signs changed. */
+BINARY(sub, FAST, HOLOMORPHIC, a - b, g, rg_neg(rg_unbroadcast(g, rg_shape_of(in[1]))), 0, rg_samples_pair, "a - b")
 BINARY(mul, FAST, HOLOMORPHIC, a * b, rg_adjoint_mul(g, in[1]), rg_adjoint_mul(g, in[0]), 0, rg_samples_pair, "a b",
        .neutral = 1, .neutral_operands = 3)
 BINARY(div, FAST, HOLOMORPHIC, a / b, rg_adjoint_div(g, in[1]), rg_neg(rg_adjoint_mul(rg_adjoint_div(g, in[1]), y)), 0,

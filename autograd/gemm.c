@@ -72,7 +72,7 @@ enum {
     CROWD = 128,               /* lines at one distance that the second-level cache has room for */
     WIDTH_WORTH_A_GATHER = 256, /* so many columns, to gather a multiplier that could be read where it is */
     SHALLOW = 32,              /* so little along k that what stands around a tile counts; */
-    SHALLOW_WIDTH = 64,        /* and so few columns, if they have to be turned first */
+    SHALLOW_WIDTH = 480,       /* and so many columns at a time, if they have to be turned first */
     STRIP_WORTH_A_TURN = 512,  /* up to so many numbers of a panel of a few vectors */
     SWAP_MOST = 48             /* for fewer rows than this, turning them at the end costs less than turning the other operand */
 };

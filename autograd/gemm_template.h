@@ -393,23 +393,28 @@ static TARGET void NAME(product)(int64_t rows, int64_t width, int64_t k, NAME(ta
 }
 
 #if !LEAN
-/* The same, row of tiles by row of tiles, where all panels can be read as they lie, or are few enough to be turned. */
+/* The same, row of tiles by row of tiles, where all panels can be read as they lie; else so many at a time are turned. */
 static TARGET void NAME(shallow_product)(int64_t rows, int64_t width, int64_t k, NAME(table) multiplier, NAME(table) panels,
                                          NAME(result) c)
 {
-    _Alignas(64) REAL turned[SHALLOW * SHALLOW_WIDTH];
-    const int64_t whole = width / WIDTH * WIDTH;
-    if (panels.across != 1) {
-        NAME(copy)(panels, k, width, turned, width);
-        panels = (NAME(table)){ turned, 1, width };
+    enum { APART = SHALLOW_WIDTH + 64 / sizeof(REAL) }; /* not as far apart as lines that push one another out */
+    _Alignas(64) REAL turned[SHALLOW * APART];
+    const int64_t most = panels.across == 1 ? width : SHALLOW_WIDTH;
+    for (int64_t j = 0; j < width; j += most) {
+        const int64_t part = width - j < most ? width - j : most, whole = part / WIDTH * WIDTH;
+        NAME(table) some = NAME(part)(panels, j, 0);
+        if (panels.across != 1) {
+            NAME(copy)(some, k, part, turned, APART);
+            some = (NAME(table)){ turned, 1, APART };
+        }
+        for (int64_t i = 0, count; i < rows; i += count) {
+            count = NAME(tile_height)(rows - i);
+            NAME(sweeps)[count - 1](whole / LANES, k, NAME(part)(multiplier, i, 0), some, c.data + j + i * c.across, c.across);
+        }
+        if (whole < part)
+            NAME(product)(rows, part - whole, k, multiplier, NAME(part)(some, whole, 0),
+                          (NAME(result)){ c.data + j + whole, c.across, 1 });
     }
-    for (int64_t i = 0, count; i < rows; i += count) {
-        count = NAME(tile_height)(rows - i);
-        NAME(sweeps)[count - 1](whole / LANES, k, NAME(part)(multiplier, i, 0), panels, c.data + i * c.across, c.across);
-    }
-    if (whole < width)
-        NAME(product)(rows, width - whole, k, multiplier, NAME(part)(panels, whole, 0),
-                      (NAME(result)){ c.data + whole, c.across, 1 });
 }
 
 #endif
@@ -551,10 +556,10 @@ static TARGET void NAME(multiply)(int64_t m, int64_t n, int64_t k, rg_matrix a, 
     if (k == 0)
         for (int64_t i = 0; i < m; i++) memset((REAL *)c + i * c_stride, 0, (size_t)n * sizeof(REAL));
     else if (k == 1) NAME(outer_product)(m, n, left, right, c, c_stride);
-    else if (swap) NAME(product)(n, m, k, right, left, (NAME(result)){ c, 1, c_stride });
 #if !LEAN
-    else if (k <= SHALLOW && n >= WIDTH && (right.across == 1 || n <= SHALLOW_WIDTH))
+    else if (k <= SHALLOW && n >= WIDTH && (right.across == 1 || left.across != 1))
         NAME(shallow_product)(m, n, k, left, right, (NAME(result)){ c, c_stride, 1 });
 #endif
+    else if (swap) NAME(product)(n, m, k, right, left, (NAME(result)){ c, 1, c_stride });
     else NAME(product)(m, n, k, left, right, (NAME(result)){ c, c_stride, 1 });
 }

@@ -43,10 +43,12 @@ static bool same_read(const rg_group_read *a, const rg_group_read *b)
 
 /* ---- Finding a step to join ------------------------------------------------------------------------------ */
 
-/* Whether there is room for one more member, with so many reads: each may need a register. */
-static bool has_room(const rg_members *group, int reads)
+/* Whether there is room for one more member, with so many reads, where rows of so many elements are folded: each may need
+ * a register. */
+static bool has_room(const rg_members *group, int reads, int64_t row)
 {
-    return group->read_count + reads + group->member_count + 1 <= RG_GROUP_MEMBERS;
+    const int64_t registers = group->read_count + reads + group->member_count + 1;
+    return registers <= RG_GROUP_MEMBERS && registers * row * (int64_t)sizeof(double) <= RG_REGISTER_BYTES;
 }
 
 static bool may_join(const rg_builder *b, int64_t step, const rg_group_read *reads, int n, const rg_layout *out,
@@ -55,7 +57,7 @@ static bool may_join(const rg_builder *b, int64_t step, const rg_group_read *rea
     const rg_draft *draft = &b->drafts[step];
     if (draft->count != count || draft->out.dtype != out->dtype) return false;
     if (draft->op && draft->item_elements <= 0) return false;
-    if (draft->group && !has_room(draft->group, n)) return false;
+    if (draft->group && !has_room(draft->group, n, draft->group->row)) return false;
     for (int k = 0; k < n; k++) {
         int64_t defined = b->values[reads[k].value].defined;
         if (defined > step || (defined == step && !is_result_of(b, &reads[k], step))) return false;
@@ -176,9 +178,9 @@ bool rg_builder_add_row(rg_builder *b, const rg_placement *to, const rg_placemen
 
 /* ---- Large ones ------------------------------------------------------------------------------------------------- */
 
-/* Adds a member to a step; RG_BEFORE: to a new one. A fold has one result for each block. */
+/* Adds a member to a step; RG_BEFORE: to a new one. A fold has one result for each `per` elements. */
 static uint32_t add_member(rg_builder *b, int64_t step, const rg_op *op, const void *attributes, int n,
-                           const rg_group_read *reads, const rg_layout *out, bool fold, uint32_t node)
+                           const rg_group_read *reads, const rg_layout *out, int64_t per, uint32_t node)
 {
     const int64_t count = rg_shape_count(out->shape);
     if (step == RG_BEFORE) step = begin_group(b, out, count, node);
@@ -189,17 +191,15 @@ static uint32_t add_member(rg_builder *b, int64_t step, const rg_op *op, const v
     if (!group || !rg_builder_grow(b, (void **)&group->members, group->member_count, &group->member_capacity,
                                    sizeof *group->members))
         return RG_NONE;
-    group->folds += fold;
-    rg_member member = { .op = op, .attributes = attributes, .operands = n, .fold = fold };
+    rg_member member = { .op = op, .attributes = attributes, .operands = n, .per = per };
     for (int k = 0; k < n; k++) {
         const rg_value *value = &b->values[reads[k].value];
         bool from_member = value->defined == step && value->micro >= 0;
         member.in[k] = (rg_member_operand){ from_member, from_member ? value->micro : add_read(b, group, &reads[k]) };
         rg_builder_use(b, reads[k].value, step);
     }
-    const int64_t results = fold ? (count + RG_LANE_BLOCK - 1) / RG_LANE_BLOCK : count;
-    member.value = rg_builder_value(b, RG_IN_WORKSPACE, 0, (size_t)results * rg_dtype_size(out->dtype), step,
-                                    group->member_count);
+    const size_t results = (size_t)((count + per - 1) / per);
+    member.value = rg_builder_value(b, RG_IN_WORKSPACE, 0, results * rg_dtype_size(out->dtype), step, group->member_count);
     group->members[group->member_count++] = member;
     return member.value;
 }
@@ -211,7 +211,7 @@ uint32_t rg_builder_elementwise(rg_builder *b, const rg_op *op, const void *attr
     const int64_t count = rg_shape_count(out->shape);
     if (is_small(count, out->dtype)) return small_step(b, op, attributes, n, in, out, node);
     for (int k = 0; k < n; k++) reads[k] = read_of(&in[k], out, op->uniform >> k & 1u);
-    return add_member(b, step_to_join(b, reads, n, out, count), op, attributes, n, reads, out, false, node);
+    return add_member(b, step_to_join(b, reads, n, out, count), op, attributes, n, reads, out, 1, node);
 }
 
 /* Has the step that computes the gradient, which nothing else reads, move theta at once, if that is a column times a row:
@@ -251,7 +251,7 @@ uint32_t rg_builder_update(rg_builder *b, const rg_op *op, const rg_placement *i
     for (int k = 0; k < OPERANDS; k++) reads[k] = read_of(&in[k], theta, op->uniform >> k & 1u);
     const bool joins = b->request->optimise && step != RG_BEFORE && b->values[in[0].value].last_use < step &&
                        may_join(b, step, reads, OPERANDS, theta, count);
-    return add_member(b, joins ? step : RG_BEFORE, op, NULL, OPERANDS, reads, theta, false, node);
+    return add_member(b, joins ? step : RG_BEFORE, op, NULL, OPERANDS, reads, theta, 1, node);
 }
 
 /* With the group that computes what is folded, if there is one: its results then need not be kept for this. */
@@ -261,14 +261,46 @@ uint32_t rg_builder_fold(rg_builder *b, const rg_op_fold *fold, const rg_placeme
     const int64_t count = rg_shape_count(layout->shape);
     const rg_group_read read = read_of(in, layout, false);
     int64_t step = step_to_join(b, &read, 1, layout, count);
-    /* A kernel's chunks are not whole blocks. */
-    if (step != RG_BEFORE && (b->drafts[step].op || b->drafts[step].group->folds == RG_GROUP_FOLDS)) step = RG_BEFORE;
+    /* A kernel's chunks are not whole blocks, and neither are rows. */
+    const rg_members *group = step != RG_BEFORE ? b->drafts[step].group : NULL;
+    if (step != RG_BEFORE && (b->drafts[step].op || group->row || group->folds == RG_GROUP_FOLDS)) step = RG_BEFORE;
     rg_placement *blocks = rg_builder_room(b, 1, sizeof *blocks);
-    const uint32_t value = b->failed ? RG_NONE : add_member(b, step, fold->blocks, NULL, 1, &read, layout, true, node);
+    const uint32_t value =
+        b->failed ? RG_NONE : add_member(b, step, fold->blocks, NULL, 1, &read, layout, RG_LANE_BLOCK, node);
     if (b->failed) return RG_NONE;
+    rg_members *joined = b->drafts[b->values[value].defined].group;
+    joined->members[b->values[value].micro].state = true;
+    joined->folds++;
     *blocks = (rg_placement){ .value = value, .layout = { .dtype = layout->dtype, .shape = RG_SHAPE((count + RG_LANE_BLOCK - 1) / RG_LANE_BLOCK) } };
     rg_layout_contiguous(&blocks->layout);
     return rg_builder_kernel(b, fold->together, NULL, 1, blocks, out, node);
+}
+
+/* ---- Rows: a tile has whole ones -------------------------------------------------------------------------------- */
+
+static bool takes_rows(const rg_draft *draft, int64_t row)
+{
+    const rg_members *group = draft->group;
+    if (row > RG_TILE_MOST || (draft->op && draft->item_elements % row != 0)) return false;
+    if (!group) return true;
+    const bool fit = group->row == 0 || group->row % row == 0 || row % group->row == 0;
+    return fit && group->folds == 0 && has_room(group, 1, row > group->row ? row : group->row);
+}
+
+uint32_t rg_builder_rows(rg_builder *b, const rg_op *op, int64_t row, const rg_placement *in, uint32_t node)
+{
+    const rg_group_read read = read_of(in, &in->layout, false);
+    const int64_t step = b->values[in->value].defined;
+    if (step == RG_BEFORE || !may_join(b, step, &read, 1, &in->layout, rg_shape_count(in->layout.shape))) return RG_NONE;
+    if (!takes_rows(&b->drafts[step], row)) return RG_NONE;
+    int64_t *attribute = rg_arena_take(&b->plan->arena, sizeof *attribute);
+    if (!attribute) b->failed = true;
+    if (b->failed) return RG_NONE;
+    *attribute = row;
+    const uint32_t value = add_member(b, step, op, attribute, 1, &read, &in->layout, row, node);
+    rg_members *group = b->drafts[step].group;
+    if (!b->failed && group->row < row) group->row = row;
+    return value;
 }
 
 /* ---- Columns: a tile's are read after its last member ----------------------------------------------------------- */
@@ -403,12 +435,13 @@ static uint32_t take_register(registers *r)
     return (uint32_t)i;
 }
 
-/* Elements of a tile: as many as leave all registers in the nearest cache. */
-static int64_t tile_of(int registers_used, size_t item)
+/* Elements of a tile: as many as leave all registers in the nearest cache, and whole rows. */
+static int64_t tile_of(int registers_used, size_t item, int64_t row)
 {
     enum { NEAREST_BYTES = 96 << 10, SHORT = 64 };
     int64_t tile = RG_TILE_MOST;
     while (tile * (int64_t)item * registers_used > (tile > SHORT ? NEAREST_BYTES : RG_REGISTER_BYTES)) tile /= 2;
+    if (row > 0) return row > tile ? row : tile / row * row;
     return tile;
 }
 
@@ -417,9 +450,9 @@ static rg_slot place_result(rg_builder *b, const rg_members *members, int i, reg
 {
     const rg_member *member = &members->members[i];
     const uint32_t argument = (uint32_t)(members->read_count + i);
-    if (!rg_value_stored(&b->values[member->value])) return (rg_slot){ RG_SLOT_REGISTER, take_register(r) };
+    if (!rg_value_stored(&b->values[member->value])) return (rg_slot){ RG_SLOT_REGISTER, take_register(r), 0 };
     rg_builder_argument(b, &pointers[argument], member->value, 0, dtype);
-    return (rg_slot){ member->fold ? RG_SLOT_FOLD : RG_SLOT_ARGUMENT, argument };
+    return (rg_slot){ member->per > 1 ? RG_SLOT_FOLD : RG_SLOT_ARGUMENT, argument, (uint32_t)member->per };
 }
 
 /* Slots for the reads. What is copied into a register stays there for the whole tile. */
@@ -432,15 +465,15 @@ static rg_slot *place_reads(rg_builder *b, const rg_members *members, rg_group *
         const rg_group_read *read = &members->reads[i];
         const uint32_t argument = (uint32_t)i;
         if (b->values[read->value].local) {
-            slots[i] = (rg_slot){ RG_SLOT_LOCAL, argument };
+            slots[i] = (rg_slot){ RG_SLOT_LOCAL, argument, 0 };
             continue;
         }
         rg_builder_argument(b, &pointers[i], read->value, read->offset, read->layout.dtype);
         if (read->kind == RG_READ_DIRECT || read->kind == RG_READ_WHOLE) {
-            slots[i] = (rg_slot){ read->kind == RG_READ_WHOLE ? RG_SLOT_WHOLE : RG_SLOT_ARGUMENT, argument };
+            slots[i] = (rg_slot){ read->kind == RG_READ_WHOLE ? RG_SLOT_WHOLE : RG_SLOT_ARGUMENT, argument, 0 };
             continue;
         }
-        slots[i] = (rg_slot){ RG_SLOT_REGISTER, take_register(r) };
+        slots[i] = (rg_slot){ RG_SLOT_REGISTER, take_register(r), 0 };
         group->load[group->loads++] = (rg_load){ .argument = argument, .into = slots[i].index,
                                                  .one_number = read->kind == RG_READ_NUMBER, .layout = read->layout };
     }
@@ -532,12 +565,12 @@ rg_group *rg_builder_finish_group(rg_builder *b, const rg_draft *draft, void **p
             if (in->from_member && last[in->index] == i && results[in->index].kind == RG_SLOT_REGISTER)
                 r.taken[results[in->index].index] = false;
         }
-        if (member->fold) micro->in[micro->operands++] = (rg_slot){ RG_SLOT_STATE, (uint32_t)group->folds++ };
+        if (member->state) micro->in[micro->operands++] = (rg_slot){ RG_SLOT_STATE, (uint32_t)group->folds++, 0 };
         results[i] = place_result(b, members, i, &r, pointers, group->dtype);
         micro->out = results[i];
     }
     if (!finish_matrices(b, members, reads, results, group, pointers)) return NULL;
     list_streams(group);
-    group->tile = tile_of(r.high, rg_dtype_size(group->dtype));
+    group->tile = tile_of(r.high, rg_dtype_size(group->dtype), draft->group->row);
     return group;
 }

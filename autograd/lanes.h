@@ -8,6 +8,9 @@
 
 #include <stdint.h>
 
+#include "shape.h" /* before simd.h: derivative rules have no sites of their own */
+#include "simd.h"
+
 enum { RG_LANES = 16, RG_LANE_BLOCK = 1024 };
 
 /* The larger, and the smaller, or NaN if either is. */
@@ -86,5 +89,12 @@ RG_LANES_CHOOSE(max, float, RG_LARGER)
 RG_LANES_CHOOSE(max, double, RG_LARGER)
 RG_LANES_CHOOSE(min, float, RG_SMALLER)
 RG_LANES_CHOOSE(min, double, RG_SMALLER)
+
+/* The same of each row of n, for every level of vector instructions: rg_sum_rows_f32, rg_sum_rows_f64_avx2 and so on.
+ * (row_lanes.c) */
+#define RG_LANES_DECLARE(name, type, suffix, target, unused)                                                       \
+    void rg_##name##_rows_##suffix(const type *x, int64_t n, int64_t rows, type *restrict y);
+RG_EACH_KERNEL(RG_LANES_DECLARE, sum, 0)
+RG_EACH_KERNEL(RG_LANES_DECLARE, max, 0)
 
 #endif

@@ -150,21 +150,24 @@ static void merge_equal(rg_builder *b)
     }
 }
 
-static void note_use(rg_builder *b, uint32_t node)
+static void note_use(rg_builder *b, uint32_t node, uint32_t reader)
 {
-    if (node >= b->request->first) b->uses[b->same_as[node - b->request->first]]++;
+    if (node < b->request->first) return;
+    const uint32_t i = b->same_as[node - b->request->first];
+    b->uses[i]++;
+    b->reader[i] = reader;
 }
 
 static void count_uses(rg_builder *b)
 {
     const rg_request *request = b->request;
-    for (size_t i = 0; i < request->wanted_count; i++) note_use(b, request->wanted[i]);
-    for (size_t i = 0; i < request->sink_count; i++) note_use(b, request->sinks[i].adjoint);
+    for (size_t i = 0; i < request->wanted_count; i++) note_use(b, request->wanted[i], RG_NONE);
+    for (size_t i = 0; i < request->sink_count; i++) note_use(b, request->sinks[i].adjoint, RG_NONE);
     for (uint32_t i = 0; i < b->count; i++) {
         const rg_node *node = &b->tape->nodes[request->first + i];
-        if (b->needed[i] && keeps(b, node)) note_use(b, request->first + i);
+        if (b->needed[i] && keeps(b, node)) note_use(b, request->first + i, RG_NONE);
         if (!b->needed[i] || b->same_as[i] != i || is_source(b, node)) continue;
-        for (uint32_t k = 0; k < node->operands; k++) note_use(b, rg_edges(b->tape, node)[k]);
+        for (uint32_t k = 0; k < node->operands; k++) note_use(b, rg_edges(b->tape, node)[k], i);
     }
 }
 
@@ -352,7 +355,24 @@ enum { FOLD_LEAST = 1 << 14 };
 
 static bool is_fold(const rg_builder *b, const rg_op *op, const rg_layout *in, const void *attributes)
 {
-    return b->request->optimise && op->fold && rg_shape_count(in->shape) >= FOLD_LEAST && op->fold->applies(in, attributes);
+    return b->request->optimise && op->fold && op->fold->blocks && rg_shape_count(in->shape) >= FOLD_LEAST &&
+           op->fold->applies(in, attributes);
+}
+
+/* A reduction of each row, with the step that computes what is reduced. */
+static bool folds_rows(rg_builder *b, uint32_t i, const rg_node *node, const void *attributes)
+{
+    const rg_op_fold *fold = node->op->fold;
+    const rg_placement *in = placement_of(b, rg_edges(b->tape, node)[0]);
+    if (!b->request->optimise || !fold || rg_shape_count(in->layout.shape) < FOLD_LEAST) return false;
+    const int64_t row = fold->row(&in->layout, attributes);
+    if (row < 2) return false;
+    const uint32_t value = rg_builder_rows(b, fold->rows, row, in, named_node(b, i));
+    if (value == RG_NONE) return false;
+    layout_of(node, &b->placements[i].layout);
+    b->placements[i].offset = 0;
+    b->placements[i].value = value;
+    return true;
 }
 
 /* A sum with what the last step has computed for it alone. */
@@ -396,6 +416,7 @@ static void place_computed(rg_builder *b, uint32_t i, const rg_node *node)
         placement->value = rg_builder_fold(b, op->fold, in, &placement->layout, named_node(b, i));
         return;
     }
+    if (n == 1 && folds_rows(b, i, node, attributes)) return;
     for (int k = 0; k < n; k++) in[k] = *placement_of(b, rg_edges(b->tape, node)[k]);
     layout_of(node, &placement->layout);
     placement->offset = 0;
@@ -499,20 +520,49 @@ static void place_sink(rg_builder *b, size_t i)
     else put(b, sink->adjoint, RG_IN_GRADIENT, (uint32_t)i);
 }
 
+/* A large result that one elementwise op alone reads, not far behind, waits for that one: so its other operands are there
+ * before, and it can be done with the step. */
+static bool waits(const rg_builder *b, uint32_t i, const rg_node *node)
+{
+    enum { FAR = 16 };
+    const uint32_t reader = b->reader[i];
+    if (!b->request->optimise || b->uses[i] != 1 || reader == RG_NONE || reader - i > FAR) return false;
+    if (node->op->kind != RG_ITEMS || !node->op->item_elements || rg_elements(node->shape) < FOLD_LEAST) return false;
+    const rg_node *next = &b->tape->nodes[b->request->first + reader];
+    return next->op->kind == RG_ELEMENTWISE && rg_same_shape(next->shape, node->shape);
+}
+
+static void place_node(rg_builder *b, uint32_t i)
+{
+    const rg_node *node = &b->tape->nodes[b->request->first + i];
+    b->backward = node->flags & RG_NODE_ADJOINT;
+    if (is_source(b, node)) place_source(b, false, i, node, &b->placements[i]);
+    else if (node->op->kind == RG_VIEW) place_view(b, i, node);
+    else {
+        note_recomputation(b, node);
+        place_computed(b, i, node);
+    }
+}
+
+/* First what has waited for the node. */
+static void place_waiting(rg_builder *b, const rg_node *node)
+{
+    for (uint32_t k = 0; node->op->kind == RG_ELEMENTWISE && k < node->operands && !b->failed; k++) {
+        const uint32_t operand = rg_edges(b->tape, node)[k];
+        const uint32_t i = operand >= b->request->first ? b->same_as[operand - b->request->first] : RG_NONE;
+        if (i != RG_NONE && b->placements[i].value == RG_NONE) place_node(b, i);
+    }
+}
+
 /* Gradients come last: an update moves theta, and nothing may read it after that. */
 static void place_all(rg_builder *b)
 {
     const rg_request *request = b->request;
     for (uint32_t i = 0; i < b->count && !b->failed; i++) {
         const rg_node *node = &b->tape->nodes[request->first + i];
-        if (!b->needed[i] || b->same_as[i] != i) continue;
-        b->backward = node->flags & RG_NODE_ADJOINT;
-        if (is_source(b, node)) place_source(b, false, i, node, &b->placements[i]);
-        else if (node->op->kind == RG_VIEW) place_view(b, i, node);
-        else {
-            note_recomputation(b, node);
-            place_computed(b, i, node);
-        }
+        if (!b->needed[i] || b->same_as[i] != i || (!is_source(b, node) && waits(b, i, node))) continue;
+        if (!is_source(b, node)) place_waiting(b, node);
+        if (!b->failed) place_node(b, i);
     }
     b->earliest = 0;
     b->backward = false;
@@ -539,6 +589,7 @@ bool rg_builder_plan(rg_builder *b, rg_tape *tape, const rg_request *request, rg
     b->needed = rg_builder_take(b, b->count, sizeof *b->needed);
     b->same_as = rg_builder_take(b, b->count, sizeof *b->same_as);
     b->uses = rg_builder_take(b, b->count, sizeof *b->uses);
+    b->reader = rg_builder_room(b, b->count, sizeof *b->reader);
     b->placements = rg_builder_room(b, places, sizeof *b->placements);
     b->output_of = rg_builder_room(b, b->count, sizeof *b->output_of);
     b->source_of = rg_builder_room(b, places, sizeof *b->source_of);
@@ -547,7 +598,7 @@ bool rg_builder_plan(rg_builder *b, rg_tape *tape, const rg_request *request, rg
     if (b->failed || !plan->sources || !plan->sinks) return false;
     for (size_t i = 0; i < places; i++) {
         b->placements[i].value = b->source_of[i] = RG_NONE;
-        if (i < b->count) b->output_of[i] = RG_NONE;
+        if (i < b->count) b->output_of[i] = b->reader[i] = RG_NONE;
     }
     mark_needed(b);
     merge_equal(b);

@@ -53,13 +53,14 @@ typedef enum {
     RG_SLOT_REGISTER,          /* a tile of scratch memory */
     RG_SLOT_WHOLE,             /* an argument, not by elements */
     RG_SLOT_LOCAL,             /* what the kernel has just computed, where only the group reads it */
-    RG_SLOT_FOLD,              /* an argument with one element for each block of a fold */
+    RG_SLOT_FOLD,              /* an argument with one element for so many, which a fold has made of them */
     RG_SLOT_STATE              /* of a fold */
 } rg_slot_kind;
 
 typedef struct {
     rg_slot_kind kind;
     uint32_t index;
+    uint32_t per;              /* of a fold's result */
 } rg_slot;
 
 /* An operand of a group that does not lie like the result: it is copied into a register, tile by tile. */

@@ -85,7 +85,7 @@ static double operand_elements(const rg_call *call)
 enum { COLUMNS = 128, FEW = 16, BLOCK_ROWS = 64, GROUP_ROWS = 64 * BLOCK_ROWS };
 
 /* Items are elements of the result; those of one outer index and neighbouring inner ones go together. */
-#define REDUCE_KERNEL(name, type, suffix, target, unused)                                                    \
+#define REDUCE_KERNEL(name, type, suffix, target, along)                                                     \
     target static void name##_##suffix(const rg_call *call, int64_t begin, int64_t end)                            \
     {                                                                                                              \
         const extent e = *(const extent *)call->prepared;                                                          \
@@ -95,8 +95,8 @@ enum { COLUMNS = 128, FEW = 16, BLOCK_ROWS = 64, GROUP_ROWS = 64 * BLOCK_ROWS };
             const int64_t outer = i / e.inner, inner = i % e.inner;                                                \
             const type *from = x + outer * e.reduced * e.inner + inner;                                            \
             if (e.inner == 1) {                                                                                    \
-                y[i++ - call->origin] = name##_along_##suffix(from, e.reduced);                                         \
-                continue;                                                                                          \
+                along##_##suffix(from, e.reduced, end - i, y + (i - call->origin));                                \
+                return;                                                                                            \
             }                                                                                                      \
             int64_t n = e.inner - inner < end - i ? e.inner - inner : end - i;                                     \
             if (n > COLUMNS) n = COLUMNS;                                                                          \
@@ -106,17 +106,16 @@ enum { COLUMNS = 128, FEW = 16, BLOCK_ROWS = 64, GROUP_ROWS = 64 * BLOCK_ROWS };
     }
 
 /* All of a small call as a step. */
-#define REDUCE_STEP(name, type, suffix, target, unused)                                                            \
+#define REDUCE_STEP(name, type, suffix, target, along)                                                             \
     target static const rg_step *name##_step_##suffix(const rg_step *step)                                         \
     {                                                                                                              \
         const extent e = *(const extent *)step->attributes;                                                        \
         const type *x = step->in[0];                                                                               \
         type *y = step->out;                                                                                       \
-        for (int64_t outer = 0; outer < e.outer; outer++, x += e.reduced * e.inner, y += e.inner) {                \
-            if (e.inner == 1) *y = name##_along_##suffix(x, e.reduced);                                            \
-            for (int64_t j = 0; e.inner > 1 && j < e.inner; j += COLUMNS)                                          \
+        if (e.inner == 1) along##_##suffix(x, e.reduced, e.outer, y);                                              \
+        for (int64_t outer = 0; e.inner > 1 && outer < e.outer; outer++, x += e.reduced * e.inner, y += e.inner)   \
+            for (int64_t j = 0; j < e.inner; j += COLUMNS)                                                         \
                 name##_down_##suffix(x + j, e.reduced, e.inner, e.inner - j < COLUMNS ? e.inner - j : COLUMNS, y + j); \
-        }                                                                                                          \
         return RG_NEXT_STEP(step);                                                                                 \
     }
 
@@ -166,17 +165,11 @@ enum { COLUMNS = 128, FEW = 16, BLOCK_ROWS = 64, GROUP_ROWS = 64 * BLOCK_ROWS };
             for (int64_t j = 0; j < n; j++) y[j] = CHOOSE(x[i * stride + j], y[j]);                                \
     }
 
-#define SUM_ALONG(name, type, suffix, target, unused)                                                              \
-    target static type name##_along_##suffix(const type *x, int64_t n)                                             \
-    {                                                                                                              \
-        return rg_lanes_sum_##type(x, n);                                                                          \
-    }
 #define EXTREME_ALONG(name, type, suffix, target, unused)                                                          \
-    target static type name##_along_##suffix(const type *x, int64_t n)                                             \
+    target static void name##_along_##suffix(const type *x, int64_t n, int64_t rows, type *restrict y)             \
     {                                                                                                              \
-        return rg_lanes_##name##_##type(x, n);                                                                     \
+        for (int64_t row = 0; row < rows; row++) y[row] = rg_lanes_##name##_##type(x + row * n, n);                \
     }
-
 /* One factor after another: where a product overflows or vanishes depends on the order, so it is the plainest. */
 #define PRODUCT_DOWN(name, type, suffix, target, unused)                                                           \
     target static void name##_down_##suffix(const type *x, int64_t rows, int64_t stride, int64_t n, type *restrict y) \
@@ -186,21 +179,20 @@ enum { COLUMNS = 128, FEW = 16, BLOCK_ROWS = 64, GROUP_ROWS = 64 * BLOCK_ROWS };
             for (int64_t j = 0; j < n; j++) y[j] *= x[i * stride + j];                                             \
     }
 #define PRODUCT_ALONG(name, type, suffix, target, unused)                                                          \
-    target static type name##_along_##suffix(const type *x, int64_t n)                                             \
+    target static void name##_along_##suffix(const type *x, int64_t n, int64_t rows, type *restrict y)             \
     {                                                                                                              \
-        type y = 1;                                                                                                \
-        for (int64_t i = 0; i < n; i++) y *= x[i];                                                                 \
-        return y;                                                                                                  \
+        for (int64_t row = 0; row < rows; row++, x += n) {                                                         \
+            y[row] = 1;                                                                                            \
+            for (int64_t i = 0; i < n; i++) y[row] *= x[i];                                                        \
+        }                                                                                                          \
     }
 
-RG_EACH_KERNEL(SUM_ALONG, sum, 0)
 RG_EACH_KERNEL(SUM_FEW, sum, 0)
 RG_EACH_KERNEL(SUM_DOWN, sum, 0)
-RG_EACH_KERNEL(REDUCE_KERNEL, sum, 0)
-RG_EACH_KERNEL(REDUCE_STEP, sum, 0)
-RG_EACH_KERNEL(EXTREME_ALONG, max, 0)
+RG_EACH_KERNEL(REDUCE_KERNEL, sum, rg_sum_rows)
+RG_EACH_KERNEL(REDUCE_STEP, sum, rg_sum_rows)
 RG_EACH_KERNEL(EXTREME_DOWN, max, RG_LARGER)
-RG_EACH_KERNEL(REDUCE_KERNEL, max, 0)
+RG_EACH_KERNEL(REDUCE_KERNEL, max, rg_max_rows)
 
 /* The rarer ones, without vector instructions of their own. */
 #define PORTABLE(MAKE, name, ...)                                                                                  \
@@ -208,10 +200,10 @@ RG_EACH_KERNEL(REDUCE_KERNEL, max, 0)
     MAKE(name, double, f64, RG_TARGET_PORTABLE, __VA_ARGS__)
 PORTABLE(EXTREME_ALONG, min, 0)
 PORTABLE(EXTREME_DOWN, min, RG_SMALLER)
-PORTABLE(REDUCE_KERNEL, min, 0)
+PORTABLE(REDUCE_KERNEL, min, min_along)
 PORTABLE(PRODUCT_ALONG, prod, 0)
 PORTABLE(PRODUCT_DOWN, prod, 0)
-PORTABLE(REDUCE_KERNEL, prod, 0)
+PORTABLE(REDUCE_KERNEL, prod, prod_along)
 
 /* The largest, or smallest, by its real part; a NaN wins, as in RG_LARGER. */
 static void extreme_complex_f64(const rg_call *call, int64_t begin, int64_t end, int sign)
@@ -308,7 +300,32 @@ static const rg_op sum_blocks = { .name = "sum", .doc = "sums of blocks", .arity
                                   .steps = &sum_blocks_steps };
 static const rg_op sum_together = { .name = "sum", .doc = "the sum of sums of blocks", .arity = 1, .kind = RG_ITEMS,
                                     .f32 = sum_together_f32, .f64 = sum_together_f64, .operations = operand_elements };
-static const rg_op_fold sum_fold = { &sum_blocks, &sum_together, sums_all };
+
+/* ---- Folds of rows ----------------------------------------------------------------------------------------------- */
+
+#define ROWS_STEP(name, type, suffix, target, along)                                                               \
+    static const rg_step *name##_step_##suffix(const rg_step *step)                                                \
+    {                                                                                                              \
+        const int64_t n = *(const int64_t *)step->attributes;                                                      \
+        along##_##suffix(step->in[0], n, step->count / n, step->out);                                              \
+        return RG_NEXT_STEP(step);                                                                                 \
+    }
+#define ROWS_OP(id, name_)                                                                                         \
+    RG_EACH_KERNEL(ROWS_STEP, id, rg_##id)                                                                         \
+    static const rg_op_steps id##_steps = { .many = { { id##_step_f32, id##_step_f32_avx2, id##_step_f32_avx512 }, \
+                                                      { id##_step_f64, id##_step_f64_avx2, id##_step_f64_avx512 } } }; \
+    static const rg_op id = { .name = name_, .doc = name_ " of each row", .arity = 1, .steps = &id##_steps };
+ROWS_OP(sum_rows, "sum")
+ROWS_OP(max_rows, "max")
+
+static int64_t reduced_row(const rg_layout *in, const void *attributes)
+{
+    const extent e = extent_of(&in->shape, attributes);
+    return e.inner == 1 ? e.reduced : 0;
+}
+
+static const rg_op_fold sum_fold = { &sum_blocks, &sum_together, sums_all, &sum_rows, reduced_row };
+static const rg_op_fold max_fold = { .rows = &max_rows, .row = reduced_row };
 
 /* ---- Derivatives ------------------------------------------------------------------------------------ */
 
@@ -423,7 +440,7 @@ REDUCTION(sum, reduce_shape, RG_KERNELS, &sum_as_step, &sum_fold, sum_vjp, sum_s
           .linearity = RG_LINEAR)
 REDUCTION(prod, reduce_shape, PORTABLE_KERNELS, NULL, NULL, prod_vjp, prod_samples, "product over axes",
           .complex_f64 = prod_complex_f64)
-REDUCTION(max, max_shape, RG_KERNELS, NULL, NULL, extreme_vjp, extreme_samples,
+REDUCTION(max, max_shape, RG_KERNELS, NULL, &max_fold, extreme_vjp, extreme_samples,
           "largest over axes; ties share the cotangent", .complex_f64 = max_complex_f64, .kinks = max_kinks)
 REDUCTION(min, min_shape, PORTABLE_KERNELS, NULL, NULL, extreme_vjp, extreme_samples,
           "smallest over axes; ties share the cotangent", .complex_f64 = min_complex_f64, .kinks = min_kinks)

@@ -140,6 +140,29 @@ static void repeat_row(const char *row, int64_t width, int64_t begin, int64_t co
     }
 }
 
+/* Each of the numbers that lie `stride` apart so many times. It is written in pieces of 16 bytes, which may reach into the
+ * place of the next one, that is written after it. */
+typedef uint64_t piece __attribute__((vector_size(16), aligned(4), may_alias));
+
+static void repeat_each(const char *from, int64_t stride, int64_t times, int64_t begin, int64_t count, size_t item, char *out)
+{
+    const char *const end = out + (size_t)count * item;
+    size_t bytes = (size_t)(times - begin % times) * item;
+    for (from += begin / times * stride * (int64_t)item; out < end; from += stride * (int64_t)item) {
+        uint64_t word = 0;
+        memcpy(&word, from, item == 4 ? 4 : 8);
+        if (item == 4) word *= UINT64_C(0x100000001);
+        const piece same = { word, word };
+        const size_t left = (size_t)(end - out);
+        size_t at = 0;
+        if (bytes > left) bytes = left;
+        for (; at < bytes && at + sizeof same <= left; at += sizeof same) *(piece *)(void *)(out + at) = same;
+        for (; at < bytes; at += item) memcpy(out + at, &word, item);
+        out += bytes;
+        bytes = (size_t)times * item;
+    }
+}
+
 void rg_layout_gather(const rg_layout *layout, const void *data, int64_t begin, int64_t count, void *out)
 {
     const size_t item = rg_dtype_size(layout->dtype);
@@ -151,6 +174,10 @@ void rg_layout_gather(const rg_layout *layout, const void *data, int64_t begin, 
     }
     if (last == 1 && stride[0] == 0 && stride[1] == 1) {
         repeat_row(data, size[1], begin, count, item, out);
+        return;
+    }
+    if (last == 1 && stride[1] == 0) {
+        repeat_each(data, stride[0], size[1], begin, count, item, out);
         return;
     }
     int64_t position[RG_MAX_RANK], offset = 0, rest = begin;

@@ -10,8 +10,6 @@
 
 #define EXP(x) _Generic((x), float: rg_exp_f32, double: rg_exp_f64)(x)
 #define LOG(x) _Generic((x), float: rg_log_f32, double: rg_log_f64)(x)
-#define LANES_SUM(x, n) _Generic((x), float *: rg_lanes_sum_float, double *: rg_lanes_sum_double)(x, n)
-#define LANES_MAX(x, n) _Generic((x), const float *: rg_lanes_max_float, const double *: rg_lanes_max_double)(x, n)
 
 static int64_t last_size(const rg_shape *shape)
 {
@@ -35,40 +33,48 @@ static double five_an_element(const rg_call *call)
     return 5 * (double)rg_shape_count(call->layout[1].shape);
 }
 
-/* Short rows go together, so that their exponentials are one loop. */
-enum { SPAN = 256 };
+/* Short rows go together, so that their exponentials are one loop: so many elements. */
+enum { SPAN = 256, TOGETHER = 4 * SPAN };
 
 static int64_t rows_together(int64_t n, int64_t left)
 {
-    const int64_t most = n > 0 && n <= SPAN ? SPAN / n : 1;
+    const int64_t most = n > 0 && n <= SPAN ? TOGETHER / n : 1;
     return left < most ? left : most;
 }
+
+/* Each row less its largest element, which is kept. */
+#define LESS_THE_LARGEST(name, type, suffix, target, unused)                                                       \
+    target static void name##_##suffix(const type *x, int64_t n, int64_t rows, type *most, type *y)                \
+    {                                                                                                              \
+        rg_max_rows_##suffix(x, n, rows, most);                                                                    \
+        for (int64_t row = 0; row < rows; row++)                                                                   \
+            for (int64_t i = row * n; i < (row + 1) * n; i++) y[i] = x[i] - most[row];                             \
+    }
+RG_EACH_KERNEL(LESS_THE_LARGEST, less_the_largest, 0)
 
 /* ln sum e^(x - m) + m. A row of -inf has m = -inf, and a +inf in it m = +inf: then m itself is the answer. The
  * exponentials are summed in blocks, as lanes.h sums a row. */
 #define LOGSUMEXP(name, type, suffix, target, unused)                                                              \
-    target static inline type row_##name##_##suffix(const type *x, int64_t n)                                      \
+    target static __attribute__((noinline)) type row_##name##_##suffix(const type *x, int64_t n)                   \
     {                                                                                                              \
-        type e[SPAN], sum = 0;                                                                                     \
-        const type m = LANES_MAX(x, n);                                                                            \
+        type e[SPAN], sum = 0, m, part;                                                                            \
+        rg_max_rows_##suffix(x, n, 1, &m);                                                                         \
         if (!(m - m == 0)) return m;                                                                               \
         for (int64_t first = 0; first < n; first += SPAN) {                                                        \
             const int64_t count = n - first < SPAN ? n - first : SPAN;                                             \
             for (int64_t i = 0; i < count; i++) e[i] = EXP(x[first + i] - m);                                      \
-            sum += LANES_SUM((type *)e, count);                                                                    \
+            rg_sum_rows_##suffix(e, count, 1, &part);                                                              \
+            sum += part;                                                                                           \
         }                                                                                                          \
         return LOG(sum) + m;                                                                                       \
     }                                                                                                              \
     /* The same for rows of at most SPAN elements together. */                                                     \
-    target static void rows_##name##_##suffix(const type *x, int64_t n, int64_t rows, type *y)                     \
+    target static __attribute__((noinline)) void rows_##name##_##suffix(const type *x, int64_t n, int64_t rows, type *y)\
     {                                                                                                              \
-        type e[SPAN], most[SPAN], sum[SPAN];                                                                       \
-        for (int64_t row = 0; row < rows; row++) {                                                                 \
-            const type m = most[row] = LANES_MAX(x + row * n, n);                                                  \
-            for (int64_t i = row * n; i < (row + 1) * n; i++) e[i] = x[i] - m;                                     \
-        }                                                                                                          \
+        type e[TOGETHER], most[TOGETHER], sum[TOGETHER];                                                           \
+        less_the_largest_##suffix(x, n, rows, most, e);                                                            \
         for (int64_t i = 0; i < rows * n; i++) e[i] = EXP(e[i]);                                                   \
-        for (int64_t row = 0; row < rows; row++) sum[row] = LANES_SUM((type *)e + row * n, n);                     \
+        rg_sum_rows_##suffix(e, n, rows, sum);                                                                     \
         for (int64_t row = 0; row < rows; row++) sum[row] = LOG(sum[row]) + most[row];                             \
         for (int64_t row = 0; row < rows; row++) y[row] = most[row] - most[row] == 0 ? sum[row] : most[row];       \
     }                                                                                                              \
@@ -91,17 +97,13 @@ RG_EACH_KERNEL(LOGSUMEXP, logsumexp, 0)
         const int64_t n = last_size(&call->layout[1].shape);                                                       \
         for (int64_t first = begin, rows; first < end; first += rows) {                                            \
             const type *x = (const type *)call->in[0] + first * n;                                                 \
-            type *y = (type *)call->out + (first * n - call->origin);                                              \
+            type *y = (type *)call->out + (first * n - call->origin), each[TOGETHER];                              \
             rows = rows_together(n, end - first);                                                                  \
-            for (int64_t row = 0; row < rows; row++) {                                                             \
-                const type m = LANES_MAX(x + row * n, n);                                                          \
-                for (int64_t i = row * n; i < (row + 1) * n; i++) y[i] = x[i] - m;                                 \
-            }                                                                                                      \
+            less_the_largest_##suffix(x, n, rows, each, y);                                                        \
             for (int64_t i = 0; i < rows * n; i++) y[i] = EXP(y[i]);                                               \
-            for (int64_t row = 0; row < rows; row++) {                                                             \
-                const type sum = LANES_SUM(y + row * n, n);                                                        \
-                for (int64_t i = row * n; i < (row + 1) * n; i++) y[i] /= sum;                                     \
-            }                                                                                                      \
+            rg_sum_rows_##suffix(y, n, rows, each);                                                                \
+            for (int64_t row = 0; row < rows; row++)                                                               \
+                for (int64_t i = row * n; i < (row + 1) * n; i++) y[i] /= each[row];                               \
         }                                                                                                          \
     }
 RG_EACH_KERNEL(SOFTMAX, softmax, 0)
@@ -126,7 +128,7 @@ RG_EACH_KERNEL(LOG_SOFTMAX, log_softmax, 0)
         const int64_t n = last_size(&call->layout[1].shape);                                                       \
         const bool wide = call->layout[2].dtype == RG_I64;                                                         \
         const type *x = call->in[0];                                                                               \
-        type *y = call->out, sums[SPAN];                                                                           \
+        type *y = call->out, sums[TOGETHER];                                                                       \
         for (int64_t first = begin, rows; first < end; first += rows) {                                            \
             rows = rows_together(n, end - first);                                                                  \
             if (n <= SPAN) rows_logsumexp_##suffix(x + first * n, n, rows, sums);                                  \

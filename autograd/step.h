@@ -53,12 +53,15 @@ typedef struct {
     bool begins;                /* these are the block's first elements */
     _Alignas(64) char lanes[128];
 } rg_fold_state;
-/* An op over all elements in the order of lanes.h, in two parts: what it makes of each block, which an elementwise group
- * can do while it has the elements at hand, and of what all blocks have come to. */
+/* A reduction that an elementwise group can do while it has the elements at hand: of all elements in the order of lanes.h,
+ * in two parts, what it makes of each block and of what all blocks have come to (or NULL); and of rows. */
 typedef struct rg_op_fold {
     const rg_op *blocks;        /* one result for RG_LANE_BLOCK elements; only as a member of a group, tile by tile */
     const rg_op *together;
     bool (*applies)(const rg_layout *in, const void *attributes);
+    const rg_op *rows;          /* one result for each row of so many elements, an int64_t that is its attribute; only as a
+                                   member of a group, whole rows at a time */
+    int64_t (*row)(const rg_layout *in, const void *attributes); /* elements that are reduced, side by side; 0: others */
 } rg_op_fold;
 /* The op's for so many elements, or NULL. */
 rg_step_kernel *rg_op_step(const rg_op *op, rg_dtype dtype, int simd, int64_t count);

@@ -21,7 +21,14 @@ static size_t count_pointers(const rg_draft *draft)
 
 /* In operations of about a third of a nanosecond: what is a single step; and what pays for waking a thread, and for the
  * caches that then do not hold what they did. A member of a group does four elements in that time. */
-enum { SMALL_WORK = 1 << 15, WORTH_THREADS = 50000, MEMBER_AT_ONCE = 4, CHUNK_BYTES = 1 << 19, CHEAP_ELEMENT = 8 };
+enum { SMALL_WORK = 1 << 15, WORTH_THREADS = 50000, MEMBER_AT_ONCE = 4, CHUNK_BYTES = 1 << 19, CHEAP_ELEMENT = 8,
+       FEWEST_AT_ONCE = 64 };
+
+/* Whether an operand is read as a whole for each chunk, so that it takes many items to pay for that: a product's is. */
+static bool reads_whole(const rg_draft *draft)
+{
+    return draft->op && draft->operands > 1 && draft->item_work > draft->item_elements;
+}
 
 /* Whether the kernel's result may be kept in chunks: only its group reads it. If many operations go into each element,
  * then chunks that small are not for it: a product copies an operand for each. */
@@ -30,7 +37,8 @@ static bool is_local(const rg_builder *b, const rg_draft *draft)
     if (!draft->op || !draft->group || !b->request->optimise) return false;
     const rg_value *value = &b->values[draft->value];
     const int64_t bytes = draft->item_elements * (int64_t)rg_dtype_size(draft->out.dtype);
-    return value->place == RG_IN_WORKSPACE && value->last_use == value->defined && bytes <= RG_LOCAL_BYTES &&
+    const int64_t fewest = reads_whole(draft) ? FEWEST_AT_ONCE : 1;
+    return value->place == RG_IN_WORKSPACE && value->last_use == value->defined && fewest * bytes <= RG_LOCAL_BYTES &&
            draft->item_work <= CHEAP_ELEMENT * draft->item_elements;
 }
 
@@ -42,10 +50,12 @@ static void share_out(const rg_draft *draft, rg_work *work)
     const int64_t elements = draft->item_elements > 0 ? draft->item_elements : 1;
     const int64_t item = (int64_t)rg_dtype_size(draft->out.dtype);
     const double of_members = (double)(members * elements) / MEMBER_AT_ONCE;
-    work->items_unit = draft->op ? 1 : RG_TILE_MOST;
+    const int64_t row = draft->group && draft->group->row ? draft->group->row : 1;
+    work->items_unit = draft->op ? 1 : RG_TILE_MOST / row * row;
     work->worth_threads = (double)draft->items * ((draft->op ? (double)draft->item_work : 0) + of_members) >= WORTH_THREADS;
     work->items_per_chunk = (work->local ? RG_LOCAL_BYTES : CHUNK_BYTES) / (item * elements);
-    if (work->items_per_chunk < 1) work->items_per_chunk = 1;
+    const int64_t fewest = reads_whole(draft) ? FEWEST_AT_ONCE : 1;
+    if (work->items_per_chunk < fewest) work->items_per_chunk = fewest;
 }
 
 static bool prepare_call(rg_builder *b, const rg_op *op, rg_call *call)

@@ -23,7 +23,7 @@ static char *slot_pointer(const rg_slot *slot, const places *in, int64_t at)
     case RG_SLOT_REGISTER: return in->registers + slot->index * in->tile_bytes;
     case RG_SLOT_WHOLE: return in->pointers[slot->index];
     case RG_SLOT_LOCAL: return in->local + (size_t)(at - in->begin) * in->item;
-    case RG_SLOT_FOLD: return (char *)in->pointers[slot->index] + (size_t)(at / RG_LANE_BLOCK) * in->item;
+    case RG_SLOT_FOLD: return (char *)in->pointers[slot->index] + (size_t)(at / slot->per) * in->item;
     case RG_SLOT_STATE: return (char *)&in->states[slot->index];
     }
     return NULL;
@@ -84,8 +84,12 @@ static const rg_step *fetch_step(const rg_step *step)
 {
     const fetching *f = step->attributes;
     const int64_t last = step->count + f->share < f->lines ? step->count + f->share : f->lines;
-    for (int64_t line = step->count; line < last; line++)
-        __builtin_prefetch(f->from[line >> f->line_bits] + ((line & ((INT64_C(1) << f->line_bits) - 1)) * LINE_BYTES));
+    for (int64_t line = step->count, end; line < last; line = end) {
+        const int64_t stream = line >> f->line_bits, first = stream << f->line_bits, next = (stream + 1) << f->line_bits;
+        const char *from = f->from[stream];
+        end = next < last ? next : last;
+        for (int64_t i = line - first; i < end - first; i++) __builtin_prefetch(from + i * LINE_BYTES);
+    }
     return RG_NEXT_STEP(step);
 }
 

@@ -145,6 +145,26 @@ static uint32_t dying_input(const rg_builder *b, const rg_draft *draft, int64_t 
     return RG_NONE;
 }
 
+/* What would be written over by an output, or a gradient, if that were in the workspace, lies in its place from the
+ * beginning: unless it is added to what is there. The last step comes first, as what has moved may do the same. */
+static bool place_ahead(rg_builder *b)
+{
+    const bool *gone = rg_builder_take(b, b->value_count + 1, sizeof *gone);
+    if (!gone) return false;
+    for (size_t step = b->draft_count; b->request->optimise && !b->request->accumulate && step-- > 0;) {
+        const rg_draft *draft = &b->drafts[step];
+        for (int i = 0; draft->group && i < draft->group->member_count; i++) {
+            const rg_value *value = &b->values[draft->group->members[i].value];
+            if (value->place != RG_IN_OUTPUT && value->place != RG_IN_GRADIENT) continue;
+            const uint32_t over = dying_operand(b, draft, (int64_t)step, i, gone);
+            if (over == RG_NONE) continue;
+            b->values[over].place = value->place;
+            b->values[over].index = value->index;
+        }
+    }
+    return true;
+}
+
 /* first[value] is the value whose memory it has: the one that was there before all that have written over it. */
 static void place_result(rg_builder *b, spaces *s, bool *gone, uint32_t *first, uint32_t value, uint32_t over)
 {
@@ -254,7 +274,7 @@ bool rg_builder_layout(rg_builder *b)
     spaces s = { .large = { .end = 0 } };
     bool *gone = rg_builder_take(b, b->value_count + 1, sizeof *gone); /* its memory has a new owner */
     uint32_t *first = rg_builder_room(b, b->value_count + 1, sizeof *first);
-    if (!gone || !first || !list_deaths(b, &head, &next)) return false;
+    if (!gone || !first || !place_ahead(b) || !list_deaths(b, &head, &next)) return false;
     for (size_t i = 0; i < b->value_count; i++) first[i] = RG_NONE;
     for (size_t step = 0; step < b->draft_count; step++) {
         const rg_draft *draft = &b->drafts[step];

@@ -101,8 +101,10 @@ static int64_t draw_depth(void)
     return depths[draw(sizeof depths / sizeof depths[0])];
 }
 
+/* Now and then wider than what is turned at a time. */
 static product draw_product(void)
 {
+    if (draw(10) == 0) return make_product(1 + draw(20), 450 + draw(600), 1 + draw(33), draw(2), draw(2), draw(2) ? 4 : 8);
     const int64_t m = draw_size(), n = draw_size(), k = draw_depth();
     const bool a_transposed = draw(2), b_transposed = draw(2);
     return make_product(m, n, k, a_transposed, b_transposed, draw(2) ? 4 : 8);

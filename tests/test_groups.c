@@ -162,6 +162,44 @@ static void products_in_sums(scene *s)
     show(s, slope[1]);
 }
 
+/* Sums and largest elements of rows of many lengths, each with what computes them: those that go into one another share a
+ * group, others and long ones do not. */
+static void rows(scene *s)
+{
+    static const int64_t lengths[] = { 10, 5, 40, 16, 1000, 2, 2000, LENGTH };
+    rg_tensor t = rg_mul(rg_add(s->x, s->y), s->x);
+    for (size_t i = 0; i < COUNT(lengths); i++) {
+        rg_tensor table = rg_reshape(t, RG_SHAPE(LENGTH / lengths[i], lengths[i]));
+        show(s, rg_sum_axes(table, RG_AXES(1), false));
+        show(s, rg_max_axes(table, RG_AXES(1), i % 2));
+    }
+}
+
+/* Behind a kernel, whose items are whole rows, or are not; with a sum of everything; with what reads the rows' results; and
+ * of what lies otherwise. */
+static void rows_behind_kernels(scene *s)
+{
+    rg_tensor a = rg_reshape(s->x, RG_SHAPE(200, 200)), b = rg_reshape(s->y, RG_SHAPE(200, 200)), slope[2];
+    rg_tensor apart = rg_sub(rg_matmul(rg_slice(a, 1, 0, 7), rg_slice(b, 0, 0, 7)), rg_matmul(rg_slice(b, 0, 0, 1), a));
+    rg_tensor squares = rg_sum_axes(rg_square(rg_reshape(apart, RG_SHAPE(200, 8, 25))), RG_AXES(2), false);
+    rg_tensor each = rg_logsumexp(rg_scale(squares, -0.5), 1, false);
+    rg_grad(rg_sum(each), (rg_tensor[]){ s->x, s->y }, 2, slope);
+    show(s, each);
+    show(s, slope[0]);
+    show(s, slope[1]);
+    rg_tensor summed = rg_reshape(rg_tanh(rg_cumsum(s->x, 0)), RG_SHAPE(400, 100)), product = rg_exp(rg_matmul(b, a));
+    show(s, rg_sum_axes(summed, RG_AXES(1), false));
+    show(s, rg_max_axes(rg_reshape(product, RG_SHAPE(1000, 40)), RG_AXES(1), false));
+    rg_tensor probability = rg_square(rg_softmax(a, -1)); /* no whole ones in a row of it */
+    show(s, rg_sum_axes(rg_reshape(probability, RG_SHAPE(160, 250)), RG_AXES(1), false));
+    rg_tensor t = rg_reshape(rg_mul(s->x, s->y), RG_SHAPE(5000, 8)), largest = rg_max_axes(t, RG_AXES(1), true);
+    show(s, rg_sum(t));
+    show(s, rg_exp(rg_sub(t, largest)));
+    show(s, rg_softmax(t, 1));
+    show(s, rg_sum_axes(rg_square(rg_transpose(a)), RG_AXES(1), false));
+    show(s, rg_sum_axes(rg_square(rg_slice(a, 1, 0, 100)), RG_AXES(1), false));
+}
+
 static const struct {
     const char *name;
     script *run;
@@ -169,6 +207,7 @@ static const struct {
     { "long chain", long_chain }, { "many sums", many_sums },     { "sums of views", sums_of_views },
     { "constants", constants },   { "own ops", own_ops_among_others }, { "behind kernels", behind_kernels },
     { "columns", columns },       { "products in sums", products_in_sums },
+    { "rows", rows },             { "rows behind kernels", rows_behind_kernels },
 };
 
 /* ---- Comparing ------------------------------------------------------------------------------------------------------- */
@@ -262,6 +301,40 @@ static void what_only_a_group_reads_is_not_stored(void **state)
     rg_tape_free(tape);
 }
 
+static size_t workspace_of(rg_tensor (*program)(rg_tensor x))
+{
+    static double x[LENGTH];
+    rg_tape *tape = rg_tape_new_with((rg_tape_options){ .threads = 1 });
+    for (int run = 0; run < RUNS; run++) {
+        rg_tensor y = program(rg_input_borrowed(tape, RG_F64, RG_SHAPE(LENGTH), x));
+        assert_non_null(rg_data(y));
+        rg_tape_reset(tape);
+    }
+    assert_fine(tape);
+    const size_t bytes = rg_tape_get_stats(tape).workspace_bytes;
+    rg_tape_free(tape);
+    return bytes;
+}
+
+static rg_tensor lengths_of_rows(rg_tensor x)
+{
+    return rg_sum_axes(rg_square(rg_reshape(x, RG_SHAPE(LENGTH / 40, 40))), RG_AXES(1), false);
+}
+
+static rg_tensor shares(rg_tensor x)
+{
+    rg_tensor e = rg_exp(x);
+    return rg_div(e, rg_sum(e));
+}
+
+/* Nor are rows that are only summed, and what an output is made of, element by element, and dies then, lies in its place. */
+static void what_is_summed_by_rows_and_what_outputs_are_made_of_take_no_room(void **state)
+{
+    (void)state;
+    assert_true(workspace_of(lengths_of_rows) <= 4096);
+    assert_true(workspace_of(shares) <= 4096);
+}
+
 /* Which number a constant of an earlier segment holds is no part of this segment's structure: the plan that was made while
  * it was 1 serves for others, too. */
 static void constant_of_an_earlier_segment_may_change(void **state)
@@ -288,6 +361,7 @@ int main(void)
         cmocka_unit_test(planned_programs_have_the_bits_of_node_by_node),
         cmocka_unit_test(constant_of_an_earlier_segment_may_change),
         cmocka_unit_test(what_only_a_group_reads_is_not_stored),
+        cmocka_unit_test(what_is_summed_by_rows_and_what_outputs_are_made_of_take_no_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
