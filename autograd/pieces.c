@@ -405,6 +405,46 @@ rg_tensor rg_roll_at(const char *site, rg_tensor x, int axis, int64_t shift)
     return rg_concat_at(site, 2, (rg_tensor[]){ last, first }, at);
 }
 
+/* What is put in front and behind, from where on, and in which steps; step 0: one element again and again. */
+typedef struct {
+    int64_t most, front, back, step;
+} padding;
+
+static rg_tensor padded(const char *site, const char *name, rg_tensor x, int at, int64_t before, int64_t after, padding by)
+{
+    const int64_t count[] = { before, 0, after }, start[] = { by.front, 0, by.back };
+    rg_shape shape = rg_shape_of(x);
+    rg_tensor parts[3] = { x };
+    int64_t size;
+    int n = 0;
+    if (!rg_dtype_is_float(rg_dtype_of(x))) return rg_fail_op(x.tape, site, RG_E_DTYPE, name, "takes f32 or f64", 1, &x);
+    if (before < 0 || after < 0 || before > by.most || after > by.most ||
+        __builtin_add_overflow(shape.size[at], before, &size) || __builtin_add_overflow(size, after, &size))
+        return rg_fail_op(x.tape, site, RG_E_ARGUMENT, name, "negative or too large padding", 1, &x);
+    for (int k = 0; k < 3; k++) {
+        if (k == 1) parts[n++] = x;
+        if (count[k] == 0) continue;
+        const bool same = by.step == 0;
+        parts[n] = rg_slice_step_at(site, x, at, start[k], same ? 1 : count[k], same ? 1 : by.step);
+        shape.size[at] = count[k];
+        if (same) parts[n] = rg_expand_at(site, parts[n], shape);
+        n++;
+    }
+    return n == 1 ? x : rg_concat_at(site, n, parts, at);
+}
+
+#define PADDING(mode, ...)                                                                                         \
+    rg_tensor rg_pad_##mode##_at(const char *site, rg_tensor x, int axis, int64_t before, int64_t after)           \
+    {                                                                                                              \
+        int at;                                                                                                    \
+        const rg_node *node = node_with_axis(site, "pad_" #mode, x, axis, &at);                                    \
+        const int64_t n = node ? node->shape->size[at] : 0;                                                        \
+        return node ? padded(site, "pad_" #mode, x, at, before, after, (padding){ __VA_ARGS__ }) : (rg_tensor){ 0 }; \
+    }
+PADDING(reflect, n > 0 ? n - 1 : 0, before, n - 2, -1)
+PADDING(replicate, n > 0 ? INT64_MAX : 0, 0, n - 1, 0)
+PADDING(circular, n, n - before, 0, 1)
+
 /* The elements about an axis, [outer, n, inner], repeated along a new dimension in front of the axis or behind it. */
 static rg_tensor repeated(const char *site, rg_tensor x, int axis, int64_t times, bool each)
 {
