@@ -32,12 +32,13 @@ static int64_t work_of(double operations)
     }                                                                                                              \
     static double name##_operations(const rg_call *call)                                                           \
     {                                                                                                              \
-        return (double)rg_matrices(call) * one_##name(call);                                                          \
+        return (double)rg_matrices(call) * one_##name(call);                                                       \
     }                                                                                                              \
     static int64_t name##_work(const rg_call *call)                                                                \
     {                                                                                                              \
         return work_of(one_##name(call));                                                                          \
     }
+/* Right-hand sides; n, n^2, n^3. Cofactors are a factorisation, an inverse of a triangle, and a triangle with n sides. */
 COST(cholesky, 0, 1, 3, 2)
 COST(cholesky_adjoint, 0, -1, 9, 4)
 COST(cholesky_tangent, 0, 2, 6, 4)
@@ -319,10 +320,20 @@ MATRIX_OP(inverse, 1, square_shape, inverse, rg_matrix_elements, .scratch = rg_m
           .samples = square_samples, .doc = "the inverse matrix")
 MATRIX_OP(cofactors, 1, square_shape, cofactors, rg_matrix_elements, .scratch = rg_matrix_scratch, .vjp = cofactors_vjp,
           .samples = square_samples, .doc = "the cofactor of each element, the derivative of the determinant")
+/* Singular matrices: no kinks, but what a rule that divides by the determinant or by a pivot knows nothing of. The first lacks
+ * one rank, in its last pivot, the second in its first, and the third lacks two. */
+#define SINGULAR(n, values_, ...)                                                                                  \
+    { .operands = 1, .in = { { S(n, n), (const double[]){ __VA_ARGS__ }, (const double[]) values_ } } }
+#define VALUES(...) { __VA_ARGS__ }
+static const rg_kink singular_matrices[] = {
+    SINGULAR(2, VALUES(4, -2, -2, 1), 1, 2, 2, 4),
+    SINGULAR(3, VALUES(0, 0, 0, 0, 0, 0, 6, 0, 0), 0, 2, 0, 0, 0, 3, 0, 0, 0),
+    SINGULAR(3, VALUES(0, 0, 0, 0, 0, 0, 0, 0, 0), 1, 1, 1, 1, 1, 1, 1, 1, 1), { .operands = 0 },
+};
 #define DETERMINANT_OP(name, ...)                                                                                  \
     MATRIX_OP(name, 1, determinant_shape, determinant, rg_one_element, .scratch = rg_matrix_scratch,                     \
               .samples = square_samples, __VA_ARGS__)
-DETERMINANT_OP(determinant, .vjp = determinant_vjp, .doc = "the determinant")
+DETERMINANT_OP(determinant, .vjp = determinant_vjp, .kinks = singular_matrices, .doc = "the determinant")
 DETERMINANT_OP(logdet, .vjp = log_determinant_vjp, .doc = "ln of the determinant")
 DETERMINANT_OP(log_abs_determinant, .vjp = log_determinant_vjp, .doc = "ln of the determinant's absolute value")
 DETERMINANT_OP(sign_determinant, .no_gradient = 1, .doc = "the determinant's sign; no gradient")

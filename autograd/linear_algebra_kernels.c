@@ -215,9 +215,11 @@ static bool compute_cholesky_adjoint(const rg_call *call, const job *j, int64_t 
         const blocks at = blocks_at(j, first, end);
         from_the_left(j, "U", "N", "N", one, at.size, at.below, l + at.d, s + at.c);
         subtract_product(j, "N", "N", at.below, first, at.size, s + at.c, l + at.r, s + at.b, j->n);
-        memset(&square, 0, sizeof square);
-        subtract_product(j, "T", "N", at.size, at.size, at.below, s + at.c, l + at.c, &square, BLOCK);
-        j->numbers->add_square(&square, false, s + at.d, at.size, j->n);
+        if (at.below > 0) {
+            memset(&square, 0, sizeof square);
+            subtract_product(j, "T", "N", at.size, at.size, at.below, s + at.c, l + at.c, &square, BLOCK);
+            j->numbers->add_square(&square, false, s + at.d, at.size, j->n);
+        }
         j->numbers->adjoint_of_block(l + at.d, s + at.d, at.size, j->n);
         subtract_product(j, "T", "N", at.size, first, at.below, s + at.c, l + at.b, s + at.r, j->n);
         subtract_product(j, "N", "N", at.size, first, at.size, s + at.d, l + at.r, s + at.r, j->n);
@@ -235,9 +237,11 @@ static bool compute_cholesky_tangent(const rg_call *call, const job *j, int64_t 
     for (int first = 0, end; first < j->n; first = end) {
         end = j->n - first > BLOCK ? first + BLOCK : j->n;
         const blocks at = blocks_at(j, first, end);
-        memset(&square, 0, sizeof square);
-        subtract_product(j, "N", "T", at.size, at.size, first, s + at.r, l + at.r, &square, BLOCK);
-        j->numbers->add_square(&square, true, s + at.d, at.size, j->n);
+        if (first > 0) {
+            memset(&square, 0, sizeof square);
+            subtract_product(j, "N", "T", at.size, at.size, first, s + at.r, l + at.r, &square, BLOCK);
+            j->numbers->add_square(&square, true, s + at.d, at.size, j->n);
+        }
         j->numbers->tangent_of_block(l + at.d, s + at.d, at.size, j->n);
         subtract_product(j, "N", "T", at.below, at.size, first, s + at.b, l + at.r, s + at.c, j->n);
         subtract_product(j, "N", "T", at.below, at.size, first, l + at.b, s + at.r, s + at.c, j->n);

@@ -122,8 +122,16 @@ static void NAME(cofactors_of_triangle)(int64_t n, const void *triangle, const v
 }
 
 static const numbers NAME(numbers) = {
-    .item = sizeof(REAL), .one = &(const REAL){ 1 }, .minus_one = &(const REAL){ -1 }, .nan = &(const REAL){ (REAL)NAN },
-    .copy_lower = NAME(copy_lower), .has_pivots = NAME(has_pivots), .adjoint_of_block = NAME(adjoint_of_block), .tangent_of_block = NAME(tangent_of_block),
-    .add_square = NAME(add_square), .determinant_of = NAME(determinant_of), .eliminate = NAME(eliminate),
+    .item = sizeof(REAL),
+    .one = &(const REAL){ 1 },
+    .minus_one = &(const REAL){ -1 },
+    .nan = &(const REAL){ (REAL)NAN },
+    .copy_lower = NAME(copy_lower),
+    .has_pivots = NAME(has_pivots),
+    .adjoint_of_block = NAME(adjoint_of_block),
+    .tangent_of_block = NAME(tangent_of_block),
+    .add_square = NAME(add_square),
+    .determinant_of = NAME(determinant_of),
+    .eliminate = NAME(eliminate),
     .cofactors_of_triangle = NAME(cofactors_of_triangle),
 };
