@@ -37,7 +37,7 @@ typedef struct rg_matrix_numbers {
     void (*tangent_of_block)(const void *l, void *s, int size, int64_t n);
     void (*add_square)(const void *square, bool and_transpose, void *to, int size, int64_t n);
     void (*determinant_of)(int64_t n, const void *lu, const int *rows, const int *columns, determinant_part part, void *y);
-    void (*eliminate)(int64_t n, void *a, int *rows, int *columns);
+    void (*eliminate)(int64_t n, void *a, int *rows, int *columns); /* NULL: of singular matrices nothing is continued */
     void (*cofactors_of_triangle)(int64_t n, const void *u, const void *but_last, const void *last, void *y);
 } numbers;
 
@@ -74,6 +74,7 @@ static void exchange(int64_t count, size_t item, void *a, void *b, size_t apart)
 #define REAL rg_complex
 #define WIDE rg_complex
 #define NAME(name) name##_complex
+#define IS_COMPLEX
 #include "linear_algebra_template.h"
 
 /* ---- One call --------------------------------------------------------------------------------------------------- */
@@ -368,6 +369,7 @@ static bool compute_cofactors(const rg_call *call, const job *j, int64_t i, char
     const factors f = factorise(call, j, i);
     if (n == 0) return true;
     if (!j->numbers->has_pivots(but_one, n, f.lu)) {
+        if (!j->numbers->eliminate) return false;
         memcpy(f.lu, matrix(call, j, 0, i), (size_t)n * row);
         j->numbers->eliminate(n, f.lu, f.rows, f.columns);
         if (!j->numbers->has_pivots(but_one, n, f.lu)) return memset(y, 0, (size_t)n * row), true;

@@ -1,7 +1,8 @@
 /* linear_algebra_template.h: for one type of numbers, what linear_algebra_kernels.c does with the elements of a matrix itself; it
  * defines REAL, NAME, and WIDE, in which determinants are multiplied up. Included once for each.
  *
- * Over complex numbers nothing is conjugated, and what is compared is a real part: so it continues the real function. */
+ * Over complex numbers, IS_COMPLEX, nothing is conjugated, and what is compared is a real part: so it continues the real
+ * function. */
 
 static void NAME(copy_lower)(int64_t n, const void *from, void *to)
 {
@@ -87,6 +88,7 @@ static void NAME(determinant_of)(int64_t n, const void *factors, const int *rows
     *(REAL *)y = (REAL)parts[part];
 }
 
+#ifndef IS_COMPLEX
 /* P L U Q = a' in place, by elimination with the largest of what is left for a pivot: so pivots that are 0 come last, as many
  * as the rank leaves. Interchanges as LAPACK has them, from 1. */
 static void NAME(eliminate)(int64_t n, void *matrix, int *rows, int *columns)
@@ -96,18 +98,20 @@ static void NAME(eliminate)(int64_t n, void *matrix, int *rows, int *columns)
         int64_t row = k, column = k;
         for (int64_t c = k; c < n; c++)
             for (int64_t r = k; r < n; r++)
-                if (fabs(RE(a[r + c * n])) > fabs(RE(a[row + column * n])) || isnan(RE(a[r + c * n]))) row = r, column = c;
+                if (fabs(a[r + c * n]) > fabs(a[row + column * n]) || isnan(a[r + c * n])) row = r, column = c;
         rows[k] = (int)row + 1;
         columns[k] = (int)column + 1;
         exchange(n, sizeof *a, a + k, a + row, (size_t)n * sizeof *a);
         exchange(n, sizeof *a, a + k * n, a + column * n, sizeof *a);
         const REAL pivot = a[k * (n + 1)];
-        for (int64_t r = k + 1; r < n && RE(pivot) != 0; r++) {
+        for (int64_t r = k + 1; r < n && pivot != 0; r++) {
             const REAL factor = a[r + k * n] /= pivot;
             for (int64_t c = k + 1; c < n; c++) a[r + c * n] -= factor * a[k + c * n];
         }
     }
 }
+
+#endif
 
 /* Where compute_cofactors says C det(P) det(Q), for V^-1 and -V^-1 u in the places of V and u, and 1 in that of d. */
 static void NAME(cofactors_of_triangle)(int64_t n, const void *triangle, const void *but_last, const void *last, void *result)
@@ -132,6 +136,8 @@ static const numbers NAME(numbers) = {
     .tangent_of_block = NAME(tangent_of_block),
     .add_square = NAME(add_square),
     .determinant_of = NAME(determinant_of),
+#ifndef IS_COMPLEX
     .eliminate = NAME(eliminate),
+#endif
     .cofactors_of_triangle = NAME(cofactors_of_triangle),
 };

@@ -405,45 +405,44 @@ rg_tensor rg_roll_at(const char *site, rg_tensor x, int axis, int64_t shift)
     return rg_concat_at(site, 2, (rg_tensor[]){ last, first }, at);
 }
 
-/* What is put in front and behind, from where on, and in which steps; step 0: one element again and again. */
-typedef struct {
-    int64_t most, front, back, step;
-} padding;
+typedef enum { REFLECT, REPLICATE, CIRCULAR } pad_mode;
 
-static rg_tensor padded(const char *site, const char *name, rg_tensor x, int at, int64_t before, int64_t after, padding by)
+/* Parts of x in front of it and behind it; or one element, again and again. */
+static rg_tensor padded(const char *site, pad_mode mode, rg_tensor x, int axis, int64_t before, int64_t after)
 {
-    const int64_t count[] = { before, 0, after }, start[] = { by.front, 0, by.back };
-    rg_shape shape = rg_shape_of(x);
-    rg_tensor parts[3] = { x };
-    int64_t size;
-    int n = 0;
-    if (!rg_dtype_is_float(rg_dtype_of(x))) return rg_fail_op(x.tape, site, RG_E_DTYPE, name, "takes f32 or f64", 1, &x);
-    if (before < 0 || after < 0 || before > by.most || after > by.most ||
-        __builtin_add_overflow(shape.size[at], before, &size) || __builtin_add_overflow(size, after, &size))
+    static const char *const names[] = { "pad_reflect", "pad_replicate", "pad_circular" };
+    const char *name = names[mode];
+    int at;
+    const rg_node *node = node_with_axis(site, name, x, axis, &at);
+    if (!node) return (rg_tensor){ 0 };
+    rg_shape shape = *node->shape;
+    const int64_t n = shape.size[at], step = mode == REFLECT ? -1 : 1;
+    const int64_t most = n == 0 ? 0 : mode == REFLECT ? n - 1 : mode == CIRCULAR ? n : INT64_MAX - n;
+    if (!rg_dtype_is_float((rg_dtype)node->dtype)) return rg_fail_op(x.tape, site, RG_E_DTYPE, name, "takes f32 or f64", 1, &x);
+    if (before < 0 || after < 0 || before > most || after > most)
         return rg_fail_op(x.tape, site, RG_E_ARGUMENT, name, "negative or too large padding", 1, &x);
+    const int64_t first[] = { before, 0, n - before }, next[] = { n - 2, n - 1, 0 };
+    const int64_t count[] = { before, 0, after }, start[] = { first[mode], 0, next[mode] };
+    rg_tensor parts[3];
+    int used = 0;
     for (int k = 0; k < 3; k++) {
-        if (k == 1) parts[n++] = x;
+        if (k == 1) parts[used++] = x;
         if (count[k] == 0) continue;
-        const bool same = by.step == 0;
-        parts[n] = rg_slice_step_at(site, x, at, start[k], same ? 1 : count[k], same ? 1 : by.step);
         shape.size[at] = count[k];
-        if (same) parts[n] = rg_expand_at(site, parts[n], shape);
-        n++;
+        rg_tensor part = rg_slice_step_at(site, x, at, start[k], mode == REPLICATE ? 1 : count[k], step);
+        parts[used++] = mode == REPLICATE ? rg_expand_at(site, part, shape) : part;
     }
-    return n == 1 ? x : rg_concat_at(site, n, parts, at);
+    return used == 1 ? x : rg_concat_at(site, used, parts, at);
 }
 
-#define PADDING(mode, ...)                                                                                         \
-    rg_tensor rg_pad_##mode##_at(const char *site, rg_tensor x, int axis, int64_t before, int64_t after)           \
+#define PADDING(name, mode)                                                                                        \
+    rg_tensor rg_pad_##name##_at(const char *site, rg_tensor x, int axis, int64_t before, int64_t after)           \
     {                                                                                                              \
-        int at;                                                                                                    \
-        const rg_node *node = node_with_axis(site, "pad_" #mode, x, axis, &at);                                    \
-        const int64_t n = node ? node->shape->size[at] : 0;                                                        \
-        return node ? padded(site, "pad_" #mode, x, at, before, after, (padding){ __VA_ARGS__ }) : (rg_tensor){ 0 }; \
+        return padded(site, mode, x, axis, before, after);                                                         \
     }
-PADDING(reflect, n > 0 ? n - 1 : 0, before, n - 2, -1)
-PADDING(replicate, n > 0 ? INT64_MAX : 0, 0, n - 1, 0)
-PADDING(circular, n, n - before, 0, 1)
+PADDING(reflect, REFLECT)
+PADDING(replicate, REPLICATE)
+PADDING(circular, CIRCULAR)
 
 /* The elements about an axis, [outer, n, inner], repeated along a new dimension in front of the axis or behind it. */
 static rg_tensor repeated(const char *site, rg_tensor x, int axis, int64_t times, bool each)

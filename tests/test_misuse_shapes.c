@@ -188,6 +188,7 @@ static void pieces_refuse_what_does_not_fit(void **state)
         REFUSED(paddings[k].pad(RG_SITE, x, 1, paddings[k].too_much, 0), RG_E_ARGUMENT, text, "x f32[2,3]");
         REFUSED(paddings[k].pad(RG_SITE, x, -1, 0, paddings[k].too_much), RG_E_ARGUMENT, text, "x f32[2,3]");
         REFUSED(paddings[k].pad(RG_SITE, x, 1, -1, 2), RG_E_ARGUMENT, text, "x f32[2,3]");
+        REFUSED(paddings[k].pad(RG_SITE, x, 1, INT64_MIN, INT64_MIN), RG_E_ARGUMENT, text, "x f32[2,3]");
         REFUSED(paddings[k].pad(RG_SITE, x, 1, 2, -1), RG_E_ARGUMENT, text, "x f32[2,3]");
         REFUSED(paddings[k].pad(RG_SITE, rg_slice_step(x, 1, 0, 0, 1), 1, 1, 0), RG_E_ARGUMENT, text, "f32[2,0]");
         snprintf(text, sizeof text, "%s: the axis is out of range", name);
