@@ -164,7 +164,8 @@ typedef struct {
     bool profiles;        /* programs compiled from it remember what rg_program_profile tells */
     bool verify;          /* numbers that are read where they are, of borrowed inputs and parameters, are compared with what
                              they were when they were recorded: RG_E_STALE if they were changed in place, with the tensor and
-                             both lines. Takes reading them twice more; also by RG_VERIFY=1 in the environment */
+                             both lines, also when rg_compile copies them. Takes reading them twice more; also by RG_VERIFY=1
+                             in the environment */
 } rg_tape_options;
 
 /* A tape with default options; NULL when out of memory. Free it with rg_tape_free. */
@@ -341,6 +342,9 @@ RG_API rg_tensor rg_scalar(rg_tape *tape, rg_dtype dtype, double value);
 
 /* A tensor filled with `value`, which is part of the graph's structure. f32 or f64. */
 RG_API rg_tensor rg_full(rg_tape *tape, rg_dtype dtype, rg_shape shape, double value);
+/* Ones on one diagonal of a matrix, number `diagonal` above the main one, below it if negative, and zeros elsewhere:
+ * rg_eye(tape, dtype, n, n, 0) is the identity. f32 or f64. No gradient. errors RG_E_DTYPE, RG_E_SHAPE. */
+RG_API rg_tensor rg_eye(rg_tape *tape, rg_dtype dtype, int64_t rows, int64_t columns, int64_t diagonal);
 
 /* The leaf for a parameter: a view of theta. Asking twice gives the same node.
  * errors  RG_E_NULL the null parameter; whatever error sticks to the parameter's store. */

@@ -53,20 +53,22 @@ static const void *laid_out(walker *w, uint32_t k, const void *numbers)
     return copy;
 }
 
-static bool run_kernel(walker *w, rg_kernel *kernel, bool complete, const void *const *in, void *out)
+/* Complex numbers take twice the scratch memory. */
+static bool run_kernel(walker *w, rg_kernel *kernel, const void *const *in, void *out)
 {
     const rg_op *op = w->node->op;
     const bool elementwise = op->kind == RG_ELEMENTWISE;
     int64_t fault = INT64_MAX;
     rg_call call = { .out = out, .in = in, .layout = w->layouts, .attributes = w->node->attributes,
                      .operands = (int)w->node->operands, .fault = &fault };
-    if (complete && op->prepare) {
+    if (op->prepare) {
         void *prepared = take(w, 1, op->prepared_size);
         if (!prepared) return false;
         op->prepare(&call, prepared);
         call.prepared = prepared;
     }
-    if (complete && op->scratch && !(call.scratch = take(w, (int64_t)op->scratch(&call) + 1, 1))) return false;
+    if (op->scratch && !(call.scratch = take(w, (int64_t)op->scratch(&call) + 1, kernel == op->complex_f64 ? 2 : 1)))
+        return false;
     const int64_t items = elementwise ? w->count : op->items ? op->items(&call) : 1;
     if (items > 0) kernel(&call, 0, items);
     return fault == INT64_MAX;
@@ -88,7 +90,7 @@ static double *run_real(walker *w, const void *const *parts)
     }
     for (uint32_t k = 0; k < w->node->operands; k++)
         if (!(in[k] = laid_out(w, k, parts[k]))) return NULL;
-    return run_kernel(w, op->any ? op->any : op->f64, true, in, out) ? out : NULL;
+    return run_kernel(w, op->any ? op->any : op->f64, in, out) ? out : NULL;
 }
 
 /* ---- Over complex numbers ------------------------------------------------------------------------------------- */
@@ -159,7 +161,7 @@ static bool run_complex(walker *w, double *real, double *imaginary)
     if (!both || w->node->operands > RG_MAX_OPERANDS) return false;
     for (uint32_t k = 0; k < w->node->operands; k++)
         if (!(in[k] = joined(w, k))) return false;
-    if (!run_kernel(w, w->node->op->complex_f64, false, in, both)) return false;
+    if (!run_kernel(w, w->node->op->complex_f64, in, both)) return false;
     for (int64_t i = 0; i < w->count; i++) {
         real[i] = both[2 * i];
         imaginary[i] = both[2 * i + 1];

@@ -26,18 +26,28 @@ static bool works_together(void *library)
     return find(library, "openblas_get_parallel", &parallel) && parallel() == OWN_THREADS;
 }
 
-bool rg_lapack_find(bool f64, rg_lapack *found)
+static const struct {
+    const char *name;          /* without its first letter, which says what numbers it is for */
+    size_t place;              /* in rg_lapack */
+} routines[] = {
+    { "potrf_", offsetof(rg_lapack, potrf) }, { "getrf_", offsetof(rg_lapack, getrf) },
+    { "getri_", offsetof(rg_lapack, getri) }, { "trtri_", offsetof(rg_lapack, trtri) },
+    { "gemm_", offsetof(rg_lapack, gemm) },   { "trsm_", offsetof(rg_lapack, trsm) },
+};
+
+bool rg_lapack_find(rg_lapack_numbers numbers, rg_lapack *found)
 {
     const char *name = getenv("RG_LAPACK");
     if (!name) name = RG_LAPACK;
     void *library = dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     *found = (rg_lapack){ .together = true };
     if (!library) return false;
-    const bool complete = find(library, f64 ? "dpotrf_" : "spotrf_", &found->potrf) &&
-                          find(library, f64 ? "dgetrf_" : "sgetrf_", &found->getrf) &&
-                          find(library, f64 ? "dgetri_" : "sgetri_", &found->getri) &&
-                          find(library, f64 ? "dgemm_" : "sgemm_", &found->gemm) &&
-                          find(library, f64 ? "dtrsm_" : "strsm_", &found->trsm);
+    bool complete = true;
+    for (size_t i = 0; i < sizeof routines / sizeof routines[0]; i++) {
+        char full[8] = { "sdz"[numbers] };
+        strcpy(full + 1, routines[i].name);
+        complete = find(library, full, (char *)found + routines[i].place) && complete;
+    }
     if (find(library, "openblas_set_num_threads", &found->set_threads) &&
         find(library, "openblas_get_num_threads", &found->get_threads))
         found->together = works_together(library);
@@ -49,7 +59,7 @@ bool rg_lapack_find(bool f64, rg_lapack *found)
 bool rg_has_lapack(void)
 {
     rg_lapack found;
-    return rg_lapack_find(true, &found);
+    return rg_lapack_find(RG_LAPACK_F64, &found);
 }
 
 /* The number of threads is a setting of the whole process, and other numbers of them give other bits: it is 1 as long as

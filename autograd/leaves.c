@@ -58,7 +58,7 @@ static uint64_t fingerprint_of(const void *numbers, rg_dtype dtype, const rg_sha
     return XXH3_64bits(numbers, (size_t)rg_elements(shape) * rg_dtype_size(dtype));
 }
 
-bool rg_leaf_unchanged(const rg_tape *tape, const rg_node *node)
+static bool is_unchanged(const rg_tape *tape, const rg_node *node)
 {
     if (!tape->verify || !node->attributes) return true;
     if (node->op == &rg_op_parameter) {
@@ -68,6 +68,19 @@ bool rg_leaf_unchanged(const rg_tape *tape, const rg_node *node)
     if (node->op != &rg_op_input) return true;
     const rg_borrowed_leaf *leaf = node->attributes;
     return fingerprint_of(node->data, (rg_dtype)node->dtype, node->shape) == leaf->fingerprint;
+}
+
+/* A version tells what the user says has changed; that comes first. */
+bool rg_verify_leaf(rg_tape *tape, const rg_node *node)
+{
+    const rg_parameter_leaf *leaf = node->op == &rg_op_parameter ? node->attributes : NULL;
+    if ((leaf && leaf->version != leaf->param.store->version) || is_unchanged(tape, node)) return true;
+    char text[160];
+    rg_describe(tape, node, text, sizeof text);
+    rg_fail(tape, NULL, RG_E_STALE, "stale: %s changed in place%s: %s, recorded at %s",
+            leaf ? "a parameter was" : "a borrowed input was", leaf ? " without rg_params_changed" : "", text,
+            rg_site_short(node->site));
+    return false;
 }
 
 rg_tensor rg_input_borrowed_at(const char *site, rg_tape *tape, rg_dtype dtype, rg_shape shape, const void *data)

@@ -1,135 +1,22 @@
 /* linear_algebra.c: factorisations, equations and determinants as ops, over batches of matrices. What is computed is
- * LAPACK's (linear_algebra_template.h); the derivatives are ordinary ops. */
-#include <math.h>
-#include <string.h>
+ * LAPACK's (linear_algebra_kernels.c); the derivatives are ordinary ops. */
+#include <stdio.h>
 
-#include "lapack.h"
-#include "ops.h"
-
-/* ---- What the calls of LAPACK share ----------------------------------------------------------------------------- */
-
-typedef struct {
-    rg_lapack lapack;
-    bool found;
-    int n, m;                  /* of a [n, n] and b [n, m] */
-    int64_t elements;          /* of the result, for each matrix */
-    size_t room;               /* of the scratch memory, for each matrix, in bytes */
-} job;
-
-static int64_t matrix_size(const rg_call *call)
-{
-    const rg_shape *a = &call->layout[1].shape;
-    return a->size[a->rank - 1];
-}
-
-/* The result has a matrix, or one number, for each of these. */
-static int64_t matrices(const rg_call *call)
-{
-    const rg_shape *y = &call->layout[0].shape;
-    const int leading = call->operands == 2 || y->rank == call->layout[1].shape.rank ? y->rank - 2 : y->rank;
-    int64_t count = 1;
-    for (int i = 0; i < leading; i++) count *= y->size[i];
-    return count;
-}
-
-static int64_t matrix_elements(const rg_call *call)
-{
-    const rg_shape *y = &call->layout[0].shape;
-    return y->size[y->rank - 2] * y->size[y->rank - 1];
-}
-
-/* A factorised matrix and its row interchanges. */
-static size_t factor_room(int64_t n, rg_dtype dtype)
-{
-    size_t numbers, room, elements;
-    bool fits = rg_size_mul((size_t)n, (size_t)n, &elements) && rg_size_mul(elements, rg_dtype_size(dtype), &numbers) &&
-                rg_size_add(numbers, (size_t)n * sizeof(int), &room) && rg_size_align(room, 8, &room);
-    return fits ? room : PTRDIFF_MAX;
-}
-
-static size_t factor_scratch(const rg_call *call)
-{
-    size_t bytes;
-    bool fits = rg_size_mul((size_t)matrices(call), factor_room(matrix_size(call), call->layout[1].dtype), &bytes);
-    return fits ? bytes : PTRDIFF_MAX;
-}
+#include "linear_algebra_kernels.h"
 
 static const char *missing_lapack(void)
 {
     return rg_has_lapack() ? NULL : "there is no LAPACK here (Debian package liblapack3)";
 }
 
-static void prepare(const rg_call *call, void *prepared)
-{
-    const rg_layout *y = &call->layout[0];
-    job *j = prepared;
-    *j = (job){ .n = (int)matrix_size(call), .room = factor_room(matrix_size(call), y->dtype) };
-    j->found = rg_lapack_find(y->dtype == RG_F64, &j->lapack);
-    const bool one_number = call->operands == 1 && y->shape.rank != call->layout[1].shape.rank;
-    j->m = one_number ? 0 : (int)rg_row_elements(call);
-    j->elements = one_number ? 1 : matrix_elements(call);
-}
-
-static bool has_flag(const rg_call *call, int flag)
-{
-    return (*(const int64_t *)call->attributes & flag) != 0;
-}
-
-/* Computes the result for matrix number i; false: there is none. */
-typedef bool compute(const rg_call *call, const job *j, int64_t i, void *y);
-
-/* Matrices begin <= i < end. Once for all ops: what is called takes longer than the call. */
-static __attribute__((noinline)) void compute_each(const rg_call *call, int64_t begin, int64_t end, compute *one)
-{
-    const job *j = call->prepared;
-    const size_t item = rg_dtype_size(call->layout[0].dtype);
-    if (j->found) rg_lapack_enter(&j->lapack);
-    for (int64_t i = begin; i < end; i++) {
-        void *y = (char *)call->out + (i * j->elements - call->origin) * (int64_t)item;
-        if (j->found && one(call, j, i, y)) continue;
-        for (int64_t e = 0; e < j->elements; e++) {
-            if (item == sizeof(double)) ((double *)y)[e] = NAN;
-            else ((float *)y)[e] = NAN;
-        }
-    }
-    if (j->found) rg_lapack_leave(&j->lapack);
-}
-
-/* Where operand k's matrix number i begins. */
-static int64_t offset_of(const rg_call *call, const job *j, int k, int64_t i)
-{
-    return call->operands == 1 ? i * j->n * j->n : rg_matrix_offset(&call->layout[1 + k], &call->layout[0].shape, i);
-}
-
-typedef struct {
-    double value, sign, log;   /* log: of its absolute value */
-} determinant;
-
-/* Of a triangle; each interchange of rows turns the sign. */
-static void multiply_in(determinant *d, double u, bool turned)
-{
-    d->value *= turned ? -u : u;
-    d->sign *= turned ? -1 : 1;
-    d->sign *= u > 0 ? 1 : u < 0 ? -1 : u;
-    d->log += log(fabs(u));
-}
-
-#define REAL float
-#define NAME(name) name##_f32
-#include "linear_algebra_template.h"
-#undef REAL
-#undef NAME
-#define REAL double
-#define NAME(name) name##_f64
-#include "linear_algebra_template.h"
-
 /* ---- What they cost --------------------------------------------------------------------------------------------- */
 
-/* Operations on floating-point numbers: n^3 / 3 for a triangle of products, n^2 for each right-hand side of one. */
-static double cost(const rg_call *call, double of_factors, double of_sides)
+/* Operations on floating-point numbers: a polynomial in n, in sixths, as LAPACK's routines have it [Blackford and Dongarra,
+ * LAPACK Working Note 41], and n^2 for each right-hand side of a triangle. */
+static double cost(const rg_call *call, const double *of_factors, double of_sides)
 {
-    const double n = (double)matrix_size(call), m = of_sides != 0 ? (double)rg_row_elements(call) : 0;
-    return of_factors * n * n * n / 3 + of_sides * n * n * m;
+    const double n = (double)rg_matrix_size(call), m = of_sides != 0 ? (double)rg_row_elements(call) : 0;
+    return n * (of_factors[1] + n * (of_factors[2] + n * of_factors[3])) / 6 + of_sides * n * n * m;
 }
 
 static int64_t work_of(double operations)
@@ -138,21 +25,28 @@ static int64_t work_of(double operations)
     return work < most ? (int64_t)work : (int64_t)most;
 }
 
-#define COST(name, of_factors, of_sides)                                                                           \
+#define COST(name, of_sides, ...)                                                                                  \
+    static double one_##name(const rg_call *call)                                                                  \
+    {                                                                                                              \
+        return cost(call, (const double[]){ 0, __VA_ARGS__ }, of_sides);                                           \
+    }                                                                                                              \
     static double name##_operations(const rg_call *call)                                                           \
     {                                                                                                              \
-        return (double)matrices(call) * cost(call, of_factors, of_sides);                                          \
+        return (double)rg_matrices(call) * one_##name(call);                                                       \
     }                                                                                                              \
     static int64_t name##_work(const rg_call *call)                                                                \
     {                                                                                                              \
-        return work_of(cost(call, of_factors, of_sides));                                                          \
+        return work_of(one_##name(call));                                                                          \
     }
-COST(cholesky, 1, 0)
-COST(triangular_solve, 0, 1)
-COST(solve, 2, 2)
-COST(inverse, 6, 0)
-COST(cholesky_adjoint, 2, 0)
-COST(determinant, 2, 0)
+/* Right-hand sides; n, n^2, n^3. Cofactors are a factorisation, an inverse of a triangle, and a triangle with n sides. */
+COST(cholesky, 0, 1, 3, 2)
+COST(cholesky_adjoint, 0, -1, 9, 4)
+COST(cholesky_tangent, 0, 2, 6, 4)
+COST(triangular_solve, 1, 0, 0, 0)
+COST(solve, 2, 5, -3, 4)
+COST(inverse, 0, 15, -9, 12)
+COST(determinant, 0, 11, -3, 4)
+COST(cofactors, 0, 15, -3, 12)
 
 /* ---- Shapes ----------------------------------------------------------------------------------------------------- */
 
@@ -228,29 +122,60 @@ static rg_tensor cholesky_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor
     return rg_apply(&rg_op_cholesky_adjoint, NULL, 2, with);
 }
 
-static rg_tensor solved_twice(rg_tensor l, rg_tensor half)
+/* x, of a result's shape up to its last size, for a product that is to be summed over what a matrix of the shape `like` was
+ * repeated along: that joins x's last dimension, the product's inner one. */
+static rg_tensor inner_joined(rg_tensor x, rg_shape like)
 {
-    return rg_triangular_solve(l, rg_transpose(half), RG_LOWER);
+    const rg_shape shape = rg_shape_of(x);
+    const int rows = shape.rank - 2, missing = shape.rank - like.rank;
+    rg_axes order = { .count = shape.rank };
+    bool kept[RG_MAX_RANK];
+    int at = 0;
+    for (int i = 0; i < rows; i++) {
+        kept[i] = i >= missing && like.size[i - missing] == shape.size[i];
+        if (kept[i]) order.axis[at++] = i;
+    }
+    if (at == rows) return x;
+    order.axis[at++] = rows;
+    like.size[like.rank - 2] = shape.size[rows];
+    like.size[like.rank - 1] = shape.size[rows + 1];
+    for (int i = 0; i < rows; i++) {
+        if (kept[i]) continue;
+        order.axis[at++] = i;
+        like.size[like.rank - 1] *= shape.size[i];
+    }
+    order.axis[at] = rows + 1;
+    return rg_reshape(rg_permute(x, order), like);
 }
 
-/* The lower triangle of each matrix, its diagonal halved. */
-static rg_tensor lower_half(rg_tensor x)
+/* a b', summed over what a matrix like that was repeated along. */
+static rg_tensor product_for(rg_tensor like, rg_tensor a, rg_tensor b)
 {
-    return rg_add(rg_scale(rg_tril(x, 0), 0.5), rg_scale(rg_tril(x, -1), 0.5));
+    rg_tensor left = inner_joined(a, rg_shape_of(like)), right = inner_joined(b, rg_shape_of(like));
+    return rg_matmul(left, rg_transpose(right));
 }
 
-/* y is the lower triangle of S + S', its diagonal halved, where S = L'^-1 P L^-1 and P is that of L' g. With w for the
- * cotangent, made symmetric alike, h = L^-1 w and m the lower triangle of h L'^-1, its diagonal halved: that of g is L m,
- * which is the derivative of the factorisation forwards, and that of L is g m' - (y + y') h'. */
+/* The adjoint A of g and the tangent T of w are two sides of one form: <A(L, g), w> = <g, T(L, w)>, in lower triangles. So
+ * each is the other's cotangent; and if L moves by dL, as w and g stay, T moves by T(L, -(T dL' + dL T')), so the form by
+ * -<A + A', dL T'>: that of L is in both cases the lower triangle of -(A + A') T. */
+static rg_tensor factor_cotangent(rg_tensor l, rg_tensor adjoint, rg_tensor tangent)
+{
+    rg_tensor both = rg_add(adjoint, rg_transpose(adjoint));
+    return rg_neg(rg_tril(product_for(l, both, rg_transpose(tangent)), 0));
+}
+
 static rg_tensor cholesky_adjoint_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
 {
-    rg_tensor l = rg_tril(in[0], 0), w = rg_add(rg_tril(g, 0), rg_transpose(rg_tril(g, -1)));
-    rg_tensor h = rg_triangular_solve(l, w, RG_LOWER);
-    rg_tensor m = lower_half(solved_twice(l, h));
-    if (k == 1) return rg_matmul(l, m);
-    rg_tensor lower_g = rg_tril(in[1], 0), left = rg_matmul(lower_g, rg_transpose(m));
-    rg_tensor right = rg_matmul(rg_add(y, rg_transpose(y)), rg_transpose(h));
-    return rg_tril(rg_sub(left, right), 0);
+    const rg_tensor with[] = { in[0], g };
+    rg_tensor tangent = rg_apply(&rg_op_cholesky_tangent, NULL, 2, with);
+    return k == 1 ? tangent : factor_cotangent(in[0], y, tangent);
+}
+
+static rg_tensor cholesky_tangent_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    const rg_tensor with[] = { in[0], g };
+    rg_tensor adjoint = rg_apply(&rg_op_cholesky_adjoint, NULL, 2, with);
+    return k == 1 ? adjoint : factor_cotangent(in[0], adjoint, y);
 }
 
 /* The cotangent of b, and for k == 0 what it owes to all of a. */
@@ -261,7 +186,7 @@ static rg_tensor equations_vjp(int k, const rg_tensor *in, rg_tensor x, rg_tenso
     const rg_tensor with[] = { in[0], g };
     rg_tensor of_b = rg_apply(rg_op_of(x), &other, 2, with);
     if (k == 1) return of_b;
-    return rg_neg(transposed ? rg_matmul(x, rg_transpose(of_b)) : rg_matmul(of_b, rg_transpose(x)));
+    return rg_neg(transposed ? product_for(in[0], x, of_b) : product_for(in[0], of_b, x));
 }
 
 static rg_tensor solve_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
@@ -285,25 +210,37 @@ static rg_tensor inverse_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor 
     return rg_neg(rg_matmul(rg_matmul(transposed, g), transposed));
 }
 
-/* Each number of c times the inverse transposed of the matrix that it belongs to. */
-static rg_tensor times_inverse(rg_tensor c, rg_tensor a)
+/* A number for each matrix, as a matrix of one element. */
+static rg_tensor as_matrices(rg_tensor c)
 {
     rg_shape shape = rg_shape_of(c);
     shape.size[shape.rank++] = 1;
     shape.size[shape.rank++] = 1;
-    rg_tensor inverse = rg_inverse(a);
-    return rg_mul(rg_reshape(c, shape), rg_transpose(inverse));
+    return rg_reshape(c, shape);
 }
 
 static rg_tensor determinant_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
 {
-    return times_inverse(rg_mul(g, y), in[k]);
+    (void)y;
+    rg_tensor cofactors = rg_apply(&rg_op_cofactors, NULL, 1, &in[k]);
+    return rg_mul(as_matrices(g), cofactors);
+}
+
+/* Where C is d a'^-1: dC = <a'^-1, da> C - C da' a'^-1. The only cofactor of one number is 1. */
+static rg_tensor cofactors_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
+{
+    const rg_shape shape = rg_shape_of(y);
+    if (shape.size[shape.rank - 1] == 1) return (rg_tensor){ 0 };
+    rg_tensor inner = rg_sum_axes(rg_mul(g, y), RG_AXES(-2, -1), true), scaled = rg_mul(inner, y);
+    rg_tensor left = rg_matmul(y, rg_transpose(g)), difference = rg_sub(scaled, rg_matmul(left, y));
+    return rg_div(difference, as_matrices(rg_determinant(in[k])));
 }
 
 static rg_tensor log_determinant_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
 {
     (void)y;
-    return times_inverse(g, in[k]);
+    rg_tensor inverse = rg_inverse(in[k]);
+    return rg_mul(as_matrices(g), rg_transpose(inverse));
 }
 
 /* ---- The table's entries ---------------------------------------------------------------------------------------- */
@@ -361,27 +298,41 @@ static void describe_solve(const void *attributes, char *text, size_t size)
 
 #define MATRIX_OP(name_, arity_, shape_, cost_, elements_, ...)                                                    \
     const rg_op rg_op_##name_ = { .name = #name_, .arity = arity_, .kind = RG_ITEMS, .shape = shape_,              \
-                                  .f32 = name_##_f32, .f64 = name_##_f64, .items = matrices,                       \
+                                  .f32 = rg_matrix_##name_, .f64 = rg_matrix_##name_,                              \
+                                  .complex_f64 = rg_matrix_##name_##_complex, .items = rg_matrices,                \
                                   .item_work = cost_##_work, .item_elements = elements_,                           \
-                                  .operations = cost_##_operations, .prepared_size = sizeof(job),                  \
-                                  .prepare = prepare, .missing = missing_lapack, .batch = rg_batch_matrices,       \
+                                  .operations = cost_##_operations, .prepared_size = sizeof(rg_matrix_job),        \
+                                  .prepare = rg_matrix_prepare, .missing = missing_lapack, .batch = rg_batch_matrices,       \
                                   __VA_ARGS__ };
-MATRIX_OP(cholesky, 1, square_shape, cholesky, matrix_elements, .vjp = cholesky_vjp, .samples = square_samples,
+MATRIX_OP(cholesky, 1, square_shape, cholesky, rg_matrix_elements, .vjp = cholesky_vjp, .samples = square_samples,
           .doc = "L with L L' = x, of which the lower triangle is read")
-MATRIX_OP(cholesky_adjoint, 2, cholesky_adjoint_shape, cholesky_adjoint, matrix_elements, .vjp = cholesky_adjoint_vjp,
+MATRIX_OP(cholesky_adjoint, 2, cholesky_adjoint_shape, cholesky_adjoint, rg_matrix_elements, .vjp = cholesky_adjoint_vjp,
           .samples = adjoint_samples, .doc = "the cotangent of x, from that of its cholesky")
-MATRIX_OP(triangular_solve, 2, equations_shape, triangular_solve, matrix_elements, .attribute_size = sizeof(int64_t),
+MATRIX_OP(cholesky_tangent, 2, cholesky_adjoint_shape, cholesky_tangent, rg_matrix_elements, .vjp = cholesky_tangent_vjp,
+          .samples = adjoint_samples, .doc = "the tangent of the cholesky of x, from that of x")
+MATRIX_OP(triangular_solve, 2, equations_shape, triangular_solve, rg_matrix_elements, .attribute_size = sizeof(int64_t),
           .vjp = triangular_solve_vjp, .samples = equation_samples, .describe = describe_equations,
           .doc = "x with a x = b, for a triangle of a")
-MATRIX_OP(solve, 2, equations_shape, solve, matrix_elements, .attribute_size = sizeof(int64_t), .scratch = factor_scratch,
+MATRIX_OP(solve, 2, equations_shape, solve, rg_matrix_elements, .attribute_size = sizeof(int64_t), .scratch = rg_matrix_scratch,
           .vjp = solve_vjp, .samples = equation_samples + OF_TRIANGLES, .describe = describe_solve,
           .doc = "x with a x = b")
-MATRIX_OP(inverse, 1, square_shape, inverse, matrix_elements, .scratch = factor_scratch, .vjp = inverse_vjp,
+MATRIX_OP(inverse, 1, square_shape, inverse, rg_matrix_elements, .scratch = rg_matrix_scratch, .vjp = inverse_vjp,
           .samples = square_samples, .doc = "the inverse matrix")
+MATRIX_OP(cofactors, 1, square_shape, cofactors, rg_matrix_elements, .scratch = rg_matrix_scratch, .vjp = cofactors_vjp,
+          .samples = square_samples, .doc = "the cofactor of each element, the derivative of the determinant")
+/* Singular matrices: no kinks, but what a rule that divides by the determinant or by a pivot knows nothing of. The last pivot of
+ * the one is 0, and the first of the other. */
+#define SINGULAR(n, values_, ...)                                                                                  \
+    { .operands = 1, .in = { { S(n, n), (const double[]){ __VA_ARGS__ }, (const double[]) values_ } } }
+#define VALUES(...) { __VA_ARGS__ }
+static const rg_kink singular_matrices[] = {
+    SINGULAR(2, VALUES(4, -2, -2, 1), 1, 2, 2, 4),
+    SINGULAR(3, VALUES(0, 0, 0, 0, 0, 0, 6, 0, 0), 0, 2, 0, 0, 0, 3, 0, 0, 0), { .operands = 0 },
+};
 #define DETERMINANT_OP(name, ...)                                                                                  \
-    MATRIX_OP(name, 1, determinant_shape, determinant, rg_one_element, .scratch = factor_scratch,                     \
+    MATRIX_OP(name, 1, determinant_shape, determinant, rg_one_element, .scratch = rg_matrix_scratch,                     \
               .samples = square_samples, __VA_ARGS__)
-DETERMINANT_OP(determinant, .vjp = determinant_vjp, .doc = "the determinant")
+DETERMINANT_OP(determinant, .vjp = determinant_vjp, .kinks = singular_matrices, .doc = "the determinant")
 DETERMINANT_OP(logdet, .vjp = log_determinant_vjp, .doc = "ln of the determinant")
 DETERMINANT_OP(log_abs_determinant, .vjp = log_determinant_vjp, .doc = "ln of the determinant's absolute value")
 DETERMINANT_OP(sign_determinant, .no_gradient = 1, .doc = "the determinant's sign; no gradient")

@@ -49,16 +49,16 @@ RG_API rg_tensor rg_einsum(const char *subscripts, int n, const rg_tensor *opera
  * LAPACK and the machine. (OpenBLAS is told to use one thread as long as one of these runs, and is then set back.)
  *
  * A matrix that is singular, or not positive definite, is found out when it is computed, and is no error: its result is
- * NaN throughout, and that of the others in the batch is not. Its determinant is 0, and the logarithm of that -inf; their
- * gradients are NaN. */
+ * NaN throughout, and that of the others in the batch is not. Its determinant is 0, with a gradient; and the logarithm of
+ * that -inf, whose gradient is NaN. */
 
 /* Whether a LAPACK was found. */
 RG_API bool rg_has_lapack(void);
 
 /* rg_cholesky(a): symmetric positive definite [..., n, n] -> L, lower triangular with a positive diagonal: L L' = a.
  * If a is not symmetric, (a + a') / 2 is taken for it, so that its gradient is symmetric.
- * vjp     (S + S') / 2 with S = L'^-1 P L^-1, where P is the lower triangle of L' g with its diagonal halved.
- *         [Murray 2016, "Differentiation of the Cholesky decomposition", eq. 10] */
+ * vjp     (S + S') / 2 with S = L'^-1 P L^-1, where P is the lower triangle of L' g with its diagonal halved: by blocks,
+ *         at twice the cost of the factorisation. [Murray 2016, "Differentiation of the Cholesky decomposition", eq. 10] */
 RG_API rg_tensor rg_cholesky(rg_tensor a);
 /* The x with L L' x = b, for what rg_cholesky gave: two triangular systems. b as in rg_solve. */
 RG_API rg_tensor rg_cholesky_solve(rg_tensor l, rg_tensor b);
@@ -84,7 +84,10 @@ RG_API rg_tensor rg_solve(rg_tensor a, rg_tensor b);
  * vjp     -y' g y'                                                  [Giles 2008, 2.2.3] */
 RG_API rg_tensor rg_inverse(rg_tensor a);
 
-/* The determinant, [..., n, n] -> [...]. vjp: g y a'^-1              [Giles 2008, 2.2.4] */
+/* The determinant, [..., n, n] -> [...].
+ * vjp     g C, where C are the cofactors of a: y a'^-1 for a regular one [Giles 2008, 2.2.4]; of rank one if the rank of a
+ *         is n - 1, and 0 if it is less. The second derivative is right where a is regular; where it is singular, and larger
+ *         than 1 x 1, it is NaN. */
 RG_API rg_tensor rg_determinant(rg_tensor a);
 /* Its logarithm; NaN if it is negative. vjp: g a'^-1                 [Giles 2008, 2.2.4] */
 RG_API rg_tensor rg_logdet(rg_tensor a);

@@ -1,41 +1,32 @@
-/* linear_algebra_template.h: for one dtype, what linear_algebra.c does with one matrix; it defines REAL and NAME.
- * Included once for each.
+/* linear_algebra_template.h: for one type of numbers, what linear_algebra_kernels.c does with the elements of a matrix itself; it
+ * defines REAL, NAME, and WIDE, in which determinants are multiplied up. Included once for each.
  *
- * LAPACK's matrices lie by columns, ours by rows: what we call a, it calls a'. So a = L L' is asked for as a' = U' U,
- * and a x = b is solved as x' a' = b', from the right. Nothing is ever transposed for it. */
+ * Over complex numbers, IS_COMPLEX, nothing is conjugated, and what is compared is a real part: so it continues the real
+ * function. */
 
-static const REAL *NAME(matrix)(const rg_call *call, const job *j, int k, int64_t i)
+static void NAME(copy_lower)(int64_t n, const void *from, void *to)
 {
-    return (const REAL *)call->in[k] + offset_of(call, j, k, i);
+    const REAL *x = from;
+    REAL *y = to;
+    for (int64_t r = 0; r < n; r++)
+        for (int64_t c = 0; c < n; c++) y[r * n + c] = c > r ? 0 : x[r * n + c];
+}
+
+static bool NAME(has_pivots)(int64_t count, int64_t n, const void *matrix)
+{
+    const REAL *a = matrix;
+    int64_t k = 0;
+    while (k < count && RE(a[k * (n + 1)]) != 0) k++;
+    return k >= count;
 }
 
 /* ---- Cholesky --------------------------------------------------------------------------------------------------- */
 
-static void NAME(copy_lower)(int64_t n, const REAL *from, REAL *to)
-{
-    for (int64_t r = 0; r < n; r++)
-        for (int64_t c = 0; c < n; c++) to[r * n + c] = c > r ? 0 : from[r * n + c];
-}
-
-static bool NAME(compute_cholesky)(const rg_call *call, const job *j, int64_t i, void *y)
-{
-    int info = 0;
-    NAME(copy_lower)(j->n, NAME(matrix)(call, j, 0, i), y);
-    if (j->n) j->lapack.potrf("U", &j->n, y, &j->n, &info, 1);
-    return info == 0;
-}
-
-/* c += factor op(a) b, where op(a) is m x k and b k x n, by rows. */
-static void NAME(add_product)(const job *j, const char *op, int m, int n, int k, REAL factor, const REAL *a,
-                              const REAL *b, REAL *c, int c_row)
-{
-    const REAL one = 1;
-    if (m && n && k) j->lapack.gemm("N", op, &n, &m, &k, &factor, b, &j->n, a, &j->n, &one, c, &c_row, 1, 1);
-}
-
 /* The adjoint of the factorisation of one block, its last column first. */
-static void NAME(adjoint_of_block)(const REAL *l, REAL *s, int size, int64_t n)
+static void NAME(adjoint_of_block)(const void *factor, void *cotangent, int size, int64_t n)
 {
+    const REAL *l = factor;
+    REAL *s = cotangent;
     for (int64_t k = size - 1; k >= 0; k--) {
         for (int64_t r = k + 1; r < size; r++) {
             s[k * n + k] -= l[r * n + k] * s[r * n + k] / l[k * n + k];
@@ -51,158 +42,102 @@ static void NAME(adjoint_of_block)(const REAL *l, REAL *s, int size, int64_t n)
     }
 }
 
-/* The adjoint of the factorisation, block by block from the last to the first [Murray 2016, section 3.3]. Where
- *     . . .
- *     R D .
- *     B C .
- * are blocks of L, those of s are the cotangent of L, and at the end that of a. Only lower triangles are read. */
-static bool NAME(compute_cholesky_adjoint)(const rg_call *call, const job *j, int64_t i, void *y)
+/* Its tangent, the first column first. */
+static void NAME(tangent_of_block)(const void *factor, void *tangent, int size, int64_t n)
 {
-    enum { BLOCK = 32 };
-    const int n = j->n;
-    const REAL *l = NAME(matrix)(call, j, 0, i), one = 1;
-    REAL *s = y, square[BLOCK * BLOCK];
-    NAME(copy_lower)(n, NAME(matrix)(call, j, 1, i), s);
-    for (int end = n, first; end > 0; end = first) {
-        first = end > BLOCK ? end - BLOCK : 0;
-        const int size = end - first, below = n - end;
-        const int64_t to_r = (int64_t)first * n, to_d = to_r + first, to_b = (int64_t)end * n, to_c = to_b + first;
-        if (below) j->lapack.trsm("L", "U", "N", "N", &size, &below, &one, l + to_d, &n, s + to_c, &n, 1, 1, 1, 1);
-        NAME(add_product)(j, "N", below, first, size, -1, s + to_c, l + to_r, s + to_b, n);
-        memset(square, 0, sizeof square);
-        NAME(add_product)(j, "T", size, size, below, -1, s + to_c, l + to_c, square, BLOCK);
-        for (int64_t r = 0; r < size; r++)
-            for (int64_t c = 0; c <= r; c++) s[to_d + r * n + c] += square[r * BLOCK + c];
-        NAME(adjoint_of_block)(l + to_d, s + to_d, size, n);
-        NAME(add_product)(j, "T", size, first, below, -1, s + to_c, l + to_b, s + to_r, n);
-        NAME(add_product)(j, "N", size, first, size, -1, s + to_d, l + to_r, s + to_r, n);
-        NAME(add_product)(j, "T", size, first, size, -1, s + to_d, l + to_r, s + to_r, n);
-    }
-    return true;
-}
-
-/* ---- Equations -------------------------------------------------------------------------------------------------- */
-
-/* x op(t) = x, in place, for a triangle t as LAPACK sees it. */
-static void NAME(from_the_right)(const job *j, const char *uplo, const char *op, const char *unit, const REAL *t,
-                                 REAL *x)
-{
-    const REAL one = 1;
-    if (j->n && j->m) j->lapack.trsm("R", uplo, op, unit, &j->m, &j->n, &one, t, &j->n, x, &j->m, 1, 1, 1, 1);
-}
-
-static bool NAME(compute_triangular_solve)(const rg_call *call, const job *j, int64_t i, void *y)
-{
-    const bool unit = has_flag(call, RG_UNIT_DIAGONAL);
-    const REAL *a = NAME(matrix)(call, j, 0, i);
-    if (j->elements) memcpy(y, NAME(matrix)(call, j, 1, i), (size_t)j->elements * sizeof(REAL));
-    for (int64_t d = 0; !unit && d < j->n; d++)
-        if (a[d * j->n + d] == 0) return false;
-    const char *uplo = has_flag(call, RG_UPPER) ? "L" : "U", *op = has_flag(call, RG_TRANSPOSED) ? "T" : "N";
-    NAME(from_the_right)(j, uplo, op, unit ? "U" : "N", a, y);
-    return true;
-}
-
-/* a' = P L U in scratch memory, with the interchanges behind it; false if U has a zero on its diagonal. */
-static bool NAME(factorise)(const rg_call *call, const job *j, int64_t i, REAL **lu, int **pivots)
-{
-    const size_t bytes = (size_t)j->n * (size_t)j->n * sizeof(REAL);
-    char *room = (char *)call->scratch + (size_t)i * j->room;
-    int info = 0;
-    *lu = (REAL *)(void *)room;
-    *pivots = (int *)(void *)(room + bytes);
-    if (j->n == 0) return true;
-    memcpy(*lu, NAME(matrix)(call, j, 0, i), bytes);
-    j->lapack.getrf(&j->n, &j->n, *lu, &j->n, *pivots, &info);
-    return info == 0;
-}
-
-/* Rows of x, exchanged as the factorisation did, or back. */
-static void NAME(interchange)(const job *j, const int *pivots, bool back, REAL *x)
-{
-    for (int step = 0; step < j->n; step++) {
-        const int row = back ? j->n - 1 - step : step;
-        REAL *a = x + (int64_t)row * j->m, *b = x + (int64_t)(pivots[row] - 1) * j->m;
-        for (int c = 0; a != b && c < j->m; c++) {
-            const REAL kept = a[c];
-            a[c] = b[c];
-            b[c] = kept;
+    const REAL *l = factor;
+    REAL *s = tangent;
+    for (int64_t k = 0; k < size; k++) {
+        for (int64_t c = 0; c < k; c++) s[k * n + k] -= 2 * l[k * n + c] * s[k * n + c];
+        s[k * n + k] /= 2 * l[k * n + k];
+        for (int64_t r = k + 1; r < size; r++) {
+            REAL *x = &s[r * n + k];
+            *x -= l[r * n + k] * s[k * n + k];
+            for (int64_t c = 0; c < k; c++) *x -= s[r * n + c] * l[k * n + c] + l[r * n + c] * s[k * n + c];
+            *x /= l[k * n + k];
         }
     }
 }
 
-/* a x = b is x' P L U = b';  a' x = b is x' U' L' P' = b'. */
-static bool NAME(compute_solve)(const rg_call *call, const job *j, int64_t i, void *y)
+/* A square of BLOCK columns is added to the lower triangle of a block, or that and its transpose are. */
+static void NAME(add_square)(const void *square, bool and_transpose, void *to, int size, int64_t n)
 {
-    REAL *lu;
-    int *pivots;
-    if (j->elements) memcpy(y, NAME(matrix)(call, j, 1, i), (size_t)j->elements * sizeof(REAL));
-    if (!NAME(factorise)(call, j, i, &lu, &pivots)) return false;
-    if (has_flag(call, RG_TRANSPOSED)) {
-        NAME(interchange)(j, pivots, false, y);
-        NAME(from_the_right)(j, "L", "T", "U", lu, y);
-        NAME(from_the_right)(j, "U", "T", "N", lu, y);
-    } else {
-        NAME(from_the_right)(j, "U", "N", "N", lu, y);
-        NAME(from_the_right)(j, "L", "N", "U", lu, y);
-        NAME(interchange)(j, pivots, true, y);
-    }
-    return true;
-}
-
-/* The factors are copied to the result, and their memory is LAPACK's to work in. */
-static bool NAME(compute_inverse)(const rg_call *call, const job *j, int64_t i, void *y)
-{
-    enum { COLUMNS_AT_ONCE = 64 };
-    const int room = j->n * (j->n < COLUMNS_AT_ONCE ? j->n : COLUMNS_AT_ONCE);
-    REAL *lu;
-    int *pivots, info = 0;
-    if (!NAME(factorise)(call, j, i, &lu, &pivots)) return false;
-    if (j->n == 0) return true;
-    memcpy(y, lu, (size_t)j->elements * sizeof(REAL));
-    j->lapack.getri(&j->n, y, &j->n, pivots, lu, &room, &info);
-    return info == 0;
+    const REAL *x = square;
+    REAL *s = to;
+    for (int64_t r = 0; r < size; r++)
+        for (int64_t c = 0; c <= r; c++) s[r * n + c] += x[r * BLOCK + c] + (and_transpose ? x[c * BLOCK + r] : 0);
 }
 
 /* ---- Determinants ----------------------------------------------------------------------------------------------- */
 
-static determinant NAME(determinant_of)(const rg_call *call, const job *j, int64_t i)
+/* Of P L U Q; each interchange turns the sign. */
+static void NAME(determinant_of)(int64_t n, const void *factors, const int *rows, const int *columns, determinant_part part,
+                                 void *y)
 {
-    determinant d = { 1, 1, 0 };
-    REAL *lu;
-    int *pivots;
-    NAME(factorise)(call, j, i, &lu, &pivots);
-    for (int64_t r = 0; r < j->n; r++) multiply_in(&d, (double)lu[r * (j->n + 1)], pivots[r] != r + 1);
-    return d;
+    const REAL *lu = factors;
+    WIDE value = 1, log_of_size = 0;
+    double sign = 1;
+    for (int64_t k = 0; k < n; k++) {
+        const WIDE u = lu[k * (n + 1)];
+        const double turned = (rows[k] != k + 1) != (columns[k] != k + 1) ? -1 : 1;
+        value *= turned * u;
+        sign *= turned * (RE(u) > 0 ? 1 : RE(u) < 0 ? -1 : RE(u));
+        log_of_size += LOG_ABS(u);
+    }
+    const WIDE parts[] = { value, sign, log_of_size, sign < 0 ? (WIDE)NAN : log_of_size };
+    *(REAL *)y = (REAL)parts[part];
 }
 
-#define DETERMINANT(name, part)                                                                                    \
-    static bool NAME(compute_##name)(const rg_call *call, const job *j, int64_t i, void *y)                        \
-    {                                                                                                              \
-        const determinant d = NAME(determinant_of)(call, j, i);                                                    \
-        *(REAL *)y = (REAL)(part);                                                                                 \
-        return true;                                                                                               \
+#ifndef IS_COMPLEX
+/* P L U Q = a' in place, by elimination with the largest of what is left for a pivot: so pivots that are 0 come last, as many
+ * as the rank leaves. Interchanges as LAPACK has them, from 1. */
+static void NAME(eliminate)(int64_t n, void *matrix, int *rows, int *columns)
+{
+    REAL *a = matrix;
+    for (int64_t k = 0; k < n; k++) {
+        int64_t row = k, column = k;
+        for (int64_t c = k; c < n; c++)
+            for (int64_t r = k; r < n; r++)
+                if (fabs(a[r + c * n]) > fabs(a[row + column * n]) || isnan(a[r + c * n])) row = r, column = c;
+        rows[k] = (int)row + 1;
+        columns[k] = (int)column + 1;
+        exchange(n, sizeof *a, a + k, a + row, (size_t)n * sizeof *a);
+        exchange(n, sizeof *a, a + k * n, a + column * n, sizeof *a);
+        const REAL pivot = a[k * (n + 1)];
+        for (int64_t r = k + 1; r < n && pivot != 0; r++) {
+            const REAL factor = a[r + k * n] /= pivot;
+            for (int64_t c = k + 1; c < n; c++) a[r + c * n] -= factor * a[k + c * n];
+        }
     }
-DETERMINANT(determinant, d.value)
-DETERMINANT(sign_determinant, d.sign)
-DETERMINANT(log_abs_determinant, d.log)
-DETERMINANT(logdet, d.sign < 0 ? NAN : d.log)
-#undef DETERMINANT
+}
 
-/* ---- Kernels ---------------------------------------------------------------------------------------------------- */
+#endif
 
-#define KERNEL(name)                                                                                               \
-    static void NAME(name)(const rg_call *call, int64_t begin, int64_t end)                                        \
-    {                                                                                                              \
-        compute_each(call, begin, end, NAME(compute_##name));                                                      \
+/* Where compute_cofactors says C det(P) det(Q), for V^-1 and -V^-1 u in the places of V and u, and 1 in that of d. */
+static void NAME(cofactors_of_triangle)(int64_t n, const void *triangle, const void *but_last, const void *last, void *result)
+{
+    const REAL *u = triangle;
+    REAL *y = result;
+    const WIDE product = *(const REAL *)but_last, d = *(const REAL *)last;
+    for (int64_t r = 0; r < n; r++) {
+        const WIDE factor = r < n - 1 ? d : 1;
+        for (int64_t c = 0; c < n; c++) y[r + c * n] = c > r ? 0 : (REAL)(product * u[r * n + c] * factor);
     }
-KERNEL(cholesky)
-KERNEL(cholesky_adjoint)
-KERNEL(triangular_solve)
-KERNEL(solve)
-KERNEL(inverse)
-KERNEL(determinant)
-KERNEL(sign_determinant)
-KERNEL(log_abs_determinant)
-KERNEL(logdet)
-#undef KERNEL
+}
+
+static const numbers NAME(numbers) = {
+    .item = sizeof(REAL),
+    .one = &(const REAL){ 1 },
+    .minus_one = &(const REAL){ -1 },
+    .nan = &(const REAL){ (REAL)NAN },
+    .copy_lower = NAME(copy_lower),
+    .has_pivots = NAME(has_pivots),
+    .adjoint_of_block = NAME(adjoint_of_block),
+    .tangent_of_block = NAME(tangent_of_block),
+    .add_square = NAME(add_square),
+    .determinant_of = NAME(determinant_of),
+#ifndef IS_COMPLEX
+    .eliminate = NAME(eliminate),
+#endif
+    .cofactors_of_triangle = NAME(cofactors_of_triangle),
+};

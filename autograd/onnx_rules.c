@@ -288,6 +288,7 @@ static const saying refusals[] = {
     { &rg_op_uniform, random_numbers }, { &rg_op_standard_normal, random_numbers },
     { &rg_op_bernoulli, random_numbers }, { &rg_op_permutation, random_numbers },
     { &rg_op_linear_recurrence, recurrence }, { &rg_op_cholesky, factors }, { &rg_op_cholesky_adjoint, factors },
+    { &rg_op_cholesky_tangent, factors }, { &rg_op_cofactors, factors },
     { &rg_op_triangular_solve, factors }, { &rg_op_solve, factors }, { &rg_op_inverse, factors },
     { &rg_op_logdet, small_determinant }, { &rg_op_log_abs_determinant, small_determinant },
     { &rg_op_sign_determinant, small_determinant },

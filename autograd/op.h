@@ -169,8 +169,9 @@ struct rg_op {
     bool in_place;            /* the kernel may find its result where operand 0 is, if nothing reads that any more */
     rg_vjp_rule *vjp;         /* NULL: no derivative; asking for one is RG_E_GRADIENT */
     rg_batch_rule *batch;     /* NULL: cannot be batched, or is elementwise, where broadcasting is the rule */
-    rg_kernel *complex_f64;   /* optional: the same for numbers that are `double complex`, for the complex step: without
-                                 prepare, and with every operand contiguous. An op that is linear needs none */
+    rg_kernel *complex_f64;   /* optional: the same for numbers that are `double complex`, for the complex step: prepared as
+                                 for f64, with twice the scratch memory, and every operand contiguous. An op that is linear
+                                 needs none */
     rg_linearity linearity;   /* a view, and an op that has `any`, are linear by nature: they only move elements */
     uint32_t no_gradient;     /* bit k: operand k has none, by declaration (labels, masks) */
     double neutral;           /* for the operands of neutral_operands (bit k: operand k): where that operand is this */

@@ -25,8 +25,8 @@
     /* products */                                                                                                 \
     X(matmul)                                                                                                      \
     /* linear algebra */                                                                                           \
-    X(cholesky) X(cholesky_adjoint) X(triangular_solve) X(solve) X(inverse)                            \
-    X(determinant) X(logdet) X(log_abs_determinant) X(sign_determinant)                                            \
+    X(cholesky) X(cholesky_adjoint) X(cholesky_tangent) X(triangular_solve) X(solve) X(inverse)                    \
+    X(determinant) X(cofactors) X(logdet) X(log_abs_determinant) X(sign_determinant)                               \
     /* shape */                                                                                                    \
     X(permute) X(reshape) X(expand) X(slice) X(pad) X(add_part) X(concat) X(stop_gradient) X(recompute) X(contiguous)          \
     X(tril) X(triu) X(unfold) X(overlap_add)                                                                       \

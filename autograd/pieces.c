@@ -420,6 +420,45 @@ rg_tensor rg_roll_at(const char *site, rg_tensor x, int axis, int64_t shift)
     return rg_concat_at(site, 2, (rg_tensor[]){ last, first }, at);
 }
 
+typedef enum { REFLECT, REPLICATE, CIRCULAR } pad_mode;
+
+/* Parts of x in front of it and behind it; or one element, again and again. */
+static rg_tensor padded(const char *site, pad_mode mode, rg_tensor x, int axis, int64_t before, int64_t after)
+{
+    static const char *const names[] = { "pad_reflect", "pad_replicate", "pad_circular" };
+    const char *name = names[mode];
+    int at;
+    const rg_node *node = node_with_axis(site, name, x, axis, &at);
+    if (!node) return (rg_tensor){ 0 };
+    rg_shape shape = *node->shape;
+    const int64_t n = shape.size[at], step = mode == REFLECT ? -1 : 1;
+    const int64_t most = n == 0 ? 0 : mode == REFLECT ? n - 1 : mode == CIRCULAR ? n : INT64_MAX - n;
+    if (!rg_dtype_is_float((rg_dtype)node->dtype)) return rg_fail_op(x.tape, site, RG_E_DTYPE, name, "takes f32 or f64", 1, &x);
+    if (before < 0 || after < 0 || before > most || after > most)
+        return rg_fail_op(x.tape, site, RG_E_ARGUMENT, name, "negative or too large padding", 1, &x);
+    const int64_t first[] = { before, 0, n - before }, next[] = { n - 2, n - 1, 0 };
+    const int64_t count[] = { before, 0, after }, start[] = { first[mode], 0, next[mode] };
+    rg_tensor parts[3];
+    int used = 0;
+    for (int k = 0; k < 3; k++) {
+        if (k == 1) parts[used++] = x;
+        if (count[k] == 0) continue;
+        shape.size[at] = count[k];
+        rg_tensor part = rg_slice_step_at(site, x, at, start[k], mode == REPLICATE ? 1 : count[k], step);
+        parts[used++] = mode == REPLICATE ? rg_expand_at(site, part, shape) : part;
+    }
+    return used == 1 ? x : rg_concat_at(site, used, parts, at);
+}
+
+#define PADDING(name, mode)                                                                                        \
+    rg_tensor rg_pad_##name##_at(const char *site, rg_tensor x, int axis, int64_t before, int64_t after)           \
+    {                                                                                                              \
+        return padded(site, mode, x, axis, before, after);                                                         \
+    }
+PADDING(reflect, REFLECT)
+PADDING(replicate, REPLICATE)
+PADDING(circular, CIRCULAR)
+
 /* The elements about an axis, [outer, n, inner], repeated along a new dimension in front of the axis or behind it. */
 static rg_tensor repeated(const char *site, rg_tensor x, int axis, int64_t times, bool each)
 {

@@ -14,6 +14,8 @@ PLAIN(rg_tensor, rg_input_borrowed, (rg_tape *tape, rg_dtype dtype, rg_shape sha
 PLAIN(rg_tensor, rg_constant, (rg_tape *tape, rg_dtype dtype, rg_shape shape, const void *data), (NULL, tape, dtype, shape, data))
 PLAIN(rg_tensor, rg_scalar, (rg_tape *tape, rg_dtype dtype, double value), (NULL, tape, dtype, value))
 PLAIN(rg_tensor, rg_full, (rg_tape *tape, rg_dtype dtype, rg_shape shape, double value), (NULL, tape, dtype, shape, value))
+PLAIN(rg_tensor, rg_eye, (rg_tape *tape, rg_dtype dtype, int64_t rows, int64_t columns, int64_t diagonal),
+      (NULL, tape, dtype, rows, columns, diagonal))
 PLAIN(rg_tensor, rg_parameter, (rg_tape *tape, rg_param param), (NULL, tape, param))
 PLAIN(rg_tensor, rg_random_key, (rg_tape *tape, uint64_t seed, uint64_t stream), (NULL, tape, seed, stream))
 PLAIN(rg_tensor, rg_random_draw, (rg_tape *tape, rg_params *store), (NULL, tape, store))
@@ -156,6 +158,9 @@ PLAIN(rg_tensor, rg_repeat, (rg_tensor x, int axis, int64_t times), (NULL, x, ax
 PLAIN(rg_tensor, rg_tril, (rg_tensor x, int64_t diagonal), (NULL, x, diagonal))
 PLAIN(rg_tensor, rg_triu, (rg_tensor x, int64_t diagonal), (NULL, x, diagonal))
 PLAIN(rg_tensor, rg_pad_value, (rg_tensor x, int axis, int64_t before, int64_t after, double value), (NULL, x, axis, before, after, value))
+PLAIN(rg_tensor, rg_pad_reflect, (rg_tensor x, int axis, int64_t before, int64_t after), (NULL, x, axis, before, after))
+PLAIN(rg_tensor, rg_pad_replicate, (rg_tensor x, int axis, int64_t before, int64_t after), (NULL, x, axis, before, after))
+PLAIN(rg_tensor, rg_pad_circular, (rg_tensor x, int axis, int64_t before, int64_t after), (NULL, x, axis, before, after))
 PLAIN(rg_tensor, rg_stack, (int n, const rg_tensor *parts, int axis), (NULL, n, parts, axis))
 PLAIN(rg_status, rg_split, (rg_tensor x, int axis, int n, const int64_t *sizes, rg_tensor *out), (NULL, x, axis, n, sizes, out))
 PLAIN(rg_tensor, rg_roll, (rg_tensor x, int axis, int64_t shift), (NULL, x, axis, shift))

@@ -39,7 +39,7 @@ bool rg_builder_grow(rg_builder *b, void **items, int count, int *capacity, size
 static bool grow_list(rg_builder *b, void **items, size_t count, size_t *capacity, size_t size)
 {
     if (count < *capacity) return true;
-    size_t larger = *capacity ? 2 * *capacity : 32;
+    size_t larger = *capacity ? 2 * *capacity : (size_t)b->count + 32; /* about one for each node */
     void *grown = rg_builder_room(b, larger, size);
     if (!grown) return false;
     if (count) memcpy(grown, *items, count * size);

@@ -127,6 +127,7 @@ static bool copy_leaf(compilation *c, size_t i)
         c->constants[i] = key->key;
         return true;
     }
+    if (!rg_verify_leaf(c->tape, node)) return false;
     const size_t bytes = (size_t)rg_shape_count(*node->shape) * rg_dtype_size((rg_dtype)node->dtype);
     void *copy = rg_arena_take(&p->arena, bytes ? bytes : 1);
     if (!copy) return out_of_memory(c);

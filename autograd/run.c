@@ -182,19 +182,6 @@ static inline void move(rg_plan *plan, size_t region, void *base)
     if (plan->regions[region].base != base) rg_plan_move(plan, region, base);
 }
 
-/* A version tells what the user says has changed; that comes first. */
-static bool verify(rg_tape *tape, const rg_node *node)
-{
-    const rg_parameter_leaf *leaf = node->op == &rg_op_parameter ? node->attributes : NULL;
-    if ((leaf && leaf->version != leaf->param.store->version) || rg_leaf_unchanged(tape, node)) return true;
-    char text[160];
-    rg_describe(tape, node, text, sizeof text);
-    rg_fail(tape, NULL, RG_E_STALE, "stale: %s changed in place%s: %s, recorded at %s",
-            leaf ? "a parameter was" : "a borrowed input was", leaf ? " without rg_params_changed" : "", text,
-            rg_site_short(node->site));
-    return false;
-}
-
 static bool stale(rg_tape *tape, const rg_node *node)
 {
     char text[160];
@@ -208,7 +195,7 @@ static bool find_sources(rg_tape *tape, const rg_request *request, rg_plan *plan
 {
     for (size_t i = 0; i < plan->source_count; i++) {
         const rg_node *node = source_node(tape, request, &plan->sources[i]);
-        if (tape->verify && !verify(tape, node)) return false;
+        if (tape->verify && !rg_verify_leaf(tape, node)) return false;
         if (node->op == &rg_op_parameter) {
             const rg_parameter_leaf *leaf = node->attributes;
             if (leaf->version != leaf->param.store->version) return stale(tape, node);

@@ -72,7 +72,7 @@ bool rg_layout_is_contiguous(const rg_layout *layout)
     int64_t stride = 1;
     for (int i = layout->shape.rank - 1; i >= 0; i--) {
         if (layout->shape.size[i] != 1 && layout->stride[i] != stride) return false;
-        stride *= layout->shape.size[i];
+        stride *= layout->shape.size[i] > 0 ? layout->shape.size[i] : 1;
     }
     return true;
 }

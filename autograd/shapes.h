@@ -54,6 +54,15 @@ RG_API rg_tensor rg_triu(rg_tensor x, int64_t diagonal);
 /* Zeros, or a fixed number, before and after along one axis. vjp: the slice of g. errors RG_E_ARGUMENT negative padding. */
 RG_API rg_tensor rg_pad(rg_tensor x, int axis, int64_t before, int64_t after);
 RG_API rg_tensor rg_pad_value(rg_tensor x, int axis, int64_t before, int64_t after, double value);
+/* Numbers of x's own before and after along one axis, as PyTorch's padding modes have them. Of 1 2 3 and two on either side:
+ *     reflect     3 2 [1 2 3] 2 1   mirrored at the first and at the last element; fewer on a side than there are
+ *     replicate   1 1 [1 2 3] 3 3   the first and the last element, of which there must be one
+ *     circular    2 3 [1 2 3] 1 2   as if the end were followed by the beginning; at most as many on a side as there are
+ * vjp: g, with what is before and after added to the elements that stand there.
+ * errors RG_E_ARGUMENT the axis is out of range, negative padding, or too much. */
+RG_API rg_tensor rg_pad_reflect(rg_tensor x, int axis, int64_t before, int64_t after);
+RG_API rg_tensor rg_pad_replicate(rg_tensor x, int axis, int64_t before, int64_t after);
+RG_API rg_tensor rg_pad_circular(rg_tensor x, int axis, int64_t before, int64_t after);
 /* Joins n >= 1 tensors along an axis. vjp: slices of g. */
 RG_API rg_tensor rg_concat(int n, const rg_tensor *parts, int axis);
 /* Joins n >= 1 tensors of one shape along a new axis, which is axis `axis` of the result. vjp: slices of g. */

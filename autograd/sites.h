@@ -18,6 +18,7 @@ RG_API rg_tensor rg_input_borrowed_at(const char *site, rg_tape *tape, rg_dtype 
 RG_API rg_tensor rg_constant_at(const char *site, rg_tape *tape, rg_dtype dtype, rg_shape shape, const void *data);
 RG_API rg_tensor rg_scalar_at(const char *site, rg_tape *tape, rg_dtype dtype, double value);
 RG_API rg_tensor rg_full_at(const char *site, rg_tape *tape, rg_dtype dtype, rg_shape shape, double value);
+RG_API rg_tensor rg_eye_at(const char *site, rg_tape *tape, rg_dtype dtype, int64_t rows, int64_t columns, int64_t diagonal);
 RG_API rg_tensor rg_parameter_at(const char *site, rg_tape *tape, rg_param param);
 RG_API rg_tensor rg_random_key_at(const char *site, rg_tape *tape, uint64_t seed, uint64_t stream);
 RG_API rg_tensor rg_random_draw_at(const char *site, rg_tape *tape, rg_params *store);
@@ -160,6 +161,9 @@ RG_API rg_tensor rg_repeat_at(const char *site, rg_tensor x, int axis, int64_t t
 RG_API rg_tensor rg_tril_at(const char *site, rg_tensor x, int64_t diagonal);
 RG_API rg_tensor rg_triu_at(const char *site, rg_tensor x, int64_t diagonal);
 RG_API rg_tensor rg_pad_value_at(const char *site, rg_tensor x, int axis, int64_t before, int64_t after, double value);
+RG_API rg_tensor rg_pad_reflect_at(const char *site, rg_tensor x, int axis, int64_t before, int64_t after);
+RG_API rg_tensor rg_pad_replicate_at(const char *site, rg_tensor x, int axis, int64_t before, int64_t after);
+RG_API rg_tensor rg_pad_circular_at(const char *site, rg_tensor x, int axis, int64_t before, int64_t after);
 RG_API rg_tensor rg_stack_at(const char *site, int n, const rg_tensor *parts, int axis);
 RG_API rg_status rg_split_at(const char *site, rg_tensor x, int axis, int n, const int64_t *sizes, rg_tensor *out);
 RG_API rg_tensor rg_roll_at(const char *site, rg_tensor x, int axis, int64_t shift);
@@ -226,6 +230,7 @@ RG_API rg_tensor rg_apply_at(const char *site, const rg_op *op, const void *attr
 #define rg_constant(...) rg_constant_at(RG_SITE, __VA_ARGS__)
 #define rg_scalar(...) rg_scalar_at(RG_SITE, __VA_ARGS__)
 #define rg_full(...) rg_full_at(RG_SITE, __VA_ARGS__)
+#define rg_eye(...) rg_eye_at(RG_SITE, __VA_ARGS__)
 #define rg_parameter(...) rg_parameter_at(RG_SITE, __VA_ARGS__)
 #define rg_random_key(...) rg_random_key_at(RG_SITE, __VA_ARGS__)
 #define rg_random_draw(...) rg_random_draw_at(RG_SITE, __VA_ARGS__)
@@ -368,6 +373,9 @@ RG_API rg_tensor rg_apply_at(const char *site, const rg_op *op, const void *attr
 #define rg_tril(...) rg_tril_at(RG_SITE, __VA_ARGS__)
 #define rg_triu(...) rg_triu_at(RG_SITE, __VA_ARGS__)
 #define rg_pad_value(...) rg_pad_value_at(RG_SITE, __VA_ARGS__)
+#define rg_pad_reflect(...) rg_pad_reflect_at(RG_SITE, __VA_ARGS__)
+#define rg_pad_replicate(...) rg_pad_replicate_at(RG_SITE, __VA_ARGS__)
+#define rg_pad_circular(...) rg_pad_circular_at(RG_SITE, __VA_ARGS__)
 #define rg_stack(...) rg_stack_at(RG_SITE, __VA_ARGS__)
 #define rg_split(...) rg_split_at(RG_SITE, __VA_ARGS__)
 #define rg_roll(...) rg_roll_at(RG_SITE, __VA_ARGS__)

@@ -198,8 +198,8 @@ rg_tensor rg_record(rg_tape *tape, const char *site, const rg_op *op, const void
 rg_tensor rg_record_leaf(rg_tape *tape, const char *site, const rg_op *op, rg_dtype dtype, const rg_shape *shape,
                          const void *attributes, size_t attribute_bytes, void *data, uint8_t flags);
 
-/* Whether a leaf's numbers are those that were recorded, as far as the tape verifies them. (leaves.c) */
-bool rg_leaf_unchanged(const rg_tape *tape, const rg_node *node);
+/* False, and the tape fails, if it verifies numbers and a leaf's are not those that were recorded. (leaves.c) */
+bool rg_verify_leaf(rg_tape *tape, const rg_node *node);
 
 /* rg_scope_push of the first `length` bytes of `name`. (lifetime.c) */
 void rg_scope_push_part(rg_tape *tape, const char *name, size_t length);

@@ -76,3 +76,9 @@ static const rg_sample triangle_samples[] = {
     }
 TRIANGLE(tril, "up to a diagonal of each matrix, and zeros")
 TRIANGLE(triu, "from a diagonal of each matrix on, and zeros")
+
+rg_tensor rg_eye_at(const char *site, rg_tape *tape, rg_dtype dtype, int64_t rows, int64_t columns, int64_t diagonal)
+{
+    rg_tensor ones = rg_full_at(site, tape, dtype, RG_SHAPE(rows, columns), 1);
+    return rg_tril_at(site, rg_triu_at(site, ones, diagonal), diagonal);
+}

@@ -81,6 +81,8 @@ static void solutions_are_those_of_each_member(void **state)
     for (unsigned mask = 1; mask <= 3; mask++) {
         assert_batched(rg_op_find("cholesky_adjoint"), NULL, 2, squares, mask);
         assert_batched(rg_op_find("cholesky_adjoint"), NULL, 2, deeper, mask);
+        assert_batched(rg_op_find("cholesky_tangent"), NULL, 2, squares, mask);
+        assert_batched(rg_op_find("cholesky_tangent"), NULL, 2, deeper, mask);
         for (size_t i = 0; i < COUNT(pairs); i++) {
             assert_batched(rg_op_find("solve"), &plain, 2, pairs[i], mask);
             assert_batched(rg_op_find("solve"), &transposed, 2, pairs[i], mask);
@@ -93,7 +95,8 @@ static void solutions_are_those_of_each_member(void **state)
 static void what_is_made_of_one_matrix_is_made_of_each_member(void **state)
 {
     (void)state;
-    static const char *const names[] = { "cholesky", "inverse", "determinant", "logdet", "log_abs_determinant", "sign_determinant" };
+    static const char *const names[] = { "cholesky", "inverse",             "determinant",     "cofactors",
+                                         "logdet",   "log_abs_determinant", "sign_determinant" };
     const int64_t below = -1;
     for (size_t i = 0; i < COUNT(pairs); i++) assert_batched(rg_op_find("tril"), &below, 1, pairs[i], 1);
     if (!rg_has_lapack()) skip();

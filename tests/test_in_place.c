@@ -38,6 +38,28 @@ static void a_borrowed_input_that_was_changed_is_named(void **state)
     }
 }
 
+/* A program keeps a copy of the numbers that were recorded, which these are not any more. */
+static void a_program_is_not_compiled_with_an_input_that_was_changed(void **state)
+{
+    (void)state;
+    double numbers[N] = { 1, 2, 3, 4, 5 }, others[N] = { 0 };
+    rg_tape *tape = rg_tape_new_with((rg_tape_options){ .verify = true });
+    rg_tensor x = rg_name(rg_input_borrowed(tape, RG_F64, RG_SHAPE(N), numbers), "images"); const int recorded = __LINE__;
+    rg_tensor y = rg_sum(rg_square(x));
+    rg_program *program = rg_compile(1, &x, 1, &y);
+    numbers[0] = 7;
+    assert_null(rg_compile(1, &x, 1, &y)); const int used = __LINE__;
+    assert_both_lines(tape, RG_E_STALE, used, "stale: a borrowed input was changed in place: images f64[5], ", recorded);
+    assert_int_equal(rg_program_run(program), RG_OK);
+    assert_true(*(const double *)rg_program_output(program, 0) == 55);
+    assert_int_equal(rg_program_bind(program, 0, others), RG_OK);
+    others[2] = 3; /* what is bound may change */
+    assert_int_equal(rg_program_run(program), RG_OK);
+    assert_true(*(const double *)rg_program_output(program, 0) == 9);
+    rg_program_free(program);
+    rg_tape_free(tape);
+}
+
 static void a_borrowed_input_that_stays_as_it_was_is_fine(void **state)
 {
     (void)state;
@@ -145,6 +167,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_borrowed_input_that_was_changed_is_named),
+        cmocka_unit_test(a_program_is_not_compiled_with_an_input_that_was_changed),
         cmocka_unit_test(a_borrowed_input_that_stays_as_it_was_is_fine),
         cmocka_unit_test(theta_that_was_changed_without_saying_so_is_named),
         cmocka_unit_test(a_change_that_was_told_is_stale_as_ever),

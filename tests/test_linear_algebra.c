@@ -242,6 +242,8 @@ static void gradients_have_their_closed_forms(void **state)
     rg_tensor a = awkward(RG_SHAPE(5, 5), 1), inverse = rg_inverse(a), transposed = rg_transpose(inverse);
     assert_close(gradient(rg_slogdet(a, NULL), a), transposed, 1e-12);
     assert_close(gradient(rg_determinant(a), a), rg_mul(rg_determinant(a), transposed), 1e-11);
+    rg_tensor wide = rg_add(rg_scale(random_tensor(RG_SHAPE(LARGE, LARGE), 9), 0.01), identity(LARGE)), det = rg_determinant(wide);
+    assert_close(gradient(det, wide), rg_mul(det, rg_transpose(rg_inverse(wide))), 1e-12);
     rg_tensor p = random_tensor(RG_SHAPE(3, 5, 5), 2), s = positive(p);
     assert_close(gradient(rg_sum(rg_logdet(s)), s), rg_inverse(s), 1e-12);
     /* tr(a b) of a = L L' is sum(L L' b'): b itself, made symmetric. */
@@ -258,6 +260,132 @@ static void gradients_have_their_closed_forms(void **state)
     rg_tensor x = random_tensor(RG_SHAPE(5), 4);
     assert_close(gradient(rg_inner(rg_solve(a, x), x), x),
                  rg_matmul(rg_add(inverse, transposed), x), 1e-12);
+}
+
+/* T with T L' + L T' = w is what the factor L of a moves by as a moves by w: forwards, and with batches, blocks, and both. */
+static void the_tangent_of_a_factor_fits_its_matrix(void **state)
+{
+    NEEDS_LAPACK;
+    static const rg_shape shapes[] = { { 2, { 1, 1 } }, { 3, { 3, 5, 5 } }, { 2, { 33, 33 } }, { 2, { LARGE, LARGE } } };
+    for (size_t i = 0; i < COUNT(shapes); i++) {
+        rg_tensor a = positive(rg_scale(random_tensor(shapes[i], 2), 0.2)), w = random_tensor(shapes[i], 3), t;
+        w = rg_add(w, rg_transpose(w));
+        rg_tensor l = rg_cholesky(a);
+        assert_int_equal(rg_jvp(l, &a, &w, 1, &t), RG_OK);
+        rg_tensor product = rg_matmul(t, rg_transpose(l));
+        assert_close(rg_add(product, rg_transpose(product)), w, 1e-11);
+        assert_close(rg_triu(t, 1), rg_full(tape, RG_F64, shapes[i], 0), 0);
+    }
+}
+
+/* A matrix that stands for many gets the sum of what they would get, in one product. */
+static void a_matrix_for_many_sides_gets_the_sum(void **state)
+{
+    NEEDS_LAPACK;
+    static const rg_shape matrices[] = { { 2, { 3, 3 } }, { 4, { 2, 1, 3, 3 } }, { 5, { 1, 4, 1, 3, 3 } } };
+    const rg_shape sides = RG_SHAPE(2, 4, 5, 3, 2), all = RG_SHAPE(2, 4, 5, 3, 3);
+    for (size_t i = 0; i < COUNT(matrices); i++)
+        for (int how = 0; how < 3; how++) {
+            rg_shape few = matrices[i];
+            if (few.rank == 4) few.size[0] = 4; /* [4, 1] of [2, 4, 5] */
+            rg_tensor a = awkward(few, i), b = random_tensor(sides, 7), each = rg_expand(a, all), x, y;
+            a = how ? rg_add(a, rg_scale(identity(3), 4)) : a;
+            each = rg_expand(a, all);
+            x = how ? rg_triangular_solve(a, b, how) : rg_solve(a, b);
+            y = how ? rg_triangular_solve(each, b, how) : rg_solve(each, b);
+            assert_close(gradient(rg_sum(rg_square(x)), a), gradient(rg_sum(rg_square(y)), a), 1e-11);
+        }
+}
+
+/* Of what is left without row r and column c; by the first row. */
+static double minor_determinant(int n, const double *a, unsigned rows, unsigned columns)
+{
+    int row = 0, sign = 1;
+    double sum = 0;
+    while (row < n && !(rows >> row & 1u)) row++;
+    if (row == n) return 1;
+    for (int c = 0; c < n; c++) {
+        if (!(columns >> c & 1u)) continue;
+        sum += sign * a[row * n + c] * minor_determinant(n, a, rows & ~(1u << row), columns & ~(1u << c));
+        sign = -sign;
+    }
+    return sum;
+}
+
+static rg_tensor cofactors_by_minors(int n, const double *a)
+{
+    const unsigned all = (1u << n) - 1;
+    double numbers[64];
+    for (int i = 0; i < n * n; i++)
+        numbers[i] = ((i / n + i % n) % 2 ? -1 : 1) * minor_determinant(n, a, all & ~(1u << i / n), all & ~(1u << i % n));
+    return rg_input(tape, RG_F64, RG_SHAPE(n, n), numbers);
+}
+
+/* Small whole numbers times such of rank `rank`: pivots that are exactly 0, wherever they come. */
+static rg_tensor of_rank(int n, int rank, uint64_t stream)
+{
+    double left[64] = { 0 }, right[64] = { 0 };
+    for (int i = 0; i < n * rank; i++) {
+        left[i] = floor(5 * rg_random_uniform(6, stream, (uint64_t)i)) - 2;
+        right[i] = floor(5 * rg_random_uniform(7, stream, (uint64_t)i)) - 2;
+    }
+    return rg_matmul(rg_input(tape, RG_F64, RG_SHAPE(n, rank), left), rg_input(tape, RG_F64, RG_SHAPE(rank, n), right));
+}
+
+static void determinants_have_gradients_where_they_are_0(void **state)
+{
+    NEEDS_LAPACK;
+    rg_tensor a = MATRIX(tape, 2, 2, 1, 2, 2, 4);
+    assert_exactly(gradient(rg_determinant(a), a), 4, -2, -2, 1);
+    a = MATRIX(tape, 2, 2, 0, 1, 0, 0);
+    assert_exactly(gradient(rg_determinant(a), a), 0, 0, -1, 0);
+    a = MATRIX(tape, 1, 1, 0);
+    assert_exactly(gradient(rg_determinant(a), a), 1);
+    a = MATRIX(tape, 3, 3, 0, 1, 0, 0, 0, 1, 0, 0, 0); /* no pivot in the first column */
+    assert_exactly(gradient(rg_determinant(a), a), 0, 0, 0, 0, 0, 0, 1, 0, 0);
+    a = rg_full(tape, RG_F64, RG_SHAPE(3, 3), 2);
+    assert_exactly(gradient(rg_determinant(a), a), 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    a = MATRIX(tape, 2, 2, 1e-200, 0, 0, 3e-200); /* whose determinant is too small for a number */
+    assert_values(rg_scale(gradient(rg_determinant(a), a), 1e200), 3, 0, 0, 1);
+    a = rg_input(tape, RG_F64, RG_SHAPE(3, 2, 2), NUMBERS(1, 2, 2, 4, 0, 0, 0, 0, 1, 2, 3, 4));
+    assert_values(gradient(rg_sum(rg_determinant(a)), a), 4, -2, -2, 1, 0, 0, 0, 0, 4, -3, -2, 1);
+    a = rg_input(tape, RG_F32, RG_SHAPE(3, 3), (float[]){ 1, 2, 3, 4, 5, 6, 7, 8, 9 });
+    assert_true(fabs(element(gradient(rg_determinant(a), a), 4) + 12) < 1e-4);
+    a = MATRIX(tape, 2, 2, 0, 0, NAN, 1);
+    assert_true(isnan(element(gradient(rg_determinant(a), a), 1)));
+    for (int n = 1; n <= 6; n++)
+        for (int rank = n > 3 ? n - 3 : 0; rank <= n; rank++)
+            for (uint64_t stream = 0; stream < 40; stream++) {
+                rg_tape_reset(tape);
+                a = of_rank(n, rank, stream);
+                rg_tensor expected = cofactors_by_minors(n, rg_data(a)), size = rg_shift(rg_max(rg_abs(expected)), 1);
+                assert_close(rg_div(gradient(rg_determinant(a), a), size), rg_div(expected, size), 1e-11);
+            }
+}
+
+static rg_tensor determinants(rg_tape *t, const rg_tensor *in, int n, void *context)
+{
+    (void)t, (void)n, (void)context;
+    return rg_determinant(in[0]);
+}
+
+/* As differences have it: they are between regular matrices. */
+static void gradients_at_singular_matrices_agree_with_differences(void **state)
+{
+    NEEDS_LAPACK;
+    for (int n = 2; n <= 5; n++)
+        for (uint64_t stream = 0; stream < 10; stream++) {
+            rg_tape_reset(tape);
+            rg_tensor two[] = { of_rank(n, n - 1, stream), rg_add(of_rank(n, n, stream), identity(n)) };
+            rg_tensor pair = rg_stack(2, two, 0);
+            const rg_gradcheck_input in = { .shape = RG_SHAPE(2, n, n), .values = rg_data(pair) };
+            const rg_gradcheck_options options = { .first_order_only = true, .seeds = 1 };
+            rg_gradcheck_result result;
+            assert_fine(tape);
+            rg_gradcheck(determinants, NULL, 1, &in, &options, &result);
+            if (result.verdict != RG_CHECK_OK) fail_msg("n = %d: %s", n, result.message);
+            assert_true(result.oracles >> RG_ORACLE_DIFFERENCES & 1u);
+        }
 }
 
 /* The log marginal likelihood of a Gaussian process, and what else meets in practice. */
@@ -478,6 +606,10 @@ int main(void)
         cmocka_unit_test(determinants_are_what_they_are),
         cmocka_unit_test(a_matrix_without_a_result_gives_nan_and_leaves_the_others_alone),
         cmocka_unit_test(gradients_have_their_closed_forms),
+        cmocka_unit_test(the_tangent_of_a_factor_fits_its_matrix),
+        cmocka_unit_test(a_matrix_for_many_sides_gets_the_sum),
+        cmocka_unit_test(determinants_have_gradients_where_they_are_0),
+        cmocka_unit_test(gradients_at_singular_matrices_agree_with_differences),
         cmocka_unit_test(derivatives_are_right_to_second_order),
         cmocka_unit_test(bits_depend_on_neither_threads_nor_plans),
         cmocka_unit_test(threads_of_openblas_make_no_difference_and_stay_as_they_were),

@@ -321,12 +321,16 @@ static void leaves_refuse_what_is_no_tensor(void **state)
     REFUSED(rg_full(tape, RG_I32, RG_SHAPE(2), 1), RG_E_DTYPE, "full: makes f32 or f64", "");
     REFUSED(rg_full(tape, RG_F32, nine, 1), RG_E_SHAPE, "full: a malformed or too large shape", "");
     REFUSED(rg_full(tape, RG_F32, RG_SHAPE(-7), 1), RG_E_SHAPE, "full: ", "");
+    REFUSED(rg_eye(tape, RG_I32, 2, 2, 0), RG_E_DTYPE, "full: makes f32 or f64", "");
+    REFUSED(rg_eye(tape, RG_F32, -1, 2, 0), RG_E_SHAPE, "full: a malformed or too large shape", "");
+    REFUSED(rg_eye(tape, RG_F32, INT64_MAX, 2, 0), RG_E_SHAPE, "full: a malformed or too large shape", "");
     REFUSED(rg_parameter(tape, ((rg_param){ 0 })), RG_E_NULL, "parameter: no parameter store", "");
     REFUSED(rg_parameter(tape, ((rg_param){ theta, 9 })), RG_E_ARGUMENT, "parameter: ", "no parameter number 9");
     assert_true(rg_is_null(rg_input(NULL, RG_F32, RG_SHAPE(2), numbers)));
     assert_true(rg_is_null(rg_scalar(NULL, RG_F32, 1)));
     assert_true(rg_is_null(rg_scalar(NULL, RG_I32, 1)));
     assert_true(rg_is_null(rg_full(NULL, RG_F32, RG_SCALAR, 1)));
+    assert_true(rg_is_null(rg_eye(NULL, RG_F32, 2, 2, 0)));
     assert_true(rg_is_null(rg_parameter(NULL, rg_params_at(theta, 0))));
     assert_true(rg_is_null(rg_random_key(NULL, 1, 2)));
 }

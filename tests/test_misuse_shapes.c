@@ -174,6 +174,31 @@ static void pieces_refuse_what_does_not_fit(void **state)
     REFUSED(rg_pad_value(x, 2, 1, 1, 5), RG_E_ARGUMENT, "pad: the axis is out of range", "x f32[2,3]");
     REFUSED(rg_pad_value(x, 0, -1, 1, 5), RG_E_ARGUMENT, "pad: negative or too large padding", "x f32[2,3]");
     REFUSED(rg_pad_value(i, 0, 1, 1, 5), RG_E_DTYPE, "pad: takes f32 or f64", "i i32[2]");
+    const char *too_much = ": negative or too large padding";
+    static const struct {
+        rg_tensor (*pad)(const char *site, rg_tensor x, int axis, int64_t before, int64_t after);
+        const char *name;
+        int64_t too_much;     /* of [2, 3] along axis 1 */
+    } paddings[] = { { rg_pad_reflect_at, "pad_reflect", 3 }, { rg_pad_circular_at, "pad_circular", 4 },
+                     { rg_pad_replicate_at, "pad_replicate", INT64_MAX } };
+    for (size_t k = 0; k < COUNT(paddings); k++) {
+        const char *name = paddings[k].name;
+        char text[64];
+        snprintf(text, sizeof text, "%s%s", name, too_much);
+        REFUSED(paddings[k].pad(RG_SITE, x, 1, paddings[k].too_much, 0), RG_E_ARGUMENT, text, "x f32[2,3]");
+        REFUSED(paddings[k].pad(RG_SITE, x, -1, 0, paddings[k].too_much), RG_E_ARGUMENT, text, "x f32[2,3]");
+        REFUSED(paddings[k].pad(RG_SITE, x, 1, -1, 2), RG_E_ARGUMENT, text, "x f32[2,3]");
+        REFUSED(paddings[k].pad(RG_SITE, x, 1, INT64_MIN, INT64_MIN), RG_E_ARGUMENT, text, "x f32[2,3]");
+        REFUSED(paddings[k].pad(RG_SITE, x, 1, 2, -1), RG_E_ARGUMENT, text, "x f32[2,3]");
+        REFUSED(paddings[k].pad(RG_SITE, rg_slice_step(x, 1, 0, 0, 1), 1, 1, 0), RG_E_ARGUMENT, text, "f32[2,0]");
+        snprintf(text, sizeof text, "%s: the axis is out of range", name);
+        REFUSED(paddings[k].pad(RG_SITE, x, 2, 1, 1), RG_E_ARGUMENT, text, "x f32[2,3]");
+        REFUSED(paddings[k].pad(RG_SITE, s, 0, 1, 1), RG_E_ARGUMENT, text, "s f32[]");
+        snprintf(text, sizeof text, "%s: takes f32 or f64", name);
+        REFUSED(paddings[k].pad(RG_SITE, i, 0, 1, 1), RG_E_DTYPE, text, "i i32[2]");
+        REFUSED(paddings[k].pad(RG_SITE, old, 0, 1, 1), RG_E_TAPE, name, "before rg_tape_reset");
+        assert_true(rg_is_null(paddings[k].pad(RG_SITE, null, 0, 1, 1)));
+    }
     REFUSED(rg_stack(2, ((rg_tensor[]){ x, v }), 0), RG_E_SHAPE, "stack: shapes differ", "x f32[2,3] · v f32[2]");
     REFUSED(rg_stack(2, ((rg_tensor[]){ x, x }), 3), RG_E_ARGUMENT, "stack: the axis is out of range", "x f32[2,3] · x f32[2,3]");
     REFUSED(rg_stack(1, &deep, 0), RG_E_SHAPE, "stack: more than 8 dimensions", "deep f32[1,");

@@ -35,6 +35,19 @@ static rg_tensor piece(rg_tensor x, const int *parameters, int count)
     return pieces[parameters[1]];
 }
 
+static rg_tensor tangent_of_cholesky(rg_tensor a, rg_tensor direction)
+{
+    rg_tensor tangent = { 0 };
+    rg_jvp(rg_cholesky(a), &a, &direction, 1, &tangent);
+    return tangent;
+}
+
+static rg_tensor on_a_diagonal(rg_tensor a, int diagonal)
+{
+    const rg_shape shape = rg_shape_of(a);
+    return rg_mul(rg_eye(a.tape, RG_F64, shape.size[0], shape.size[1], diagonal), a);
+}
+
 static const char *const subscripts[] = { "ij,jk->ik", "bij,bjk->bik", "ij,ij->", "i,j->ji", "ij,kj->ik", "ijk,j->ki",
                                           "ii,ij->j", "...i,ij->...j" };
 
@@ -99,7 +112,10 @@ static const char *const subscripts[] = { "ij,jk->ik", "bij,bjk->bik", "ij,ij->"
     X(cholesky, LAPACK, rg_cholesky(a)) X(cholesky_solve, LAPACK, rg_cholesky_solve(a, b))                          \
     X(triangular_solve, LAPACK, rg_triangular_solve(a, b, i[0])) X(solve, LAPACK, rg_solve(a, b))                   \
     X(inverse, LAPACK, rg_inverse(a)) X(determinant, LAPACK, rg_determinant(a)) X(logdet, LAPACK, rg_logdet(a))     \
-    X(slogdet, LAPACK, rg_slogdet(a, NULL))
+    X(slogdet, LAPACK, rg_slogdet(a, NULL)) X(cholesky_jvp, LAPACK, tangent_of_cholesky(a, b))                      \
+    X(eye, ALGEBRAIC, on_a_diagonal(a, i[0])) X(pad_reflect, ALGEBRAIC, rg_pad_reflect(a, i[0], i[1], i[2]))        \
+    X(pad_replicate, ALGEBRAIC, rg_pad_replicate(a, i[0], i[1], i[2]))                                              \
+    X(pad_circular, ALGEBRAIC, rg_pad_circular(a, i[0], i[1], i[2]))
 
 #define APPLY(name, kind, ...)                                                                                      \
     static rg_tensor apply_##name(const rg_tensor *x, int n, const double *p, const int *i, int m)                  \

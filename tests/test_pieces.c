@@ -22,6 +22,44 @@ static void padding_takes_any_number(void **state)
     assert_exactly(rg_pad_value(rg_full(tape, RG_F32, RG_SHAPE(0), 1), 0, 1, 1, 0.5), 0.5, 0.5);
 }
 
+/* Every way to pad the axis of 1 2 3 4 that PyTorch takes. */
+static void padding_takes_numbers_of_its_own(void **state)
+{
+    (void)state;
+    rg_tensor x = VECTOR(tape, 1, 2, 3, 4), m = MATRIX(tape, 2, 3, 1, 2, 3, 4, 5, 6);
+    assert_exactly(rg_pad_reflect(x, 0, 3, 2), 4, 3, 2, 1, 2, 3, 4, 3, 2);
+    assert_exactly(rg_pad_replicate(x, 0, 3, 2), 1, 1, 1, 1, 2, 3, 4, 4, 4);
+    assert_exactly(rg_pad_circular(x, 0, 4, 3), 1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3);
+    assert_exactly(rg_pad_circular(x, 0, 1, 0), 4, 1, 2, 3, 4);
+    assert_exactly(rg_pad_reflect(x, 0, 0, 1), 1, 2, 3, 4, 3);
+    assert_exactly(rg_pad_replicate(m, 0, 1, 0), 1, 2, 3, 1, 2, 3, 4, 5, 6);
+    assert_exactly(rg_pad_reflect(m, -1, 1, 2), 2, 1, 2, 3, 2, 1, 5, 4, 5, 6, 5, 4);
+    assert_exactly(weighted(rg_pad_reflect(x, 0, 3, 2), x), 4, 3 + 5 + 9, 2 + 6 + 8, 1 + 7);
+    assert_exactly(weighted(rg_pad_replicate(x, 0, 3, 2), x), 1 + 2 + 3 + 4, 5, 6, 7 + 8 + 9);
+    assert_exactly(weighted(rg_pad_circular(x, 0, 1, 2), x), 2 + 6, 3 + 7, 4, 1 + 5);
+    rg_tensor (*const ways[])(rg_tensor, int, int64_t, int64_t) = { rg_pad_reflect, rg_pad_replicate, rg_pad_circular };
+    for (size_t i = 0; i < COUNT(ways); i++) {
+        assert_exactly(ways[i](x, 0, 0, 0), 1, 2, 3, 4);
+        assert_shape(ways[i](rg_full(tape, RG_F32, RG_SHAPE(2, 0), 1), 1, 0, 0), RG_SHAPE(2, 0));
+        assert_shape(ways[i](rg_full(tape, RG_F32, RG_SHAPE(0, 3), 1), 1, 2, 1), RG_SHAPE(0, 6));
+    }
+}
+
+static void identities_have_their_ones_on_any_diagonal(void **state)
+{
+    (void)state;
+    assert_exactly(rg_eye(tape, RG_F64, 2, 2, 0), 1, 0, 0, 1);
+    assert_exactly(rg_eye(tape, RG_F32, 2, 3, 1), 0, 1, 0, 0, 0, 1);
+    assert_exactly(rg_eye(tape, RG_F64, 3, 2, -2), 0, 0, 0, 0, 1, 0);
+    assert_exactly(rg_eye(tape, RG_F64, 2, 2, 2), 0, 0, 0, 0);
+    assert_exactly(rg_eye(tape, RG_F64, 2, 2, INT64_MIN), 0, 0, 0, 0);
+    assert_exactly(rg_eye(tape, RG_F64, 2, 2, INT64_MAX), 0, 0, 0, 0);
+    assert_shape(rg_eye(tape, RG_F64, 0, 3, 0), RG_SHAPE(0, 3));
+    rg_tensor m = MATRIX(tape, 2, 2, 1, 2, 3, 4);
+    assert_exactly(rg_matmul(m, rg_eye(tape, RG_F64, 2, 2, 0)), 1, 2, 3, 4);
+    assert_int_equal(rg_dtype_of(rg_eye(tape, RG_F32, 1, 1, 0)), RG_F32);
+}
+
 static void slices_take_steps_both_ways(void **state)
 {
     (void)state;
@@ -190,6 +228,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(padding_takes_any_number),
+        TEST(padding_takes_numbers_of_its_own),
+        TEST(identities_have_their_ones_on_any_diagonal),
         TEST(slices_take_steps_both_ways),
         TEST(axes_of_size_1_come_and_go),
         TEST(stacks_and_their_parts_are_inverse),

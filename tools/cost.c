@@ -221,10 +221,3 @@ bool tool_cost_of_mlp(int layers, int width, tool_cost *all, tool_cost *products
     rg_tape_free(tape);
     return good;
 }
-
-double tool_cost_bound(const rg_op *op)
-{
-    if (strcmp(op->name, "triangular_solve") == 0)
-        return 5.5;
-    return strcmp(op->name, "cholesky_adjoint") == 0 ? 18.5 : TOOL_COST_MOST;
-}

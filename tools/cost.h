@@ -21,11 +21,8 @@ tool_cost tool_cost_of(rg_tensor y, int n, const rg_tensor *gradients, const rg_
 /* Of this node alone. NAN when out of memory. */
 double tool_work_of(rg_tensor t);
 
-/* What the ratio may be: TOOL_COST_MOST, but for two ops. A solution's derivative multiplies full matrices where half would
- * do, which is much for the small ones of the samples; and the adjoint of a Cholesky factorisation, made block by block, has
- * a derivative made of full products. */
+/* What the ratio may be. */
 enum { TOOL_COST_MOST = 5 };
-double tool_cost_bound(const rg_op *op);
 
 /* The sample of the op for which the gradient is dearest. `sample` (if not NULL) gets its number. */
 tool_cost tool_cost_of_op(const rg_op *op, int *sample);

@@ -268,11 +268,10 @@ static int print_costs(const tool_command *command, const values *v)
         tool_cost cost = tool_cost_of_op(table[i], &sample);
         if (cost.ratio == 0)
             continue;
-        const double bound = tool_cost_bound(table[i]);
-        snprintf(about, sizeof about, bound > TOOL_COST_MOST ? "sample %d; its bound is %g" : "sample %d", sample, bound);
+        snprintf(about, sizeof about, "sample %d", sample);
         status = print_cost(command, v->json, table[i]->name, &cost, about);
-        dear = dear || !(cost.ratio <= bound);
-        most = bound <= TOOL_COST_MOST && cost.ratio > most ? cost.ratio : most;
+        dear = dear || !(cost.ratio <= TOOL_COST_MOST);
+        most = cost.ratio > most ? cost.ratio : most;
     }
     if (status == 0 && v->op == NULL)
         status = print_mlps(command, v->json, &most);

@@ -371,3 +371,16 @@ def matrices(names, diagonal, low=-1.0, high=1.0, right=False, parameters=lambda
 matrices("cholesky inverse determinant logdet slogdet", 0.5)
 matrices("solve cholesky_solve", 0.5, right=True)
 matrices("triangular_solve", 0.0, right=True, parameters=lambda rng: [rng.randrange(8)])
+
+
+# What came later stands behind, so that the others' numbers stay what they were.
+along_axis("pad_reflect", more=lambda rng, n: [rng.randint(0, n - 1), rng.randint(0, n - 1)])
+along_axis("pad_replicate", more=lambda rng, n: [rng.randint(0, 3), rng.randint(0, 3)])
+along_axis("pad_circular", more=lambda rng, n: [rng.randint(0, n), rng.randint(0, n)])
+one("eye", parameters=lambda rng: [rng.randint(-2, 2)], least=2, most=2)
+
+
+@lambda draw: cases("cholesky_jvp", draw)
+def _(rng):
+    n, batch = rng.randint(1, 3), rng.choice([[], [2]])
+    return [], [Floats(batch + [n, n], -1.0, 1.0, 0.0, n + 0.5), Floats(batch + [n, n])]

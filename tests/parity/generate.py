@@ -59,6 +59,19 @@ def torch_pad(x, axis, before, after, value=0.0):
     return F.pad(x, [0, 0] * (x.dim() - 1 - axis) + [before, after], value=value)
 
 
+def torch_pad_by(mode):
+    def padded(x, p):
+        rows = x[0].movedim(p[0], -1)
+        y = F.pad(rows.reshape(1, -1, rows.shape[-1]), p[1:], mode)
+        return y.reshape(rows.shape[:-1] + y.shape[-1:]).movedim(-1, p[0])
+    return padded
+
+
+def torch_eye(x, p):
+    zeros = torch.zeros_like(x[0])
+    return torch.diagonal_scatter(zeros, torch.ones_like(zeros.diagonal(p[0])), p[0]) * x[0]
+
+
 def torch_slice_step(x, p):
     axis, start, count, step = p
     return x[0].index_select(axis, torch.arange(count) * step + start)
@@ -92,6 +105,14 @@ def torch_solve(a, b):
 def torch_cholesky_solve(l, b):
     l = l.tril()
     return torch.linalg.solve_triangular(l.mT, torch.linalg.solve_triangular(l, b, upper=False), upper=True)
+
+
+def torch_cholesky_jvp(x, p):
+    """Of the gradient the gradient for its cotangent."""
+    l = torch.linalg.cholesky(symmetric(x[0]))
+    cotangent = torch.zeros_like(l, requires_grad=True)
+    slope, = torch.autograd.grad(l, x[0], cotangent, create_graph=True)
+    return torch.autograd.grad(slope, cotangent, x[1], create_graph=True)[0]
 
 
 def torch_cross_entropy(x, reduction):
@@ -190,6 +211,10 @@ PYTORCH = {
     "slice_step": torch_slice_step,
     "pad": lambda x, p: torch_pad(x[0], *p),
     "pad_value": lambda x, p: torch_pad(x[0], *p),
+    "pad_reflect": torch_pad_by("reflect"),
+    "pad_replicate": torch_pad_by("replicate"),
+    "pad_circular": torch_pad_by("circular"),
+    "eye": torch_eye,
     "roll": lambda x, p: x[0].roll(p[1], p[0]),
     "repeat": lambda x, p: x[0].repeat_interleave(p[1], p[0]),
     "unfold": lambda x, p: x[0].unfold(*p),
@@ -212,6 +237,7 @@ PYTORCH = {
     "scatter_add": torch_scatter_add,
     "einsum": lambda x, p: torch.einsum(SUBSCRIPTS[p[0]], *x),
     "cholesky": lambda x, p: torch.linalg.cholesky(symmetric(x[0])),
+    "cholesky_jvp": torch_cholesky_jvp,
     "inverse": lambda x, p: torch.linalg.inv(x[0]),
     "determinant": lambda x, p: torch.linalg.det(x[0]),
     "slogdet": lambda x, p: torch.linalg.slogdet(x[0])[1],

@@ -53,6 +53,14 @@ def jax_pad(x, axis, before, after, value=0.0):
     return jnp.pad(x, widths, constant_values=value)
 
 
+def jax_pad_by(mode):
+    def padded(x, p):
+        widths = [(0, 0)] * x[0].ndim
+        widths[p[0]] = p[1], p[2]
+        return jnp.pad(x[0], widths, mode)
+    return padded
+
+
 def windows(count, size, step):
     return jnp.arange(count)[:, None] * step + jnp.arange(size)
 
@@ -159,6 +167,10 @@ JAX = {
     "slice_step": jax_slice_step,
     "pad": lambda x, p: jax_pad(x[0], *p),
     "pad_value": lambda x, p: jax_pad(x[0], *p),
+    "pad_reflect": jax_pad_by("reflect"),
+    "pad_replicate": jax_pad_by("edge"),
+    "pad_circular": jax_pad_by("wrap"),
+    "eye": lambda x, p: jnp.eye(*x[0].shape, p[0]) * x[0],
     "roll": lambda x, p: jnp.roll(x[0], p[1], p[0]),
     "repeat": lambda x, p: jnp.repeat(x[0], p[1], p[0]),
     "unfold": jax_unfold,
@@ -185,6 +197,7 @@ JAX = {
     "determinant": lambda x, p: jnp.linalg.det(x[0]),
     "inverse": lambda x, p: jnp.linalg.inv(x[0]),
     "cholesky": lambda x, p: jnp.linalg.cholesky(x[0]),
+    "cholesky_jvp": lambda x, p: jax.jvp(jnp.linalg.cholesky, (x[0],), (x[1],))[1],
     "solve": lambda x, p: jnp.linalg.solve(*x),
     "cholesky_solve": jax_cholesky_solve,
     "triangular_solve": jax_triangular_solve,
