@@ -51,6 +51,7 @@ static bool reads_before(const rg_draft *draft, int operands, int reads, uint32_
 static double bytes_read(const rg_builder *b, const rg_draft *draft, int64_t step)
 {
     double bytes = 0;
+    if (rg_draft_follows(b, draft)) return (double)b->values[draft->scratch].bytes;
     for (int k = 0; k < draft->operands + draft->row; k++) {
         const rg_placement *in = &draft->in[k];
         if (!reads_before(draft, k, 0, in->value, in->offset)) bytes += bytes_of(&b->values[in->value], &in->layout);

@@ -490,7 +490,8 @@ RG_API rg_program_stats rg_program_get_stats(const rg_program *program);
 
 /* A step of a program: an op, or several that are done in one go. */
 typedef struct {
-    const char *what;         /* the ops: "matmul+add+relu"; of an optimiser that comes after the gradients its name */
+    const char *what;         /* the ops: "matmul+add+relu", with "+..." after many; of an optimiser that comes after the
+                                 gradients its name */
     int ops;                  /* how many */
     bool backward;            /* computes adjoints, or moves parameters */
     const char *site;         /* the line that recorded the first op, or what that is the adjoint of: "model.c:12"; "" */

@@ -58,12 +58,12 @@ typedef struct {
     uint32_t value;            /* the matrix */
     int columns;
     rg_member_operand *from;
-} rg_matrix;
+} rg_column_matrix;
 
 typedef struct {
     rg_member *members;
     rg_group_read *reads;
-    rg_matrix *matrices;
+    rg_column_matrix *matrices;
     int member_count, read_count, matrix_count;
     int member_capacity, read_capacity, matrix_capacity;
     int folds;
@@ -84,6 +84,9 @@ typedef struct {
     rg_members *group;
     bool row;                  /* adds a row to its result, which is one operand more: see rg_op_small */
     uint32_t node;
+    uint32_t memory;           /* for the group; RG_NONE */
+    uint32_t follower;         /* the product that this step does as well: see rg_builder_follow; RG_NONE */
+    rg_work *work;             /* once it is made */
     bool backward;
     double operations;         /* of the kernel */
 } rg_draft;
@@ -170,6 +173,13 @@ uint32_t rg_builder_rows(rg_builder *b, const rg_op *op, int64_t row, const rg_p
 /* Places tensors side by side as the columns of a matrix, by the group that computes the last of them, if there is one.
  * Returns the value of the matrix, or RG_NONE. (group.c) */
 uint32_t rg_builder_columns(rg_builder *b, int n, const rg_placement *in, const rg_layout *out);
+/* Places the product of in[0] and the vector in[1] so that the step that computes this does most of it, if in[0] is the turned
+ * matrix that this step reads. Returns its value, or RG_NONE. (follow.c) */
+uint32_t rg_builder_follow(rg_builder *b, const rg_placement *in, const rg_layout *out, uint32_t node);
+/* Whether it is such a product. Its scratch memory is then written by that step. */
+bool rg_draft_follows(const rg_builder *b, const rg_draft *draft);
+/* What that step does of it. */
+rg_kernel *rg_follower_kernel(rg_dtype dtype, int simd);
 /* The finished group of a step; its slots number the pointers from `pointers` on, of which there are enough. (group.c) */
 rg_group *rg_builder_finish_group(rg_builder *b, const rg_draft *draft, void **pointers);
 /* The most pointers that a group needs. */

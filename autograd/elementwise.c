@@ -123,45 +123,6 @@ BINARY(pow, RARE, HOLOMORPHIC, POW(a, b), rg_adjoint_mul(g, pow_slope_of_base(in
        rg_adjoint_mul(g, pow_slope_of_exponent(in[0], in[1], y)), 0, rg_samples_pair_positive, "a^b",
        .operations = rg_operations_8)
 
-/* ---- Two in one pass: a product that only a sum reads. Both are rounded, as they are apart. ------------------ */
-
-#define PAIR(id, formula)                                                                                          \
-    LOOP(id, float, f32, RG_TARGET_PORTABLE, 3, NO_NUMBER, formula, NO_FINISH)                                     \
-    LOOP(id, double, f64, RG_TARGET_PORTABLE, 3, NO_NUMBER, formula, NO_FINISH)                                    \
-    LOOP(id, float, f32_avx2, RG_TARGET_AVX2, 3, NO_NUMBER, formula, NO_FINISH)                                    \
-    LOOP(id, double, f64_avx2, RG_TARGET_AVX2, 3, NO_NUMBER, formula, NO_FINISH)                                   \
-    LOOP(id, float, f32_avx512, RG_TARGET_AVX512, 3, NO_NUMBER, formula, NO_FINISH)                                \
-    LOOP(id, double, f64_avx512, RG_TARGET_AVX512, 3, NO_NUMBER, formula, NO_FINISH)                               \
-    static const rg_op_steps id##_steps = {                                                                        \
-        .many = { { id##_step_f32, id##_step_f32_avx2, id##_step_f32_avx512 },                                     \
-                  { id##_step_f64, id##_step_f64_avx2, id##_step_f64_avx512 } },                                   \
-    };
-
-PAIR(mul_then_add, a * b + c)
-PAIR(mul_then_sub, a * b - c)
-PAIR(sub_of_mul, c - a * b)
-PAIR(adjoint_mul_then_add, (a == 0 ? a : a * b) + c)
-PAIR(sub_of_adjoint_mul, c - (a == 0 ? a : a * b))
-
-const rg_op_steps *rg_pair_steps(const rg_op *first, const rg_op *second, int k)
-{
-    static const struct {
-        const rg_op *first, *second;
-        int operand;               /* of the second that the first is; -1: either */
-        const rg_op_steps *steps;
-    } pairs[] = {
-        { &rg_op_mul, &rg_op_add, -1, &mul_then_add_steps },
-        { &rg_op_mul, &rg_op_sub, 0, &mul_then_sub_steps },
-        { &rg_op_mul, &rg_op_sub, 1, &sub_of_mul_steps },
-        { &rg_op_adjoint_mul, &rg_op_add, -1, &adjoint_mul_then_add_steps },
-        { &rg_op_adjoint_mul, &rg_op_sub, 1, &sub_of_adjoint_mul_steps },
-    };
-    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
-        if (pairs[i].first == first && pairs[i].second == second && (pairs[i].operand < 0 || pairs[i].operand == k))
-            return pairs[i].steps;
-    return NULL;
-}
-
 /* ---- Functions ------------------------------------------------------------------------------------------ */
 
 UNARY(exp, FAST, HOLOMORPHIC, EXP(a), rg_adjoint_mul(g, y), rg_samples_real, "e^x")

@@ -539,8 +539,13 @@ static TARGET void NAME(multiply)(int64_t m, int64_t n, int64_t k, rg_matrix a, 
     const bool turned = m > 1 && right.across != 1 && ((m <= n && m < SWAP_MOST) || left.across == 1);
     const bool swap = n == 1 || turned || (n < LANES && m >= LANES && left.across == 1);
     if (m == 0 || n == 0) return;
+    if (n == 1 && m > 1 && c_stride == 1 && left.across == 1) {
+        NAME(multiply)(1, m, k, (rg_matrix){ b.data, b.column_stride, b.row_stride },
+                       (rg_matrix){ a.data, a.column_stride, a.row_stride }, c, m);
+        return;
+    }
     if (m == 1 && right.across == 1 && n >= LANES && k > 1) {
-        (n > 64 * LANES ? NAME(broad_row) : NAME(narrow_row))(n, k, left, right, c);
+        (n > 64 * LANES || k > 2 * DEPTH ? NAME(broad_row) : NAME(narrow_row))(n, k, left, right, c);
         return;
     }
 #if !LEAN

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { LOOK_BACK = 8 };
+enum { LOOK_BACK = 8, NEAREST_BYTES = 96 << 10 };
 
 /* ---- What an operand is to a group ---------------------------------------------------------------------- */
 
@@ -43,12 +43,13 @@ static bool same_read(const rg_group_read *a, const rg_group_read *b)
 
 /* ---- Finding a step to join ------------------------------------------------------------------------------ */
 
-/* Whether there is room for one more member, with so many reads, where rows of so many elements are folded: each may need
- * a register. */
+/* Whether there is room for one more member, with so many reads; where rows of so many elements are folded, in the nearest
+ * caches: each may need a register, of a row at least. */
 static bool has_room(const rg_members *group, int reads, int64_t row)
 {
     const int64_t registers = group->read_count + reads + group->member_count + 1;
-    return registers <= RG_GROUP_MEMBERS && registers * row * (int64_t)sizeof(double) <= RG_REGISTER_BYTES;
+    return group->member_count < RG_GROUP_MEMBERS && group->read_count + reads <= RG_GROUP_READS &&
+           registers * row * (int64_t)sizeof(double) <= NEAREST_BYTES;
 }
 
 static bool may_join(const rg_builder *b, int64_t step, const rg_group_read *reads, int n, const rg_layout *out,
@@ -98,7 +99,8 @@ static int64_t begin_group(rg_builder *b, const rg_layout *out, int64_t count, u
     rg_draft *draft = rg_builder_draft(b);
     if (!draft) return RG_BEFORE;
     *draft = (rg_draft){ .value = RG_NONE, .out = *out, .count = count, .items = count, .item_elements = 1,
-                         .item_work = 1, .node = node, .backward = b->backward };
+                         .item_work = 1, .scratch = RG_NONE, .memory = RG_NONE,
+                         .follower = RG_NONE, .node = node, .backward = b->backward };
     return (int64_t)b->draft_count - 1;
 }
 
@@ -339,29 +341,41 @@ uint32_t rg_builder_columns(rg_builder *b, int n, const rg_placement *in, const 
     }
     const size_t bytes = (size_t)(rows * n) * rg_dtype_size(out->dtype);
     const uint32_t matrix = rg_builder_value(b, RG_IN_WORKSPACE, 0, bytes, step, -1);
-    group->matrices[group->matrix_count++] = (rg_matrix){ matrix, n, from };
+    group->matrices[group->matrix_count++] = (rg_column_matrix){ matrix, n, from };
     return b->failed ? RG_NONE : matrix;
 }
 
-/* ---- Pairs: two members in one pass, where the second alone reads the first -------------------------------------- */
+/* ---- Pairs: two members in one pass, where those that may take the first along are all that read it --------------- */
 
-static void count_reader(const rg_member_operand *in, int *readers)
+typedef struct {
+    int all;
+    int apart;                 /* those that cannot take it along, and who is no member */
+} readers;
+
+static void count_reader(const rg_builder *b, const rg_members *group, const rg_member *reader, int k, readers *of)
 {
-    if (in->from_member) readers[in->index]++;
+    const rg_member_operand *in = &reader->in[k];
+    if (!in->from_member) return;
+    of[in->index].all++;
+    of[in->index].apart += reader->operands != 2 || !rg_pair_steps(group->members[in->index].op, reader->op, k, b->tape->simd);
 }
 
-/* How many read each member's result; those that others than the group read have one more. */
-static int *count_readers(rg_builder *b, const rg_members *group)
+static readers *count_readers(rg_builder *b, const rg_members *group)
 {
-    int *readers = rg_builder_take(b, (size_t)group->member_count, sizeof *readers);
-    for (int i = 0; readers && i < group->member_count; i++) {
+    readers *of = rg_builder_take(b, (size_t)group->member_count, sizeof *of);
+    for (int i = 0; of && i < group->member_count; i++) {
         const rg_member *member = &group->members[i];
-        readers[i] += rg_value_stored(&b->values[member->value]);
-        for (int k = 0; k < member->operands; k++) count_reader(&member->in[k], readers);
+        const int stored = rg_value_stored(&b->values[member->value]);
+        of[i].all += stored;
+        of[i].apart += stored;
+        for (int k = 0; k < member->operands; k++) count_reader(b, group, member, k, of);
     }
-    for (int m = 0; readers && m < group->matrix_count; m++)
-        for (int k = 0; k < group->matrices[m].columns; k++) count_reader(&group->matrices[m].from[k], readers);
-    return readers;
+    for (int m = 0; of && m < group->matrix_count; m++)
+        for (int k = 0; k < group->matrices[m].columns; k++) {
+            const rg_member_operand *in = &group->matrices[m].from[k];
+            if (in->from_member) of[in->index].all++, of[in->index].apart++;
+        }
+    return of;
 }
 
 /* What is read by a member that is done later must last as long. */
@@ -371,12 +385,12 @@ static void read_later(rg_members *group, const rg_member_operand *in, int membe
 }
 
 /* x + -y is x - y. */
-static void subtract(rg_members *group, int i, const int *readers)
+static void subtract(rg_members *group, int i, const readers *of)
 {
     rg_member *second = &group->members[i];
     for (int k = 1; second->op == &rg_op_add && k >= 0; k--) {
         const rg_member_operand in = second->in[k];
-        if (!in.from_member || readers[in.index] != 1 || group->members[in.index].op != &rg_op_neg) continue;
+        if (!in.from_member || of[in.index].all != 1 || group->members[in.index].op != &rg_op_neg) continue;
         group->members[in.index].done_later = true;
         second->op = &rg_op_sub;
         second->in[0] = second->in[1 - k];
@@ -386,20 +400,28 @@ static void subtract(rg_members *group, int i, const int *readers)
     }
 }
 
-static void pair_up(rg_members *group, int i, const int *readers)
+/* What has one operand is so cheap that all who read it do it once more. */
+static bool may_be_taken(const rg_member *first, const readers *of)
+{
+    return !first->pair && !first->done_later && (of->all == 1 || (first->operands == 1 && of->apart == 0));
+}
+
+static void pair_up(const rg_builder *b, rg_members *group, int i, readers *of)
 {
     rg_member *second = &group->members[i];
     for (int k = 0; second->operands == 2 && k < 2; k++) {
         const rg_member_operand in = second->in[k], other = second->in[1 - k];
         rg_member *first = in.from_member ? &group->members[in.index] : NULL;
-        if (!first || readers[in.index] != 1 || first->pair || first->done_later) continue;
-        if (!(second->pair = rg_pair_steps(first->op, second->op, k))) continue;
-        first->done_later = true;
-        second->in[0] = first->in[0];
-        second->in[1] = first->in[1];
-        second->in[2] = other;
-        second->operands = 3;
-        for (int j = 0; j < 2; j++) read_later(group, &second->in[j], i);
+        if (!first || !may_be_taken(first, &of[in.index])) continue;
+        if (!(second->pair = rg_pair_steps(first->op, second->op, k, b->tape->simd))) continue;
+        first->done_later = --of[in.index].all == 0;
+        second->attributes = first->attributes;
+        second->operands = first->operands + 1;
+        for (int j = 0; j < first->operands; j++) {
+            second->in[j] = first->in[j];
+            read_later(group, &second->in[j], i);
+        }
+        second->in[first->operands] = other;
         return;
     }
 }
@@ -409,38 +431,45 @@ static bool find_pairs(rg_builder *b, const rg_members *group, rg_members *paire
 {
     *paired = *group;
     paired->members = rg_builder_room(b, (size_t)group->member_count + 1, sizeof *paired->members);
-    const int *readers = count_readers(b, group);
+    readers *of = count_readers(b, group);
     if (b->failed) return false;
     memcpy(paired->members, group->members, (size_t)group->member_count * sizeof *paired->members);
     for (int i = 0; b->request->optimise && i < group->member_count; i++) {
-        subtract(paired, i, readers);
-        pair_up(paired, i, readers);
+        subtract(paired, i, of);
+        pair_up(b, paired, i, of);
     }
     return true;
 }
 
 /* ---- Finishing: who is stored, who gets a register ----------------------------------------------------------- */
 
+/* The one that was given back last is taken first: it is in the nearest cache. */
 typedef struct {
-    bool taken[RG_GROUP_MEMBERS];
-    int high;
+    uint32_t *free;
+    int count, high;
 } registers;
 
 static uint32_t take_register(registers *r)
 {
-    int i = 0;
-    while (i < RG_GROUP_MEMBERS - 1 && r->taken[i]) i++;
-    r->taken[i] = true;
-    if (i + 1 > r->high) r->high = i + 1;
-    return (uint32_t)i;
+    return r->count > 0 ? r->free[--r->count] : (uint32_t)r->high++;
 }
 
-/* Elements of a tile: as many as leave all registers in the nearest cache, and whole rows. */
-static int64_t tile_of(int registers_used, size_t item, int64_t row)
+static void give_register(registers *r, uint32_t number)
 {
-    enum { NEAREST_BYTES = 96 << 10, SHORT = 64 };
+    r->free[r->count++] = number;
+}
+
+/* Elements of a tile: as many as leave all registers in the nearest caches, and whole rows, where rows are folded. Shorter
+ * tiles take longer for each element, so where there are many registers, they may lie in farther caches. */
+static int64_t tile_of(int64_t registers_used, size_t item, int64_t count, int64_t row)
+{
+    static const struct {
+        int64_t elements, bytes;   /* more elements than these only if the registers are no more than so many bytes */
+    } limits[] = { { 256, NEAREST_BYTES }, { 64, 3 << 20 } };
     int64_t tile = RG_TILE_MOST;
-    while (tile * (int64_t)item * registers_used > (tile > SHORT ? NEAREST_BYTES : RG_REGISTER_BYTES)) tile /= 2;
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
+        while (tile > limits[i].elements && tile * (int64_t)item * registers_used > limits[i].bytes) tile /= 2;
+    while (tile / 2 >= count) tile /= 2;
     if (row > 0) return row > tile ? row : tile / row * row;
     return tile;
 }
@@ -501,6 +530,7 @@ size_t rg_group_pointers(const rg_members *members)
 static void note_stream(rg_group *group, const rg_slot *slot)
 {
     bool known = slot->kind != RG_SLOT_ARGUMENT;
+    group->moves += slot->kind == RG_SLOT_ARGUMENT || slot->kind == RG_SLOT_LOCAL;
     for (int i = 0; i < group->streams && !known; i++) known = group->stream[i] == slot->index;
     if (!known && group->streams < RG_GROUP_STREAMS) group->stream[group->streams++] = slot->index;
 }
@@ -518,7 +548,7 @@ static bool finish_matrices(rg_builder *b, const rg_members *members, const rg_s
 {
     group->matrix = rg_arena_take(&b->plan->arena, ((size_t)members->matrix_count + 1) * sizeof *group->matrix);
     for (int m = 0; group->matrix && m < members->matrix_count; m++) {
-        const rg_matrix *matrix = &members->matrices[m];
+        const rg_column_matrix *matrix = &members->matrices[m];
         const uint32_t argument = (uint32_t)(members->read_count + members->member_count + m);
         rg_columns *columns = &group->matrix[group->matrices++];
         *columns = (rg_columns){ .argument = argument, .columns = matrix->columns };
@@ -536,15 +566,15 @@ rg_group *rg_builder_finish_group(rg_builder *b, const rg_draft *draft, void **p
     rg_members paired;
     const rg_members *members = &paired;
     rg_group *group = rg_arena_take_zeroed(&b->plan->arena, sizeof *group);
-    registers r = { .high = 0 };
     if (!group || !find_pairs(b, draft->group, &paired)) return NULL;
+    registers r = { .free = rg_builder_room(b, (size_t)members->member_count, sizeof *r.free) };
     group->count = draft->count;
     group->dtype = draft->out.dtype;
     group->micro = rg_arena_take(&b->plan->arena, (size_t)members->member_count * sizeof *group->micro);
     rg_slot *reads = place_reads(b, members, group, &r, pointers);
     rg_slot *results = rg_builder_take(b, (size_t)members->member_count, sizeof *results);
     int *last = last_readers(b, members);
-    if (!group->micro || !reads || !results || !last) return NULL;
+    if (!group->micro || !reads || !results || !last || !r.free) return NULL;
 
     for (int i = 0; i < members->member_count; i++) {
         const rg_member *member = &members->members[i];
@@ -562,8 +592,10 @@ rg_group *rg_builder_finish_group(rg_builder *b, const rg_draft *draft, void **p
         /* Registers whose last reader this is are free for its own result: kernels go element by element. */
         for (int k = 0; k < member->operands; k++) {
             const rg_member_operand *in = &member->in[k];
-            if (in->from_member && last[in->index] == i && results[in->index].kind == RG_SLOT_REGISTER)
-                r.taken[results[in->index].index] = false;
+            if (in->from_member && last[in->index] == i && results[in->index].kind == RG_SLOT_REGISTER) {
+                give_register(&r, results[in->index].index);
+                last[in->index] = -1;
+            }
         }
         if (member->state) micro->in[micro->operands++] = (rg_slot){ RG_SLOT_STATE, (uint32_t)group->folds++, 0 };
         results[i] = place_result(b, members, i, &r, pointers, group->dtype);
@@ -571,6 +603,7 @@ rg_group *rg_builder_finish_group(rg_builder *b, const rg_draft *draft, void **p
     }
     if (!finish_matrices(b, members, reads, results, group, pointers)) return NULL;
     list_streams(group);
-    group->tile = tile_of(r.high, rg_dtype_size(group->dtype), draft->group->row);
+    group->registers = r.high;
+    group->tile = tile_of(r.high, rg_dtype_size(group->dtype), draft->count, draft->group->row);
     return group;
 }

@@ -125,11 +125,11 @@ rg_tensor rg_along_axis(const char *site, const rg_op *op, const void *attribute
 bool rg_axes_checked(const char *site, const char *name, rg_tensor x, rg_axes axes, uint32_t *mask);
 /* x, of floats, with the chosen axes as one, the last; *left: the shape that reducing them leaves. */
 rg_tensor rg_axes_as_last(const char *site, const char *name, rg_tensor x, rg_axes axes, bool keepdims, rg_shape *left);
+/* The steps that do a member of a group together with one that reads it, as its operand k: their operands are the first
+ * one's and the other of the second's, their attributes the first one's. NULL if there are none at that level. (pairs.c) */
+const struct rg_op_steps *rg_pair_steps(const rg_op *first, const rg_op *second, int k, int simd);
 /* The adjoint of a slice: zeros along an axis of `size` elements, with those of x at start, start + step, ...
  * (pieces.c) */
-/* The steps that do a member of a group together with the only one that reads it, as its operand k: their operands are the
- * first one's two and the other of the second's. NULL if there are none. (elementwise.c) */
-const struct rg_op_steps *rg_pair_steps(const rg_op *first, const rg_op *second, int k);
 rg_tensor rg_spread(const char *site, rg_tensor x, int axis, int64_t start, int64_t step, int64_t size);
 /* Along the last axis, for each element the product of all the others. (scan.c) */
 rg_tensor rg_products_of_others(rg_tensor x);

@@ -255,8 +255,8 @@ uint32_t rg_builder_kernel(rg_builder *b, const rg_op *op, const void *attribute
     if (!draft) return RG_NONE;
     const int64_t step = (int64_t)b->draft_count - 1;
     *draft = (rg_draft){ .op = op, .attributes = attributes, .operands = n, .in = in, .out = *out,
-                         .count = rg_shape_count(out->shape), .node = node, .backward = b->backward,
-                         .scratch = RG_NONE };
+                         .count = rg_shape_count(out->shape), .scratch = RG_NONE, .memory = RG_NONE,
+                         .follower = RG_NONE, .node = node, .backward = b->backward };
     for (int k = 0; k < n; k++) rg_builder_use(b, in[k].value, step);
     draft->value = rg_builder_value(b, RG_IN_WORKSPACE, 0, layout_bytes(out), step, -1);
 
@@ -307,7 +307,7 @@ static void note_recomputation(rg_builder *b, const rg_node *node)
 }
 
 /* A fixed number everywhere is one number, which is part of the plan: nothing is computed. */
-static void place_constant(rg_builder *b, uint32_t i, const rg_node *node)
+static void place_constant(rg_builder *b, uint32_t i, const rg_node *node, const void *const *in)
 {
     rg_placement *placement = &b->placements[i];
     layout_of(node, &placement->layout);
@@ -317,10 +317,22 @@ static void place_constant(rg_builder *b, uint32_t i, const rg_node *node)
     placement->value = rg_builder_value(b, RG_IN_PLAN, 0, item, RG_BEFORE, -1);
     if (!number) b->failed = true;
     if (b->failed) return;
-    const rg_call call = { .out = number, .attributes = node->attributes };
+    const rg_call call = { .out = number, .in = in, .attributes = node->attributes, .operands = (int)node->operands };
     rg_op_kernel(node->op, placement->layout.dtype, 0)(&call, 0, 1);
     b->values[placement->value].constant = number;
     for (int k = 0; k < placement->layout.shape.rank; k++) placement->layout.stride[k] = 0;
+}
+
+/* Of none but such numbers one of our own elementwise ops makes another. */
+static bool is_constant(rg_builder *b, const rg_node *node, const void **in)
+{
+    if (!b->request->optimise || node->op->kind != RG_ELEMENTWISE || !node->op->steps) return false;
+    for (uint32_t k = 0; k < node->operands; k++) {
+        const uint32_t value = placement_of(b, rg_edges(b->tape, node)[k])->value;
+        if (value == RG_NONE || b->values[value].place != RG_IN_PLAN) return false;
+        in[k] = b->values[value].constant;
+    }
+    return true;
 }
 
 /* Whether the node is one number everywhere, and which. Only within the segment: what an earlier one holds is not in this
@@ -396,8 +408,9 @@ static void place_computed(rg_builder *b, uint32_t i, const rg_node *node)
     const int n = (int)node->operands;
     const rg_op *op = node->op;
     const bool elementwise = op->kind == RG_ELEMENTWISE;
-    if (b->request->optimise && op == &rg_op_full) {
-        place_constant(b, i, node);
+    const void *constants[RG_MAX_OPERANDS];
+    if (is_constant(b, node, constants)) {
+        place_constant(b, i, node, constants);
         return;
     }
     const uint32_t same = same_operand(b, node);
@@ -426,6 +439,8 @@ static void place_computed(rg_builder *b, uint32_t i, const rg_node *node)
         if (!readable) make_contiguous(b, &in[k], named_node(b, i));
     }
     if (b->failed) return;
+    if (op == &rg_op_matmul && (placement->value = rg_builder_follow(b, in, &placement->layout, named_node(b, i))) != RG_NONE)
+        return;
     placement->value = (elementwise ? rg_builder_elementwise : rg_builder_kernel)(
         b, op, attributes, n, in, &placement->layout, named_node(b, i));
 }

@@ -14,11 +14,13 @@
 #define RG_NONE UINT32_MAX
 
 enum {
-    RG_GROUP_MEMBERS = 384,
+    RG_GROUP_MEMBERS = 1 << 14,
+    RG_GROUP_READS = 384,        /* operands from outside */
     RG_GROUP_FOLDS = 8,
     RG_GROUP_STREAMS = 8,
     RG_GROUP_OPERANDS = RG_MAX_OPERANDS,
-    RG_REGISTER_BYTES = 96 << 10, /* of all scratch registers of a group together, at least 32 doubles each */
+    RG_GROUP_BYTES = 128 << 10, /* on the stack, for a group's steps and registers: if they take more, they are in the
+                                 * workspace */
     RG_TILE_MOST = 1024,         /* elements that a group does at a time, a power of two; and a block of a fold */
     RG_LOCAL_BYTES = 48 << 10    /* of a kernel's results that only its group reads, and that are kept nowhere else */
 };
@@ -90,6 +92,8 @@ typedef struct {
     int64_t count, tile;       /* elements; of a tile */
     rg_dtype dtype;
     int loads, micros, folds, streams, matrices;
+    int registers;             /* tiles of scratch memory */
+    int moves;                 /* pointers of members that go on from tile to tile */
     rg_load *load;
     rg_micro *micro;
     rg_columns *matrix;
@@ -107,6 +111,10 @@ struct rg_work {
     bool local;                /* the result is kept in chunks, for the group alone */
     rg_group *group;           /* after each chunk of items, over their elements; or NULL */
     void **pointers;           /* what the group's slots number */
+    char *memory;              /* of the group, memory_bytes for each part; NULL: it needs none */
+    size_t memory_bytes;
+    rg_kernel *follower;       /* done behind each chunk, an item for each items_unit of this one's; or NULL */
+    const rg_call *follower_call;
     uint32_t node;             /* relative to the segment: whose line a message names; or RG_NONE */
 };
 
@@ -193,8 +201,12 @@ void rg_plan_move(rg_plan *plan, size_t region, void *base);
 /* Room for the plan's workspace; false when out of memory. */
 bool rg_engine_reserve(rg_engine *engine, const rg_plan *plan);
 void rg_engine_free(rg_engine *engine);
-/* Elements begin <= i < end of every member of the group; `local` is what the kernel computed of them. (tiles.c) */
-void rg_group_run(const rg_group *group, void *const *pointers, int64_t begin, int64_t end, char *local);
+/* Elements begin <= i < end of every member of the group; `local` is what the kernel computed of them. `memory`: as much as
+ * rg_group_memory says, or NULL if that is no more than RG_GROUP_BYTES. (tiles.c) */
+void rg_group_run(const rg_group *group, void *const *pointers, int64_t begin, int64_t end, char *local, char *memory);
+size_t rg_group_memory(const rg_group *group);
+/* How many parts the work is done in, if it is shared out at all. */
+int64_t rg_work_parts(const rg_engine *engine, const rg_work *work);
 /* Does what a step stops for. */
 void rg_work_do(rg_engine *engine, const rg_work *work);
 /* Does all steps. NULL, or the work that found an index out of range, at position *plan->fault. */

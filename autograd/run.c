@@ -22,12 +22,17 @@ const rg_step *rg_step_work(const rg_step *step)
     return RG_NEXT_STEP(step);
 }
 
+static int64_t divided_up(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
 /* Items begin <= i < end, in chunks if a group follows: the group finds them in the cache. Where it alone reads what the
  * kernel computes, that is kept no longer than the chunk. */
-static void run_items(const rg_work *work, int64_t begin, int64_t end)
+static void run_items(const rg_work *work, int64_t begin, int64_t end, char *memory)
 {
     if (!work->kernel) {
-        rg_group_run(work->group, work->pointers, begin, end, NULL);
+        rg_group_run(work->group, work->pointers, begin, end, NULL, memory);
         return;
     }
     if (!work->group) {
@@ -35,44 +40,57 @@ static void run_items(const rg_work *work, int64_t begin, int64_t end)
         return;
     }
     _Alignas(RG_ALIGNMENT) char local[RG_LOCAL_BYTES];
+    const int64_t unit = work->items_unit;
     rg_call call = work->call;
     for (int64_t at = begin, stop; at < end; at = stop) {
-        const int64_t left = end - at, chunks = (left + work->items_per_chunk - 1) / work->items_per_chunk;
-        stop = at + (left + chunks - 1) / chunks; /* all of about the same size */
+        const int64_t left = end - at, chunks = divided_up(left, work->items_per_chunk);
+        stop = at + divided_up(divided_up(left, chunks), unit) * unit; /* all of about the same size */
+        if (stop > end) stop = end;
         const int64_t first = at * work->item_elements, last = stop * work->item_elements, count = work->group->count;
         if (work->local) {
             call.out = local;
             call.origin = first;
         }
         work->kernel(&call, at, stop);
-        rg_group_run(work->group, work->pointers, first, last < count ? last : count, local);
+        rg_group_run(work->group, work->pointers, first, last < count ? last : count, local, memory);
+        if (work->follower) work->follower(work->follower_call, at / unit, divided_up(stop, unit));
     }
 }
 
 typedef struct {
     const rg_work *work;
-    int64_t items_per_task;
+    int64_t items_per_part;
 } shared_work;
 
-static void run_task(void *context, int64_t task)
+static void run_part(void *context, int64_t part)
 {
     const shared_work *shared = context;
-    const int64_t begin = task * shared->items_per_task, left = shared->work->items - begin;
-    run_items(shared->work, begin, left < shared->items_per_task ? shared->work->items : begin + shared->items_per_task);
+    const rg_work *work = shared->work;
+    const int64_t begin = part * shared->items_per_part, left = work->items - begin;
+    char *memory = work->memory ? work->memory + (size_t)part * work->memory_bytes : NULL;
+    run_items(work, begin, left < shared->items_per_part ? work->items : begin + shared->items_per_part, memory);
+}
+
+static int64_t items_per_part(const rg_engine *engine, const rg_work *work)
+{
+    const int64_t unit = work->items_unit, units = divided_up(work->items, unit);
+    return divided_up(units, work->worth_threads ? engine->threads : 1) * unit;
+}
+
+int64_t rg_work_parts(const rg_engine *engine, const rg_work *work)
+{
+    return work->items > 0 ? divided_up(work->items, items_per_part(engine, work)) : 0;
 }
 
 /* A part for each thread. Smaller ones would even out how fast they are, but a product copies an operand for each. */
 void rg_work_do(rg_engine *engine, const rg_work *work)
 {
-    const int64_t unit = work->items_unit, units = (work->items + unit - 1) / unit;
-    const bool shared = engine->threads > 1 && work->worth_threads && units > 1;
-    if (shared && !engine->pool) engine->pool = rg_pool_new(engine->threads);
-    if (!shared || !engine->pool) {
-        if (work->items > 0) run_items(work, 0, work->items);
-        return;
-    }
-    shared_work parts = { work, (units + engine->threads - 1) / engine->threads * unit };
-    rg_pool_run(engine->pool, (work->items + parts.items_per_task - 1) / parts.items_per_task, run_task, &parts);
+    const int64_t parts = rg_work_parts(engine, work);
+    if (parts > 1 && !engine->pool) engine->pool = rg_pool_new(engine->threads);
+    if (parts > 1 && engine->pool) {
+        shared_work shared = { work, items_per_part(engine, work) };
+        rg_pool_run(engine->pool, parts, run_part, &shared);
+    } else if (parts > 0) run_items(work, 0, work->items, work->memory);
 }
 
 /* ---- An index out of range --------------------------------------------------------------------------------------------- */

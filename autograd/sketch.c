@@ -99,7 +99,7 @@ static void add_read(sketching *s, rg_sketch_step *step, uint32_t value)
 /* Where the step writes `over`, there may have been another value until now. */
 static void note_overwritten(const sketching *s, int64_t step, uint32_t over, uint32_t before)
 {
-    if (over == RG_NOT_SHOWN || before == RG_NOT_SHOWN) return;
+    if (before == RG_NOT_SHOWN) return;
     const rg_sketch_buffer *written = &s->sketch->buffers[over];
     rg_sketch_buffer *read = &s->sketch->buffers[before];
     const bool both = written->place == RG_IN_WORKSPACE && read->place == RG_IN_WORKSPACE;
@@ -113,6 +113,7 @@ static void note_all_overwritten(const sketching *s, const rg_sketch_step *step)
     const uint32_t *reads = &s->sketch->reads[step->first_read];
     const int64_t number = step - s->sketch->steps;
     for (size_t p = 0; p < step->part_count; p++) {
+        if (parts[p].buffer == RG_NOT_SHOWN) continue;
         for (size_t r = 0; r < step->read_count; r++) note_overwritten(s, number, parts[p].buffer, reads[r]);
         for (size_t q = 0; q < p; q++) note_overwritten(s, number, parts[p].buffer, parts[q].buffer);
     }

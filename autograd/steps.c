@@ -1,5 +1,6 @@
 /* steps.c: from drafts to the steps of a plan, with their pointers and how their work is shared out. */
 #include "builder.h"
+#include "gemm.h"
 
 #include <string.h>
 
@@ -13,16 +14,16 @@ void rg_builder_argument(rg_builder *b, void **pointer, uint32_t value, int64_t 
     else b->arguments[b->argument_count++] = (rg_argument){ value, bytes, pointer };
 }
 
-/* An upper bound of the pointers that a step needs, scratch memory among them. */
+/* An upper bound of the pointers that a step needs, scratch memory and a group's among them. */
 static size_t count_pointers(const rg_draft *draft)
 {
-    return 2 * (1 + (size_t)draft->operands) + (draft->group ? rg_group_pointers(draft->group) : 0);
+    return 2 * (1 + (size_t)draft->operands) + (draft->group ? 1 + rg_group_pointers(draft->group) : 0);
 }
 
 /* In operations of about a third of a nanosecond: what is a single step; and what pays for waking a thread, and for the
  * caches that then do not hold what they did. A member of a group does four elements in that time. */
-enum { SMALL_WORK = 1 << 15, WORTH_THREADS = 50000, MEMBER_AT_ONCE = 4, CHUNK_BYTES = 1 << 19, CHEAP_ELEMENT = 8,
-       FEWEST_AT_ONCE = 64 };
+enum { SMALL_WORK = 1 << 15, WORTH_THREADS = 50000, MEMBER_AT_ONCE = 4, CHUNK_BYTES = 1 << 19, FOLLOWED_BYTES = 1 << 18,
+       CHEAP_ELEMENT = 8, FEWEST_AT_ONCE = 64 };
 
 /* Whether an operand is read as a whole for each chunk, so that it takes many items to pay for that: a product's is. */
 static bool reads_whole(const rg_draft *draft)
@@ -50,10 +51,12 @@ static void share_out(const rg_draft *draft, rg_work *work)
     const int64_t elements = draft->item_elements > 0 ? draft->item_elements : 1;
     const int64_t item = (int64_t)rg_dtype_size(draft->out.dtype);
     const double of_members = (double)(members * elements) / MEMBER_AT_ONCE;
+    const bool followed = draft->follower != RG_NONE;
+    const int64_t bytes = item * (followed ? draft->in[0].layout.shape.size[1] : elements);
     const int64_t row = draft->group && draft->group->row ? draft->group->row : 1;
-    work->items_unit = draft->op ? 1 : RG_TILE_MOST / row * row;
+    work->items_unit = followed ? RG_GEMM_BLOCK : draft->op ? 1 : RG_TILE_MOST / row * row;
     work->worth_threads = (double)draft->items * ((draft->op ? (double)draft->item_work : 0) + of_members) >= WORTH_THREADS;
-    work->items_per_chunk = (work->local ? RG_LOCAL_BYTES : CHUNK_BYTES) / (item * elements);
+    work->items_per_chunk = (work->local ? RG_LOCAL_BYTES : followed ? FOLLOWED_BYTES : CHUNK_BYTES) / bytes;
     const int64_t fewest = reads_whole(draft) ? FEWEST_AT_ONCE : 1;
     if (work->items_per_chunk < fewest) work->items_per_chunk = fewest;
 }
@@ -93,13 +96,36 @@ static void finish_small_work(rg_builder *b, const rg_draft *draft, const rg_wor
     if (kernel) step_pointers(b, draft, step);
 }
 
-static bool finish_work(rg_builder *b, const rg_draft *draft, rg_step *step, void **pointers)
+/* What does not fit on the stack lies in the workspace, for each thread. */
+static bool finish_group(rg_builder *b, rg_draft *draft, rg_work *work)
+{
+    work->group = rg_builder_finish_group(b, draft, work->pointers);
+    if (!work->group || rg_group_memory(work->group) <= RG_GROUP_BYTES) return work->group;
+    size_t bytes;
+    if (!rg_size_align(rg_group_memory(work->group), RG_ALIGNMENT, &work->memory_bytes) ||
+        !rg_size_mul((size_t)rg_work_parts(&b->tape->engine, work), work->memory_bytes, &bytes))
+        return false;
+    draft->memory = rg_builder_value(b, RG_IN_WORKSPACE, 0, bytes, draft - b->drafts, -1);
+    if (b->failed) return false;
+    rg_builder_argument(b, (void **)&work->memory, draft->memory, 0, RG_F32);
+    return true;
+}
+
+static void follow(rg_builder *b, const rg_draft *draft, const rg_work *work)
+{
+    rg_work *first = b->drafts[b->values[draft->scratch].defined].work;
+    first->follower = rg_follower_kernel(draft->out.dtype, b->tape->simd);
+    first->follower_call = &work->call;
+}
+
+static bool finish_work(rg_builder *b, rg_draft *draft, rg_step *step, void **pointers)
 {
     rg_work *work = rg_arena_take_zeroed(&b->plan->arena, sizeof *work);
     rg_layout *layouts = rg_arena_take(&b->plan->arena, ((size_t)draft->operands + 1) * sizeof *layouts);
     if (!work || !layouts) return false;
     *step = (rg_step){ .kernel = rg_step_stop, .work = work };
     *work = (rg_work){ .items = draft->items, .item_elements = draft->item_elements, .node = draft->node };
+    draft->work = work;
     if (draft->op) work->local = b->values[draft->value].local = is_local(b, draft);
     share_out(draft, work);
     if (draft->op) {
@@ -115,13 +141,14 @@ static bool finish_work(rg_builder *b, const rg_draft *draft, rg_step *step, voi
                                 .operands = draft->operands, .fault = b->plan->fault };
         if (!prepare_call(b, draft->op, &work->call)) return false;
     }
+    if (rg_draft_follows(b, draft)) follow(b, draft, work);
     if (rg_builder_is_small_work(draft)) finish_small_work(b, draft, work, step);
     work->pointers = pointers + draft->operands;
-    return !draft->group || (work->group = rg_builder_finish_group(b, draft, work->pointers));
+    return !draft->group || finish_group(b, draft, work);
 }
 
 /* A small elementwise step needs no more than its pointers. */
-static bool finish_step(rg_builder *b, const rg_draft *draft, rg_step *step, void **pointers)
+static bool finish_step(rg_builder *b, rg_draft *draft, rg_step *step, void **pointers)
 {
     const bool small = draft->op && draft->op->kind == RG_ELEMENTWISE && draft->operands <= RG_STEP_OPERANDS;
     rg_step_kernel *kernel = small ? rg_op_step(draft->op, draft->out.dtype, b->tape->simd, draft->count) : NULL;

@@ -118,17 +118,23 @@ double rg_stopwatch_median(rg_stopwatch *watch, size_t step)
     return median(watch->sorted, watch->runs);
 }
 
+/* A group may have thousands of members: after so many their names say no more. */
+enum { MOST_NAMED = 64 };
+
 const char *rg_account_name(const rg_account *account, rg_arena *arena)
 {
-    size_t bytes = strlen(account->op->name) + 1;
-    for (int i = 0; i < account->member_count; i++) bytes += 1 + strlen(account->members[i]->name);
+    const bool all = account->member_count <= MOST_NAMED;
+    const int named = all ? account->member_count : MOST_NAMED;
+    size_t bytes = strlen(account->op->name) + sizeof "+...";
+    for (int i = 0; i < named; i++) bytes += 1 + strlen(account->members[i]->name);
     char *name = rg_arena_take(arena, bytes), *at = name;
     if (!name) return NULL;
     strcpy(at, account->op->name);
-    for (int i = 0; i < account->member_count; i++) {
+    for (int i = 0; i < named; i++) {
         at += strlen(at);
         *at++ = '+';
         strcpy(at, account->members[i]->name);
     }
+    if (!all) strcat(at, "+...");
     return name;
 }

@@ -29,12 +29,6 @@ static char *slot_pointer(const rg_slot *slot, const places *in, int64_t at)
     return NULL;
 }
 
-/* How far it is to the same slot of the next tile. */
-static size_t slot_advance(const rg_slot *slot, const places *in)
-{
-    return slot->kind == RG_SLOT_ARGUMENT || slot->kind == RG_SLOT_LOCAL ? in->tile_bytes : 0;
-}
-
 /* What a tile finds ready: operands that lie otherwise, and whether blocks of folds begin. */
 static void load_registers(const rg_group *group, const places *in, int64_t at, int64_t n)
 {
@@ -58,7 +52,7 @@ static void put_columns(const rg_group *group, const places *in, int64_t at, int
 {
     for (int m = 0; m < group->matrices; m++) {
         const rg_columns *matrix = &group->matrix[m];
-        const void *from[RG_GROUP_MEMBERS];
+        const void *from[RG_GROUP_READS];
         for (int k = 0; k < matrix->columns; k++) from[k] = slot_pointer(&matrix->from[k], in, at);
         char *to = (char *)in->pointers[matrix->argument] + (size_t)(at * matrix->columns) * in->item;
         rg_side_by_side(in->item, matrix->columns, from, n, to);
@@ -71,7 +65,7 @@ static void put_columns(const rg_group *group, const places *in, int64_t at, int
  * They come from memory, and between two tiles the processor sees no pattern by which to fetch them ahead. So the next
  * tile is asked for while this one is computed, a few lines before each member: all at once would be waited for. */
 
-enum { LONG_BYTES = 1 << 22 };
+enum { LONG_BYTES = 1 << 22, FETCHING_MEMBERS = 512 };
 
 typedef struct {
     const char *from[RG_GROUP_STREAMS]; /* the next tile of each stream */
@@ -107,86 +101,133 @@ static fetching fetching_of(const rg_group *group, const places *in, int64_t beg
 /* ---- Members as steps ---------------------------------------------------------------------------------------------- */
 
 /* A member whose op has no steps: a step that makes a call. */
-typedef struct {
-    const rg_micro *micro;
-    const places *where;
-    const int64_t *at;
-} caller;
-
 static const rg_step *call_step(const rg_step *step)
 {
-    const caller *c = step->attributes;
-    const rg_micro *micro = c->micro;
+    const rg_micro *micro = step->attributes;
+    const places *where = step->in[0];
+    const int64_t at = *(const int64_t *)step->in[1];
     const void *in[RG_GROUP_OPERANDS];
-    for (int k = 0; k < micro->operands; k++) in[k] = slot_pointer(&micro->in[k], c->where, *c->at);
-    const rg_call call = { .out = slot_pointer(&micro->out, c->where, *c->at), .in = in, .attributes = micro->attributes,
-                           .base = *c->at, .operands = micro->operands };
+    for (int k = 0; k < micro->operands; k++) in[k] = slot_pointer(&micro->in[k], where, at);
+    const rg_call call = { .out = slot_pointer(&micro->out, where, at), .in = in, .attributes = micro->attributes,
+                           .base = at, .operands = micro->operands };
     micro->kernel(&call, 0, step->count);
     return RG_NEXT_STEP(step);
 }
 
-/* How far a member's pointers go from tile to tile. */
+/* The steps of a group, with a stop now and then, and which of their pointers go on from tile to tile: the others are to
+ * registers. */
 typedef struct {
-    size_t out, in[RG_STEP_OPERANDS];
-} advance;
+    rg_step *steps, *last;
+    int apart;                 /* from one member's to the next */
+    void ***moving;
+    int moves;
+    rg_step *fold[RG_GROUP_FOLDS];
+    const rg_slot *folded[RG_GROUP_FOLDS]; /* where its results go */
+} sequence;
 
-static void prepare_step(const rg_micro *micro, const places *where, int64_t begin, rg_step *step, advance *by)
+static size_t steps_before(int member, int apart)
 {
+    return (size_t)member * (size_t)apart + (size_t)(member / RG_STEPS_WITHOUT_STOP);
+}
+
+static void set_pointer(sequence *all, const rg_slot *slot, const places *where, int64_t begin, void **pointer)
+{
+    *pointer = slot_pointer(slot, where, begin);
+    if (slot->kind == RG_SLOT_ARGUMENT || slot->kind == RG_SLOT_LOCAL) all->moving[all->moves++] = pointer;
+}
+
+static void set_member(sequence *all, const rg_micro *micro, const places *where, const int64_t *at, rg_step *step)
+{
+    if (!micro->step) {
+        *step = (rg_step){ .kernel = call_step, .attributes = micro, .in = { (void *)(uintptr_t)where, (void *)(uintptr_t)at } };
+        return;
+    }
     step->kernel = micro->step;
     step->attributes = micro->attributes;
-    step->out = slot_pointer(&micro->out, where, begin);
-    by->out = slot_advance(&micro->out, where);
+    set_pointer(all, &micro->out, where, *at, &step->out);
     for (int k = 0; k < micro->operands; k++) {
-        step->in[k] = slot_pointer(&micro->in[k], where, begin);
-        by->in[k] = slot_advance(&micro->in[k], where);
+        set_pointer(all, &micro->in[k], where, *at, &step->in[k]);
+        if (micro->in[k].kind != RG_SLOT_STATE) continue;
+        all->fold[micro->in[k].index] = step;
+        all->folded[micro->in[k].index] = &micro->out;
     }
 }
 
-static void advance_step(const rg_micro *micro, const places *where, int64_t at, rg_step *step, const advance *by)
+static void set_members(sequence *all, const rg_group *group, const places *where, const int64_t *at, fetching *fetches)
 {
-    if (!micro->step) return;
-    if (micro->out.kind == RG_SLOT_FOLD) step->out = slot_pointer(&micro->out, where, at);
-    step->out = (char *)step->out + by->out;
-    for (int k = 0; k < micro->operands; k++) step->in[k] = (char *)step->in[k] + by->in[k];
-}
-
-static void run_members(const rg_group *group, const places *where, int64_t begin, int64_t end)
-{
-    rg_step steps[2 * RG_GROUP_MEMBERS + 1];
-    advance by[RG_GROUP_MEMBERS];
-    caller callers[RG_GROUP_MEMBERS];
-    const int64_t tile = group->tile;
-    int64_t at = begin;
-    const bool fetches = group->count * (int64_t)where->item >= LONG_BYTES && end - begin > tile;
-    const int apart = fetches ? 2 : 1;
-    fetching f = { .lines = 0 };
-    if (fetches) f = fetching_of(group, where, begin);
     for (int i = 0; i < group->micros; i++) {
-        if (fetches) steps[2 * i] = (rg_step){ .kernel = fetch_step, .attributes = &f, .count = i * f.share };
-        rg_step *step = &steps[apart * i + apart - 1];
-        callers[i] = (caller){ &group->micro[i], where, &at };
-        if (group->micro[i].step) prepare_step(&group->micro[i], where, begin, step, &by[i]);
-        else *step = (rg_step){ .kernel = call_step, .attributes = &callers[i] };
+        rg_step *step = &all->steps[steps_before(i, all->apart)];
+        if (fetches) *step++ = (rg_step){ .kernel = fetch_step, .attributes = fetches, .count = i * fetches->share };
+        set_member(all, &group->micro[i], where, at, step);
+        if ((i + 1) % RG_STEPS_WITHOUT_STOP == 0) step[1].kernel = rg_step_stop;
     }
-    steps[apart * group->micros].kernel = rg_step_stop;
-    for (; at < end; at += tile) {
-        const int64_t n = end - at < tile ? end - at : tile;
+    all->last = &all->steps[steps_before(group->micros, all->apart)];
+    all->last->kernel = rg_step_stop;
+}
+
+static void set_counts(const sequence *all, int members, int64_t n)
+{
+    for (int i = 0; i < members; i++) all->steps[steps_before(i, all->apart) + (size_t)all->apart - 1].count = n;
+}
+
+static void go_on(const sequence *all, const rg_group *group, const places *where, int64_t at)
+{
+    for (int i = 0; i < all->moves; i++) *all->moving[i] = (char *)*all->moving[i] + where->tile_bytes;
+    for (int i = 0; i < group->folds; i++) all->fold[i]->out = slot_pointer(all->folded[i], where, at);
+}
+
+static void run_members(const rg_group *group, const places *where, sequence *all, int64_t begin, int64_t end)
+{
+    const int64_t tile = group->tile;
+    int64_t at = begin, n = end - begin < tile ? end - begin : tile;
+    fetching f = { .lines = 0 };
+    const bool fetches = all->apart > 1;
+    if (fetches) f = fetching_of(group, where, begin);
+    set_members(all, group, where, &at, fetches ? &f : NULL);
+    set_counts(all, group->micros, n);
+    while (at < end) {
         load_registers(group, where, at, n);
         for (int i = 0; i < group->streams && fetches; i++) f.from[i] += where->tile_bytes;
         if (at + tile >= end) f.share = 0;
-        for (int i = 0; i < group->micros; i++) steps[apart * i + apart - 1].count = n;
-        steps->kernel(steps);
+        for (const rg_step *step = all->steps; (step = step->kernel(step)) < all->last; step++) {}
         put_columns(group, where, at, n);
-        for (int i = 0; at + tile < end && i < group->micros; i++)
-            advance_step(&group->micro[i], where, at + tile, &steps[apart * i + apart - 1], &by[i]);
+        at += tile;
+        if (at >= end) return;
+        go_on(all, group, where, at);
+        if (end - at < tile) set_counts(all, group->micros, n = end - at);
     }
 }
 
-void rg_group_run(const rg_group *group, void *const *pointers, int64_t begin, int64_t end, char *local)
+/* ---- Memory ---------------------------------------------------------------------------------------------------------- */
+
+static bool fetches_ahead(const rg_group *group)
 {
-    _Alignas(RG_ALIGNMENT) char registers[RG_REGISTER_BYTES];
+    return group->count * (int64_t)rg_dtype_size(group->dtype) >= LONG_BYTES && group->micros <= FETCHING_MEMBERS;
+}
+
+static size_t step_bytes(const rg_group *group)
+{
+    return (steps_before(group->micros, fetches_ahead(group) ? 2 : 1) + 1) * sizeof(rg_step);
+}
+
+static size_t register_bytes(const rg_group *group)
+{
+    return (size_t)group->registers * (size_t)group->tile * rg_dtype_size(group->dtype);
+}
+
+size_t rg_group_memory(const rg_group *group)
+{
+    return step_bytes(group) + register_bytes(group) + (size_t)group->moves * sizeof(void **);
+}
+
+void rg_group_run(const rg_group *group, void *const *pointers, int64_t begin, int64_t end, char *local, char *memory)
+{
+    _Alignas(RG_ALIGNMENT) char nearby[RG_GROUP_BYTES];
     rg_fold_state states[RG_GROUP_FOLDS];
-    const size_t item = rg_dtype_size(group->dtype);
-    const places where = { pointers, registers, local, states, begin, item, (size_t)group->tile * item };
-    run_members(group, &where, begin, end);
+    if (!memory) memory = nearby;
+    const size_t item = rg_dtype_size(group->dtype), steps = step_bytes(group);
+    const places where = { pointers, memory + steps, local, states, begin, item, (size_t)group->tile * item };
+    sequence all = { .steps = (rg_step *)(void *)memory, .apart = fetches_ahead(group) ? 2 : 1,
+                     .moving = (void ***)(void *)(memory + steps + register_bytes(group)) };
+    run_members(group, &where, &all, begin, end);
 }

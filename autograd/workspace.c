@@ -280,7 +280,10 @@ bool rg_builder_layout(rg_builder *b)
         const rg_draft *draft = &b->drafts[step];
         if (draft->op && b->values[draft->value].place == RG_IN_WORKSPACE && !b->values[draft->value].local)
             place_result(b, &s, gone, first, draft->value, dying_input(b, draft, (int64_t)step, gone));
-        if (draft->op && draft->scratch != RG_NONE) place_result(b, &s, gone, first, draft->scratch, RG_NONE);
+        if (draft->scratch != RG_NONE && !rg_draft_follows(b, draft)) place_result(b, &s, gone, first, draft->scratch, RG_NONE);
+        if (draft->follower != RG_NONE)
+            place_result(b, &s, gone, first, b->drafts[draft->follower].scratch, RG_NONE);
+        if (draft->memory != RG_NONE) place_result(b, &s, gone, first, draft->memory, RG_NONE);
         for (int i = 0; draft->group && i < draft->group->member_count; i++) {
             uint32_t value = draft->group->members[i].value, from = RG_NONE;
             if (b->values[value].place != RG_IN_WORKSPACE || !rg_value_stored(&b->values[value])) continue;

@@ -140,6 +140,24 @@ static void columns(scene *s)
     show(s, rg_concat(2, pairs, 0)); /* no columns, though there are as many as one would have */
 }
 
+/* What has one operand is done by all that read it, if each of them can: for one reader and for several, on either side and
+ * on both, where some cannot, and where it is handed out. */
+static void repeated_by_readers(scene *s)
+{
+    rg_tensor x = s->x, y = s->y, twice = rg_scale(x, 2.5), rest = rg_one_minus(x), shown = rg_scale(y, -3);
+    rg_tensor mixed = rg_one_minus(y), alone = rg_scale(rg_tanh(y), 0.3), root = rg_one_minus(rg_square(x)), slope[2];
+    show(s, rg_add(rg_mul(rg_add(twice, y), rg_add(x, twice)), rg_add(twice, twice)));
+    show(s, rg_add(rg_mul(rest, y), rg_mul(rg_mul(x, rest), rg_mul(rest, rest))));
+    show(s, rg_add(shown, x));
+    show(s, shown);
+    show(s, rg_add(rg_mul(mixed, x), rg_exp(mixed)));
+    show(s, rg_add(alone, rg_mul(rest, alone)));
+    show(s, rg_adjoint_mul(rg_relu(x), rest));
+    show(s, rg_adjoint_mul(rest, rg_relu(y)));
+    rg_grad(rg_sum(rg_mul(root, rg_mul(root, y))), (const rg_tensor[]){ x, y }, 2, slope);
+    for (int i = 0; i < 2; i++) show(s, slope[i]);
+}
+
 /* A product that only a sum reads, on either side of it, and what looks like one. The kernel's result that the product
  * reads dies with it: what comes between the two may not be written over it. */
 static void products_in_sums(scene *s)
@@ -208,6 +226,7 @@ static const struct {
     { "constants", constants },   { "own ops", own_ops_among_others }, { "behind kernels", behind_kernels },
     { "columns", columns },       { "products in sums", products_in_sums },
     { "rows", rows },             { "rows behind kernels", rows_behind_kernels },
+    { "repeated by readers", repeated_by_readers },
 };
 
 /* ---- Comparing ------------------------------------------------------------------------------------------------------- */
