@@ -41,6 +41,7 @@ typedef struct {
 
 static uint64_t drawn, stream;   /* of what is chosen */
 static rg_tape *foreign_tape;
+static bool verifies;            /* what is changed in place is found out */
 
 static unsigned draw(unsigned below)
 {
@@ -368,7 +369,7 @@ static void act(recorder *r, instruction in, const rg_tensor *gone, int gone_cou
     case GROW: grow(r, in); break;
     case LOOK: look(r, in); break;
     case WRITTEN_IN_PLACE:
-        if (r->borrowed_count > 0) r->borrowed[in.a % (unsigned)r->borrowed_count][0] += 1;
+        if (verifies && r->borrowed_count > 0) r->borrowed[in.a % (unsigned)r->borrowed_count][0] += 1;
         break;
     default: break;
     }
@@ -438,7 +439,7 @@ static bool same_message(const char *a, const char *b)
 static bool agree(recorder *a, recorder *b, const char *where)
 {
     const rg_status first = rg_tape_status(a->tape), second = rg_tape_status(b->tape);
-    const bool stale = (first == RG_E_STALE || second == RG_E_STALE) && first != second;
+    const bool stale = first == RG_E_STALE || second == RG_E_STALE;
     if (!stale && (first != second || !same_message(rg_message(a->tape), rg_message(b->tape))))
         fail_msg("%s: %s | %s", where, rg_message(a->tape), rg_message(b->tape));
     rg_tape_clear_error(a->tape);
@@ -516,6 +517,9 @@ static void vary(instruction *program, instruction *varied)
             const instruction next = at[1];
             at[1] = at[0];
             at[0] = next;
+        } else if (how == 4 && at < varied + LENGTH - 2) { /* the one between has no gradient */
+            at[0] = (instruction){ .kind = NO_GRADIENT, .a = 1 };
+            at[2] = (instruction){ .kind = NO_GRADIENT, .a = 0 };
         } else *at = draw_instruction();
     }
     if (draw(6) == 0) memcpy(program, varied, LENGTH * sizeof *program);
@@ -602,6 +606,7 @@ static void check_programs(rg_tape_options options, rg_tape_options fresh)
     const uint64_t first = from_environment("RG_TEST_FIRST_SEED", 1), seeds = from_environment("RG_TEST_SEEDS", SEEDS);
     foreign_tape = rg_tape_new();
     options.threads = fresh.threads = 1;
+    verifies = options.verify;
     for (uint64_t seed = first; seed < first + seeds; seed++) check_program(seed, options, fresh);
     rg_tape_free(foreign_tape);
 }
