@@ -98,12 +98,6 @@ void rg_format_attributes(const rg_node *node, char *text, size_t size)
     text[size - 1] = '\0';
 }
 
-void rg_set_point(char *number)
-{
-    for (char *s = number; *s; s++)
-        if (*s == ',') *s = '.';
-}
-
 void rg_format_real(char *text, size_t size, int digits, double value)
 {
     snprintf(text, size, "%.*g", digits, value + 0.0); /* -0 is 0 */

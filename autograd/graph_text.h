@@ -2,6 +2,7 @@
 #ifndef RETROGRAD_GRAPH_TEXT_H
 #define RETROGRAD_GRAPH_TEXT_H
 
+#include "characters.h"
 #include "excerpt.h"
 
 typedef enum {
@@ -48,8 +49,6 @@ void rg_line_print(rg_line *line, const char *format, ...) __attribute__((format
 void rg_format_attributes(const rg_node *node, char *text, size_t size);
 /* With a point in every locale. */
 void rg_format_real(char *text, size_t size, int digits, double value);
-/* The decimal comma of a locale becomes a point. */
-void rg_set_point(char *number);
 /* "4,812" */
 void rg_format_count(char *text, size_t size, uint64_t count);
 /* "64 B", "8.19 kB" */
