@@ -12,8 +12,8 @@ typedef enum {
     RG_TEXT_JSON              /* the same of JSON, where white space stays what it is, and control characters too */
 } rg_text_kind;
 
-/* Writes text, of any bytes: white space becomes a space, what is no character U+FFFD. Returns how many characters it has;
- * `out` may be NULL. */
+/* Writes text, of any bytes: white space becomes a space, what is no character U+FFFD; in DOT, not more than 500 characters.
+ * Returns how many it has written; `out` may be NULL. */
 size_t rg_put_text(FILE *out, const char *text, rg_text_kind kind);
 
 /* Writes a template, in which ' stands for a double quote, and

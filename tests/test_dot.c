@@ -366,6 +366,29 @@ static void any_name_can_be_drawn(void **state)
     rg_tape_free(tape);
 }
 
+/* Of which Graphviz reads no more than it has room for. */
+static void long_names_are_drawn_in_part(void **state)
+{
+    (void)state;
+    enum { LONG = 20000 };
+    char *name = malloc(LONG + 1);
+    memset(name, '&', LONG);
+    name[0] = 'n';
+    name[LONG] = '\0';
+    rg_tape *tape = rg_tape_new();
+    rg_scope_push(tape, name);
+    rg_tensor y = rg_name(rg_tanh(rg_name(rg_input(tape, RG_F64, RG_SCALAR, NUMBERS(1.5)), name)), name);
+    rg_scope_pop(tape);
+    char *text = draw_with(y, (rg_dot_options){ .title = name, .sites = true });
+    assert_drawn(text, "n&amp;&amp;");
+    assert_drawn(text, "&amp;…");
+    assert_true(strlen(text) < LONG);
+    assert_valid_dot(text);
+    free(text);
+    free(name);
+    rg_tape_free(tape);
+}
+
 static void the_decimal_point_of_any_locale_becomes_one(void **state)
 {
     (void)state;
@@ -430,6 +453,7 @@ int main(void)
         cmocka_unit_test(a_parameter_that_has_changed_does_not_show_other_numbers),
         cmocka_unit_test(long_rows_are_broken_and_tensors_of_nothing_left_out),
         cmocka_unit_test(any_name_can_be_drawn),
+        cmocka_unit_test(long_names_are_drawn_in_part),
         cmocka_unit_test(the_decimal_point_of_any_locale_becomes_one),
         cmocka_unit_test(numbers_have_a_point_in_every_locale),
         cmocka_unit_test(graphviz_reads_the_golden_files),
