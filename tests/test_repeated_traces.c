@@ -56,7 +56,7 @@ static instruction draw_instruction(void)
     return (instruction){ (kind)k, draw(1000), draw(1000), draw(1000) };
 }
 
-/* ---- What an instruction does --------------------------------------------------------------------------------------- */
+/* ---- What an instruction does  -------------------- */
 
 static void scaled_f64(const rg_call *call, int64_t begin, int64_t end)
 {
@@ -125,7 +125,8 @@ static rg_tensor value(recorder *r, unsigned i)
 {
     static const double zeros[8 * COLUMNS];
     if (r->count == 0) return rg_input(r->tape, RG_F64, RG_SHAPE(r->rows, COLUMNS), zeros);
-    return r->value[i % 3 ? (unsigned)r->count - 1 - i % (r->count < 5 ? (unsigned)r->count : 5) : i % (unsigned)r->count];
+    const unsigned count = (unsigned)r->count, recent = count < 5 ? count : 5;
+    return r->value[i % 3 ? count - 1 - i % recent : i % count];
 }
 
 static rg_tensor with_parameter(rg_tensor x, rg_tensor w)
@@ -219,7 +220,8 @@ static rg_tensor pieces(rg_tensor a, rg_tensor b, unsigned which)
 static rg_tensor gathered(recorder *r, rg_tensor x, uint64_t trace, int at, unsigned which)
 {
     int64_t index[8];
-    for (int64_t i = 0; i < r->rows; i++) index[i] = (int64_t)(rg_random_bits(trace, 77 + (uint64_t)at, (uint64_t)i) % (uint64_t)r->rows);
+    for (int64_t i = 0; i < r->rows; i++)
+        index[i] = (int64_t)(rg_random_bits(trace, 77 + (uint64_t)at, (uint64_t)i) % (uint64_t)r->rows);
     if (which % 40 == 0) index[r->rows - 1] = r->rows; /* found out when it is computed */
     return rg_gather_rows(x, rg_input(r->tape, RG_I64, RG_SHAPE(r->rows), index));
 }
@@ -416,7 +418,7 @@ static void do_instruction(recorder *r, instruction in, uint64_t trace, int at, 
     if (!rg_is_null(t) && !rg_failed(r->tape) && r->count < MOST_VALUES) r->value[r->count++] = t;
 }
 
-/* ---- The two side by side -------------------------------------------------------------------------------------------- */
+/* ---- The two side by side  -------------------- */
 
 static bool same_numbers(const double *a, const double *b, int64_t count)
 {
