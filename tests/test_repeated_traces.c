@@ -407,7 +407,8 @@ static rg_tensor record(recorder *r, instruction in, uint64_t trace, int at)
 
 static void do_instruction(recorder *r, instruction in, uint64_t trace, int at, const rg_tensor *gone, int gone_count)
 {
-    static const bool acts[KINDS] = { [CHECKPOINT] = 1, [NO_GRADIENT] = 1, [TRAINING] = 1, [KEEP] = 1, [NAME] = 1, [SCOPE] = 1,
+    static const bool acts[KINDS] = { [CHECKPOINT] = 1, [NO_GRADIENT] = 1, [TRAINING] = 1, [KEEP] = 1, [NAME] = 1,
+                                      [SCOPE] = 1,
                                       [READ] = 1, [EVALUATE] = 1, [BACKWARD] = 1, [MARK] = 1, [REWIND] = 1, [STALE] = 1,
                                       [FOREIGN] = 1, [CHANGE] = 1, [GROW] = 1, [LOOK] = 1, [WRITTEN_IN_PLACE] = 1 };
     if (acts[in.kind]) {
@@ -478,7 +479,8 @@ static rg_params *make_store(uint64_t seed)
     rg_params *store = rg_params_new(RG_F64, seed);
     const int count = 1 + (int)(rg_random_bits(seed, 1, 0) % 4);
     for (int i = 0; i < count; i++)
-        rg_params_add(store, (char[]){ (char)('a' + i), '\0' }, shapes[rg_random_bits(seed, 2, (uint64_t)i) % COUNT(shapes)]);
+        rg_params_add(store, (char[]){ (char)('a' + i), '\0' },
+                      shapes[rg_random_bits(seed, 2, (uint64_t)i) % COUNT(shapes)]);
     double *theta = rg_params_data(store);
     for (int64_t i = 0; i < rg_params_count(store); i++) theta[i] = 2 * rg_random_uniform(seed, 3, (uint64_t)i) - 1;
     rg_params_changed(store);
@@ -535,7 +537,8 @@ static void run_trace(recorder *a, recorder *b, const instruction *program, uint
     const int stop = draw(8) == 0 ? (int)draw(LENGTH) : LENGTH;
     bool same = true;
     for (int i = 0; i < stop && same; i++) {
-        snprintf(where, sizeof where, "seed %llu, trace %d, instruction %d (%d)", (unsigned long long)seed, trace, i, program[i].kind);
+        snprintf(where, sizeof where, "seed %llu, trace %d, instruction %d (%d)", (unsigned long long)seed, trace, i,
+                 program[i].kind);
         do_instruction(a, program[i], numbers, i, gone, gone_count);
         do_instruction(b, program[i], numbers, i, gone, gone_count);
         same = agree(a, b, where);
