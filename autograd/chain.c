@@ -9,50 +9,63 @@
 
 /* ---- Recording ------------------------------------------------------------------------------------------------ */
 
-typedef struct {
-    const char *site;
-    const rg_chain *chain;
-    const rg_checkpoint_schedule *schedule;
-    int next;                  /* range of the schedule */
-} recording;
-
-static rg_tensor refuse_ranges(rg_tensor x, const char *site)
+/* A stage may give anything; the number of what it gives is counted on. */
+static rg_tensor do_stage(const char *site, const rg_chain *chain, int i, rg_tensor x)
 {
-    return rg_fail(x.tape, site, RG_E_ARGUMENT,
-                   "chain: a checkpoint of the schedule does not lie within the one around it");
+    const rg_tensor y = chain->stage(chain->context, i, x);
+    if (!rg_is_null(y) && y.tape != x.tape)
+        return rg_fail(x.tape, site, RG_E_TAPE, "chain: what stage %d gives is on another tape", i);
+    return rg_operands_checked(site, "chain", 1, &y) ? y : (rg_tensor){ 0 };
 }
 
-/* Stages first to end - 1. Checkpoints in the schedule are in the order in which this comes to them. */
-static rg_tensor record(recording *r, int first, int end, rg_tensor x)
+/* Begins the checkpoints whose first stage this is, each within the one around it. */
+static bool begin_checkpoints(const char *site, rg_tape *tape, const rg_checkpoint_schedule *schedule, int stage, int *next,
+                              int *ends, int *open)
 {
-    const rg_checkpoint_schedule *schedule = r->schedule;
-    for (int i = first; i < end && !rg_is_null(x);) {
-        if (!schedule || r->next == schedule->ranges || schedule->range[r->next].first != i) {
-            x = r->chain->stage(r->chain->context, i++, x);
-            continue;
-        }
-        const int until = schedule->range[r->next++].end;
-        if (until <= i || until > end) return refuse_ranges(x, r->site);
-        rg_tape *tape = x.tape;
-        rg_checkpoint_begin_at(r->site, tape);
-        x = record(r, i, until, x);
-        rg_checkpoint_end_at(r->site, tape);
-        i = until;
+    for (; *next < schedule->ranges && schedule->range[*next].first == stage; (*next)++) {
+        const int end = schedule->range[*next].end;
+        if (end <= stage || end > ends[*open]) return false;
+        rg_checkpoint_begin_at(site, tape);
+        ends[++*open] = end;
     }
-    return x;
+    return true;
+}
+
+/* Checkpoints in the schedule are in the order in which this comes to them. Those that are open, and the chain around
+ * them, have their ends in `ends`: they may be many, one within the other. */
+static rg_tensor record(const char *site, const rg_chain *chain, rg_tensor x, const rg_checkpoint_schedule *schedule, int *ends)
+{
+    rg_tape *tape = x.tape;
+    int next = 0, open = 0;
+    bool nested = true;
+    ends[0] = chain->count;
+    for (int i = 0; i < chain->count && nested && !rg_is_null(x);) {
+        nested = begin_checkpoints(site, tape, schedule, i, &next, ends, &open);
+        if (nested) x = do_stage(site, chain, i++, x);
+        for (; open > 0 && (i == ends[open] || !nested || rg_is_null(x)); open--) rg_checkpoint_end_at(site, tape);
+    }
+    if (nested && (rg_is_null(x) || next == schedule->ranges)) return x;
+    return rg_fail(tape, site, RG_E_ARGUMENT, "chain: a checkpoint of the schedule does not lie within the one around it");
 }
 
 rg_tensor rg_chain_forward_at(const char *site, const rg_chain *chain, rg_tensor x,
                               const rg_checkpoint_schedule *schedule)
 {
+    static const rg_checkpoint_schedule none;
     if (!chain || !chain->stage) return rg_fail(x.tape, site, RG_E_NULL, "chain: no chain, or no stages");
     if (!rg_operands_checked(site, "chain", 1, &x)) return (rg_tensor){ 0 };
     if (schedule && schedule->stages < chain->count)
         return rg_fail(x.tape, site, RG_E_ARGUMENT, "chain: a schedule for %d stages, and the chain has %d",
                        schedule->stages, chain->count);
-    recording r = { site, chain, schedule, 0 };
-    x = record(&r, 0, chain->count, x);
-    return schedule && !rg_is_null(x) && r.next < schedule->ranges ? refuse_ranges(x, site) : x;
+    if (!schedule) schedule = &none;
+    if (schedule->ranges < 0 || (schedule->ranges > 0 && !schedule->range))
+        return rg_fail(x.tape, site, RG_E_ARGUMENT, "chain: a schedule of %d checkpoints, which are not there", schedule->ranges);
+    int few[64]; /* so that a step as a rule takes no memory */
+    int *ends = schedule->ranges < 64 ? few : malloc(((size_t)schedule->ranges + 1) * sizeof *ends);
+    if (!ends) return rg_fail(x.tape, site, RG_E_MEMORY, "chain: out of memory");
+    x = record(site, chain, x, schedule, ends);
+    if (ends != few) free(ends);
+    return x;
 }
 
 /* ---- Trying it: a recording that is planned, and forgotten ------------------------------------------------------ */

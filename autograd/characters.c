@@ -1,4 +1,4 @@
-/* characters.c: which bytes are a character. */
+/* characters.c: which bytes are a character, and which of them the decimal point. */
 #include "characters.h"
 
 #include <stdbool.h>
@@ -17,4 +17,14 @@ size_t rg_character_length(const unsigned char *s)
     bool surrogate = code >> 11 == 0x1b, control = code == 0x7f, nothing = code >> 1 == 0x7fff;
     bool allowed = code >= least[length] && code <= 0x10ffff && !surrogate && !control && !nothing;
     return allowed ? length : 0;
+}
+
+void rg_set_point(char *text)
+{
+    char *to = text;
+    for (const char *s = text; *s; s++) {
+        const unsigned char c = (unsigned char)*s;
+        if (c >> 6 != 2) *to++ = c == ',' || c >= 0x80 ? '.' : *s; /* a comma, or the Arabic one, of two bytes */
+    }
+    *to = '\0';
 }

@@ -60,6 +60,7 @@ static void describe_limits(const void *attributes, char *text, size_t size)
 {
     const limits *of = attributes;
     snprintf(text, size, "%.6g to %.6g", of->low, of->high);
+    rg_set_point(text);
 }
 
 static rg_status limits_shape(rg_shape_call *call)

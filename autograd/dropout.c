@@ -1,6 +1,7 @@
 /* dropout.c: masks as a function of (seed, stream, index), so that nothing has to be kept for the adjoint. */
 #include <string.h>
 
+#include "characters.h"
 #include "ops.h"
 #include "philox.h"
 
@@ -89,6 +90,7 @@ static rg_tensor dropout_batch(const rg_batch_call *call)
 static void describe_probability(const void *attributes, char *text, size_t size)
 {
     snprintf(text, size, "p = %.4g", *(const double *)attributes);
+    rg_set_point(text);
 }
 
 static const dropout_attributes half = { 0.5, 0 }, none = { 0, 0 }, certain = { 1, 0 }, by_three = { 0.5, 3 };

@@ -22,10 +22,18 @@ static const char *escape_of(unsigned char c, rg_text_kind kind)
     return c == '\\' && kind == RG_TEXT_STRING ? "\\\\" : NULL;
 }
 
+/* Graphviz reads no more than 16384 bytes of a label at once. */
+enum { MOST_DRAWN = 500 };
+
 size_t rg_put_text(FILE *out, const char *text, rg_text_kind kind)
 {
+    const bool drawn = kind == RG_TEXT_LABEL || kind == RG_TEXT_STRING;
     size_t characters = 0;
     for (const unsigned char *s = (const unsigned char *)text; *s; characters++) {
+        if (drawn && characters == MOST_DRAWN) {
+            if (out) fputs("…", out);
+            return characters + 1;
+        }
         const size_t length = rg_character_length(s);
         const char *escape = escape_of(*s, kind);
         const bool control = *s < 0x20 && kind == RG_TEXT_JSON;
@@ -96,12 +104,6 @@ void rg_format_attributes(const rg_node *node, char *text, size_t size)
     *text = '\0';
     if (node->op->describe && node->attributes) node->op->describe(node->attributes, text, size);
     text[size - 1] = '\0';
-}
-
-void rg_set_point(char *number)
-{
-    for (char *s = number; *s; s++)
-        if (*s == ',') *s = '.';
 }
 
 void rg_format_real(char *text, size_t size, int digits, double value)

@@ -2,6 +2,7 @@
 #ifndef RETROGRAD_GRAPH_TEXT_H
 #define RETROGRAD_GRAPH_TEXT_H
 
+#include "characters.h"
 #include "excerpt.h"
 
 typedef enum {
@@ -11,8 +12,8 @@ typedef enum {
     RG_TEXT_JSON              /* the same of JSON, where white space stays what it is, and control characters too */
 } rg_text_kind;
 
-/* Writes text, of any bytes: white space becomes a space, what is no character U+FFFD. Returns how many characters it has;
- * `out` may be NULL. */
+/* Writes text, of any bytes: white space becomes a space, what is no character U+FFFD; in DOT, not more than 500 characters.
+ * Returns how many it has written; `out` may be NULL. */
 size_t rg_put_text(FILE *out, const char *text, rg_text_kind kind);
 
 /* Writes a template, in which ' stands for a double quote, and
@@ -48,8 +49,6 @@ void rg_line_print(rg_line *line, const char *format, ...) __attribute__((format
 void rg_format_attributes(const rg_node *node, char *text, size_t size);
 /* With a point in every locale. */
 void rg_format_real(char *text, size_t size, int digits, double value);
-/* The decimal comma of a locale becomes a point. */
-void rg_set_point(char *number);
 /* "4,812" */
 void rg_format_count(char *text, size_t size, uint64_t count);
 /* "64 B", "8.19 kB" */

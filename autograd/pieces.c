@@ -1,6 +1,7 @@
 /* pieces.c: tensors padded and joined along an axis, and what is made of that: stacked, cut, turned, repeated. */
 #include <string.h>
 
+#include "characters.h"
 #include "ops.h"
 
 #define S(...) { RG_COUNT_INT64(__VA_ARGS__), { __VA_ARGS__ } }
@@ -71,8 +72,11 @@ static rg_tensor pad_vjp(int k, const rg_tensor *in, rg_tensor y, rg_tensor g)
 static void describe_pad(const void *attributes, char *text, size_t size)
 {
     const pad_attributes *pad = attributes;
-    snprintf(text, size, "axis %d, %lld before, %lld after, %.6g", (int)pad->axis, (long long)pad->before,
-             (long long)pad->after, pad->value);
+    char value[32];
+    snprintf(value, sizeof value, "%.6g", pad->value);
+    rg_set_point(value);
+    snprintf(text, size, "axis %d, %lld before, %lld after, %s", (int)pad->axis, (long long)pad->before,
+             (long long)pad->after, value);
 }
 
 static const pad_attributes pad_columns = { 1, 2, 1, 0 }, pad_rows = { 0, 1, 0, 0 }, pad_negative = { 0, -1, 0, 0 },

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "characters.h"
 #include "complex_functions.h"
 #include "elementary.h"
 #include "ops.h"
@@ -197,6 +198,7 @@ static inline double number_of(rg_tensor y)
 static inline void describe_number(const void *attributes, char *text, size_t size)
 {
     snprintf(text, size, "%.6g", *(const double *)attributes);
+    rg_set_point(text);
 }
 
 static inline rg_tensor constant_like(rg_tensor t, double value)

@@ -1,5 +1,6 @@
 /* scan.c: running sums, and linear recurrences, of which running products are one. Along the last axis; others are
  * brought there by views. */
+#include "characters.h"
 #include "ops.h"
 
 #define S(...) { RG_COUNT_INT64(__VA_ARGS__), { __VA_ARGS__ } }
@@ -118,7 +119,10 @@ static rg_tensor linear_recurrence_vjp(int k, const rg_tensor *in, rg_tensor y, 
 static void describe_recurrence(const void *attributes, char *text, size_t size)
 {
     const recurrence_attributes *recurrence_of = attributes;
-    snprintf(text, size, "from %.6g%s", recurrence_of->initial, recurrence_of->reverse ? ", from the end" : "");
+    char initial[32];
+    snprintf(initial, sizeof initial, "%.6g", recurrence_of->initial);
+    rg_set_point(initial);
+    snprintf(text, size, "from %s%s", initial, recurrence_of->reverse ? ", from the end" : "");
 }
 
 static const recurrence_attributes from_0 = { 0, 0 }, from_1 = { 1, 0 }, back_from_2 = { 2, 1 };

@@ -1,4 +1,5 @@
 /* axis.c: ticks where a hand would put them, and the way from numbers to pixels. */
+#include "characters.h"
 #include "picture.h"
 
 #include <math.h>
@@ -66,8 +67,8 @@ int rg_plot_log_ticks(double low, double high, int most, double *ticks, double r
 /* As people write it: a point in every locale, and 1e-5 for 1e-05. */
 static void tidy(char *text)
 {
-    char *comma = strchr(text, ','), *e = strchr(text, 'e');
-    if (comma) *comma = '.';
+    rg_set_point(text);
+    char *e = strchr(text, 'e');
     if (!e) return;
     char *to = e + 1, *from = e + 1;
     if (*from == '-') to++;

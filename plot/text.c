@@ -13,7 +13,7 @@ void rg_plot_put(FILE *out, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    for (char *s = text; (s = strchr(s, ',')) != NULL;) *s = '.';
+    rg_set_point(text);
     fputs(text, out);
 }
 

@@ -394,6 +394,61 @@ static void chains_refuse_what_is_none(void **state)
     rg_tape_free(tape);
 }
 
+static rg_tensor given(void *context, int i, rg_tensor x)
+{
+    return i == 1 ? *(const rg_tensor *)context : rg_sin(x);
+}
+
+static void stages_give_tensors_of_their_tape(void **state)
+{
+    (void)state;
+    tape = rg_tape_new();
+    rg_tape *elsewhere = rg_tape_new();
+    rg_tensor old = VECTOR(tape, 1, 2), far = VECTOR(elsewhere, 1, 2);
+    rg_tape_reset(tape);
+    for (int i = 0; i < 1000; i++) far = rg_neg(far); /* a number that no node of the tape has */
+    const rg_chain lost = { given, &far, 3 }, stale = { given, &old, 3 }, at_the_end = { given, &far, 2 };
+    rg_tensor x = VECTOR(tape, 1, 2);
+    rg_stage stages[3];
+    REFUSED(rg_chain_measure(&lost, x, stages), RG_E_TAPE, "chain: what stage 1 gives is on another tape");
+    REFUSED(rg_chain_workspace(&at_the_end, x, NULL), RG_E_TAPE, "chain: what stage 1 gives is on another tape");
+    REFUSED(rg_chain_forward(&at_the_end, x, NULL), RG_E_TAPE, "chain: what stage 1 gives is on another tape");
+    REFUSED(rg_chain_measure(&stale, x, stages), RG_E_TAPE, "chain: operand 1 is a tensor from before");
+    assert_fine(elsewhere);
+    rg_tape_free(elsewhere);
+    rg_tape_free(tape);
+}
+
+static void schedules_made_by_hand_are_looked_at(void **state)
+{
+    (void)state;
+    tape = rg_tape_new();
+    const rg_chain chain = { sine, NULL, 3 };
+    const rg_stage_range whole = { 0, 3 };
+    const rg_checkpoint_schedule less_than_none = { .stages = 3, .ranges = -1, .range = &whole },
+                                 not_there = { .stages = 3, .ranges = 1 };
+    rg_tensor x = VECTOR(tape, 1, 2);
+    REFUSED(rg_chain_forward(&chain, x, &less_than_none), RG_E_ARGUMENT, "chain: a schedule of -1 checkpoints");
+    REFUSED(rg_chain_workspace(&chain, x, &not_there), RG_E_ARGUMENT, "chain: a schedule of 1 checkpoints");
+    rg_tape_free(tape);
+}
+
+/* With one state, each checkpoint lies in the one before it. */
+static void as_many_checkpoints_within_one_another_as_there_are_stages(void **state)
+{
+    (void)state;
+    enum { MANY = 200000 };
+    tape = rg_tape_new();
+    rg_checkpoint_schedule *schedule = rg_binomial_schedule(MANY, 1, NULL);
+    assert_non_null(schedule);
+    rg_tensor y = rg_chain_forward(&(rg_chain){ sine, NULL, MANY }, VECTOR(tape, 1), schedule);
+    assert_true(rg_item(y) > 0);
+    rg_checkpoint_end(tape); /* none is open */
+    assert_int_equal(rg_tape_status(tape), RG_E_STATE);
+    rg_checkpoint_schedule_free(schedule);
+    rg_tape_free(tape);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -402,6 +457,9 @@ int main(void)
         cmocka_unit_test(a_sequence_has_its_schedule),
         cmocka_unit_test(a_chain_is_measured_wherever_it_stands),
         cmocka_unit_test(chains_refuse_what_is_none),
+        cmocka_unit_test(stages_give_tensors_of_their_tape),
+        cmocka_unit_test(schedules_made_by_hand_are_looked_at),
+        cmocka_unit_test(as_many_checkpoints_within_one_another_as_there_are_stages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

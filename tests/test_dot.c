@@ -2,6 +2,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include "drawing.h"
 
+#include "characters.h"
+
 #include <locale.h>
 
 /* ---- What is drawn --------------------------------------------------------------------------------------------- */
@@ -364,19 +366,57 @@ static void any_name_can_be_drawn(void **state)
     rg_tape_free(tape);
 }
 
+/* Of which Graphviz reads no more than it has room for. */
+static void long_names_are_drawn_in_part(void **state)
+{
+    (void)state;
+    enum { LONG = 20000 };
+    char *name = malloc(LONG + 1);
+    memset(name, '&', LONG);
+    name[0] = 'n';
+    name[LONG] = '\0';
+    rg_tape *tape = rg_tape_new();
+    rg_scope_push(tape, name);
+    rg_tensor y = rg_name(rg_tanh(rg_name(rg_input(tape, RG_F64, RG_SCALAR, NUMBERS(1.5)), name)), name);
+    rg_scope_pop(tape);
+    char *text = draw_with(y, (rg_dot_options){ .title = name, .sites = true });
+    assert_drawn(text, "n&amp;&amp;");
+    assert_drawn(text, "&amp;…");
+    assert_true(strlen(text) < LONG);
+    assert_valid_dot(text);
+    free(text);
+    free(name);
+    rg_tape_free(tape);
+}
+
+static void the_decimal_point_of_any_locale_becomes_one(void **state)
+{
+    (void)state;
+    char comma[] = "1,5 to -2,25e-07", arabic[] = "1\xd9\xab" "5 to -2\xd9\xab" "25e-07", point[] = "p = 0.5";
+    rg_set_point(comma);
+    rg_set_point(arabic);
+    rg_set_point(point);
+    assert_string_equal(comma, "1.5 to -2.25e-07");
+    assert_string_equal(arabic, "1.5 to -2.25e-07");
+    assert_string_equal(point, "p = 0.5");
+}
+
+/* Those of attributes, too, as far as there is one of these locales. */
 static void numbers_have_a_point_in_every_locale(void **state)
 {
     (void)state;
-    static const char *const locales[] = { "de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "fr_FR.utf8" };
-    bool found = false;
-    for (size_t i = 0; i < sizeof locales / sizeof locales[0] && !found; i++)
-        found = setlocale(LC_NUMERIC, locales[i]) != NULL;
+    static const char *const locales[] = { "C", "de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "fr_FR.utf8", "ps_AF.UTF-8" };
+    static const char *const drawn[] = { "<br/>1.5<", ">0.375<", ">-0.75 to 2.5<", ">p = 0.125<", "1 before, 1 after, 0.25<" };
     rg_tape *tape = rg_tape_new();
-    rg_tensor x = rg_input(tape, RG_F64, RG_SCALAR, NUMBERS(1.5));
-    char *text = draw_with(x, (rg_dot_options){ .values = true });
-    setlocale(LC_NUMERIC, "C");
-    assert_drawn(text, "<br/>1.5<");
-    free(text);
+    rg_tensor x = rg_input(tape, RG_F64, RG_SHAPE(1), NUMBERS(1.5)), y = rg_clamp(rg_scale(x, 0.375), -0.75, 2.5);
+    y = rg_pad_value(rg_dropout(y, 0.125, rg_random_key(tape, 1, 2)), 0, 1, 1, 0.25);
+    for (size_t i = 0; i < sizeof locales / sizeof locales[0]; i++) {
+        if (!setlocale(LC_NUMERIC, locales[i])) continue;
+        char *text = draw_with(y, (rg_dot_options){ .values = true });
+        setlocale(LC_NUMERIC, "C");
+        for (size_t k = 0; k < sizeof drawn / sizeof drawn[0]; k++) assert_drawn(text, drawn[k]);
+        free(text);
+    }
     rg_tape_free(tape);
 }
 
@@ -413,6 +453,8 @@ int main(void)
         cmocka_unit_test(a_parameter_that_has_changed_does_not_show_other_numbers),
         cmocka_unit_test(long_rows_are_broken_and_tensors_of_nothing_left_out),
         cmocka_unit_test(any_name_can_be_drawn),
+        cmocka_unit_test(long_names_are_drawn_in_part),
+        cmocka_unit_test(the_decimal_point_of_any_locale_becomes_one),
         cmocka_unit_test(numbers_have_a_point_in_every_locale),
         cmocka_unit_test(graphviz_reads_the_golden_files),
     };

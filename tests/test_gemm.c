@@ -110,7 +110,7 @@ static product draw_product(void)
     return make_product(m, n, k, a_transposed, b_transposed, draw(2) ? 4 : 8);
 }
 
-enum { CASES = 400 };
+enum { CASES = 400, SMALL = 20 };
 
 /* ---- It is right --------------------------------------------------------------------------------------------- */
 
@@ -274,6 +274,98 @@ static void storage_cannot_be_told_from_the_bits(void **state)
     }
 }
 
+/* ---- A plain loop, to the bit, and within the operands' memory ---------------------------------------------------- */
+
+/* A matrix whose last number is the last of its memory, so that reading behind it is found out where memory is watched. */
+static void *make_exact(const product *p, int64_t rows, int64_t columns, bool transposed, int64_t gap, rg_matrix *matrix)
+{
+    const int64_t lines = transposed ? columns : rows, length = transposed ? rows : columns, stride = length + gap;
+    const int64_t count = lines > 0 && length > 0 ? (lines - 1) * stride + length : 0;
+    void *memory = malloc((size_t)(count > 0 ? count : 1) * p->item);
+    for (int64_t i = 0; i < count; i++) {
+        const double value = (double)(rg_random_bits(7, 2, drawn++) >> 11) * 0x1p-52 - 1;
+        if (p->item == 4) ((float *)memory)[i] = (float)value;
+        else ((double *)memory)[i] = value;
+    }
+    *matrix = transposed ? (rg_matrix){ memory, 1, stride } : (rg_matrix){ memory, stride, 1 };
+    return memory;
+}
+
+/* Chains of fused additions from zero, one for each block along k; then these one after another. */
+static double plain_sum(const product *p, int64_t i, int64_t j)
+{
+    double total = 0;
+    for (int64_t first = 0; first < p->k; first += RG_GEMM_BLOCK) {
+        double sum = 0;
+        for (int64_t x = first; x < p->k && x < first + RG_GEMM_BLOCK; x++) {
+            const double a = element(p, p->a, i, x), b = element(p, p->b, x, j);
+            sum = p->item == 4 ? (double)fmaf((float)a, (float)b, (float)sum) : fma(a, b, sum);
+        }
+        total = first == 0 ? sum : p->item == 4 ? (double)((float)total + (float)sum) : total + sum;
+    }
+    return total;
+}
+
+/* The result's rows lie `gap` apart, and what lies between them is left alone. */
+static void check_exactly(int64_t m, int64_t n, int64_t k, int kind, int64_t gap_a, int64_t gap_b, int64_t gap_c)
+{
+    product p = { .m = m, .n = n, .k = k, .item = kind & 4 ? 8 : 4 };
+    p.memory_a = make_exact(&p, m, k, kind & 1, gap_a, &p.a);
+    p.memory_b = make_exact(&p, k, n, kind & 2, gap_b, &p.b);
+    const int64_t count = m > 0 && n > 0 ? (m - 1) * (n + gap_c) + n : 0;
+    const size_t bytes = (size_t)count * p.item;
+    unsigned char *want = malloc(bytes + 1), *c = malloc(bytes ? bytes : 1);
+    memset(want, 0xa5, bytes);
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++) {
+            const double sum = plain_sum(&p, i, j);
+            if (p.item == 4) ((float *)(void *)want)[i * (n + gap_c) + j] = (float)sum;
+            else ((double *)(void *)want)[i * (n + gap_c) + j] = sum;
+        }
+    for (int level = 0; level <= rg_simd_level(); level++) {
+        if (level == 0 && m * n * k > 30000) continue; /* slow */
+        memset(c, 0xa5, bytes);
+        gemm_of(&p, level)(m, n, k, p.a, p.b, c, n + gap_c);
+        if (memcmp(c, want, bytes) != 0)
+            fail_msg("level %d: %lld x %lld x %lld, kind %d, gaps %lld %lld %lld", level, (long long)m, (long long)n,
+                     (long long)k, kind, (long long)gap_a, (long long)gap_b, (long long)gap_c);
+    }
+    free(want);
+    free(c);
+    free_product(&p);
+}
+
+static void small_products_are_a_plain_loop_to_the_bit(void **state)
+{
+    (void)state;
+    static const int64_t gaps[][3] = { { 0, 0, 0 }, { 3, 1, 2 } };
+    for (int64_t m = 0; m <= SMALL; m++)
+        for (int64_t n = 0; n <= SMALL; n++)
+            for (int64_t k = 0; k <= SMALL; k += 1 + (k > 9))
+                for (int kind = 0; kind < 8; kind++) {
+                    const int64_t *gap = gaps[(m + n + k + kind) % 2];
+                    check_exactly(m, n, k, kind, gap[0], gap[1], gap[2]);
+                }
+}
+
+/* Sizes on both sides of each choice that is made; and lines a page apart, which are copied sooner. */
+static void larger_products_are_a_plain_loop_to_the_bit(void **state)
+{
+    (void)state;
+    static const int64_t sizes[] = { 1, 2, 6, 7, 8, 12, 13, 14, 16, 23, 24, 25, 32, 46, 47, 48, 49, 63, 64, 65, 96, 97, 193 };
+    static const int64_t depths[] = { 2, 5, 31, 32, 33, 127, 128, 129, 130, 256, 257, 511, 512, 1025 };
+    for (int i = 0; i < CASES; i++) {
+        int64_t m = sizes[draw(sizeof sizes / sizeof *sizes)], n = sizes[draw(sizeof sizes / sizeof *sizes)];
+        const int64_t k = depths[draw(sizeof depths / sizeof *depths)];
+        const int kind = (int)draw(8);
+        while (m * n * k > 700000) *(m > n ? &m : &n) /= 2;
+        const int64_t page = 4096 / (kind & 4 ? 8 : 4), length_a = kind & 1 ? m : k, length_b = kind & 2 ? k : n;
+        const bool apart_a = draw(3) == 0, apart_b = draw(3) == 0;
+        check_exactly(m, n, k, kind, apart_a ? (page - length_a % page) % page : draw(3),
+                      apart_b ? (page - length_b % page) % page : draw(3), draw(2) * draw(9));
+    }
+}
+
 /* ---- A matrix times a vector ------------------------------------------------------------------------------------ */
 
 static void times_vector(const product *p, int level, int64_t first, int64_t rows, void *y)
@@ -315,6 +407,8 @@ int main(void)
         cmocka_unit_test(every_level_gives_the_same_bits),
         cmocka_unit_test(pieces_give_the_same_bits_as_the_whole),
         cmocka_unit_test(storage_cannot_be_told_from_the_bits),
+        cmocka_unit_test(small_products_are_a_plain_loop_to_the_bit),
+        cmocka_unit_test(larger_products_are_a_plain_loop_to_the_bit),
         cmocka_unit_test(matrix_times_vector),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
