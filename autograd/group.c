@@ -286,7 +286,8 @@ static bool takes_rows(const rg_draft *draft, int64_t row)
     if (row > RG_TILE_MOST || (draft->op && draft->item_elements % row != 0)) return false;
     if (!group) return true;
     const bool fit = group->row == 0 || group->row % row == 0 || row % group->row == 0;
-    return fit && group->folds == 0 && has_room(group, 1, row > group->row ? row : group->row);
+    const bool may_fold = group->row > 0 ? group->folds < RG_GROUP_FOLDS : group->folds == 0;
+    return fit && may_fold && has_room(group, 1, row > group->row ? row : group->row);
 }
 
 uint32_t rg_builder_rows(rg_builder *b, const rg_op *op, int64_t row, const rg_placement *in, uint32_t node)
@@ -301,7 +302,9 @@ uint32_t rg_builder_rows(rg_builder *b, const rg_op *op, int64_t row, const rg_p
     *attribute = row;
     const uint32_t value = add_member(b, step, op, attribute, 1, &read, &in->layout, row, node);
     rg_members *group = b->drafts[step].group;
-    if (!b->failed && group->row < row) group->row = row;
+    if (b->failed) return value;
+    group->folds++;
+    if (group->row < row) group->row = row;
     return value;
 }
 

@@ -122,7 +122,8 @@ typedef struct {
     void ***moving;
     int moves;
     rg_step *fold[RG_GROUP_FOLDS];
-    const rg_slot *folded[RG_GROUP_FOLDS]; /* where its results go */
+    const rg_slot *folded[RG_GROUP_FOLDS]; /* where its results go: on by fewer elements than a tile has */
+    int folds;
 } sequence;
 
 static size_t steps_before(int member, int apart)
@@ -145,12 +146,10 @@ static void set_member(sequence *all, const rg_micro *micro, const places *where
     step->kernel = micro->step;
     step->attributes = micro->attributes;
     set_pointer(all, &micro->out, where, *at, &step->out);
-    for (int k = 0; k < micro->operands; k++) {
-        set_pointer(all, &micro->in[k], where, *at, &step->in[k]);
-        if (micro->in[k].kind != RG_SLOT_STATE) continue;
-        all->fold[micro->in[k].index] = step;
-        all->folded[micro->in[k].index] = &micro->out;
-    }
+    for (int k = 0; k < micro->operands; k++) set_pointer(all, &micro->in[k], where, *at, &step->in[k]);
+    if (micro->out.kind != RG_SLOT_FOLD) return;
+    all->fold[all->folds] = step;
+    all->folded[all->folds++] = &micro->out;
 }
 
 static void set_members(sequence *all, const rg_group *group, const places *where, const int64_t *at, fetching *fetches)
@@ -170,10 +169,10 @@ static void set_counts(const sequence *all, int members, int64_t n)
     for (int i = 0; i < members; i++) all->steps[steps_before(i, all->apart) + (size_t)all->apart - 1].count = n;
 }
 
-static void go_on(const sequence *all, const rg_group *group, const places *where, int64_t at)
+static void go_on(const sequence *all, const places *where, int64_t at)
 {
     for (int i = 0; i < all->moves; i++) *all->moving[i] = (char *)*all->moving[i] + where->tile_bytes;
-    for (int i = 0; i < group->folds; i++) all->fold[i]->out = slot_pointer(all->folded[i], where, at);
+    for (int i = 0; i < all->folds; i++) all->fold[i]->out = slot_pointer(all->folded[i], where, at);
 }
 
 static void run_members(const rg_group *group, const places *where, sequence *all, int64_t begin, int64_t end)
@@ -193,7 +192,7 @@ static void run_members(const rg_group *group, const places *where, sequence *al
         put_columns(group, where, at, n);
         at += tile;
         if (at >= end) return;
-        go_on(all, group, where, at);
+        go_on(all, where, at);
         if (end - at < tile) set_counts(all, group->micros, n = end - at);
     }
 }
