@@ -103,7 +103,10 @@ typedef struct {
     rg_placement from, copy;
 } rg_small_copy;
 
-enum { RG_SMALL_COPIES = 8 };
+enum {
+    RG_SMALL_COPIES = 8,
+    RG_NEAREST_BYTES = 96 << 10 /* of all registers of a group, so that they are in the nearest caches */
+};
 
 typedef struct {
     rg_tape *tape;
@@ -149,6 +152,14 @@ rg_draft *rg_builder_draft(rg_builder *b);
 /* Works out how the draft's kernel, whose operands are set, is cut into items. (plan.c) */
 void rg_builder_cut(rg_builder *b, rg_draft *draft);
 
+/* Finds out which nodes are needed, which are equal, and how often each is read. (survey.c) */
+void rg_builder_survey(rg_builder *b);
+/* Whether the node's numbers are there before the plan runs. */
+bool rg_builder_is_source(const rg_builder *b, const rg_node *node);
+/* Whether its value is to be kept: what rg_keep marked is computed with its segment, and not when an older value is computed
+ * again. */
+bool rg_builder_keeps(const rg_builder *b, const rg_node *node);
+
 /* A step with a kernel; returns its value. (plan.c) */
 uint32_t rg_builder_kernel(rg_builder *b, const rg_op *op, const void *attributes, int n, const rg_placement *in,
                            const rg_layout *out, uint32_t node);
@@ -180,7 +191,8 @@ uint32_t rg_builder_follow(rg_builder *b, const rg_placement *in, const rg_layou
 bool rg_draft_follows(const rg_builder *b, const rg_draft *draft);
 /* What that step does of it. */
 rg_kernel *rg_follower_kernel(rg_dtype dtype, int simd);
-/* The finished group of a step; its slots number the pointers from `pointers` on, of which there are enough. (group.c) */
+/* The finished group of a step; its slots number the pointers from `pointers` on, of which there are enough.
+ * (group_finish.c) */
 rg_group *rg_builder_finish_group(rg_builder *b, const rg_draft *draft, void **pointers);
 /* The most pointers that a group needs. */
 size_t rg_group_pointers(const rg_members *members);

@@ -2,7 +2,6 @@
 #include "builder.h"
 
 #include <string.h>
-#include <xxhash.h>
 
 #include "ops.h"
 
@@ -71,104 +70,6 @@ bool rg_value_stored(const rg_value *value)
 {
     if (value->place == RG_IN_PLAN || value->local) return false;
     return value->place != RG_IN_WORKSPACE || value->micro < 0 || value->last_use > value->defined;
-}
-
-/* ---- What is needed ---------------------------------------------------------------------------------------------- */
-
-static bool is_source(const rg_builder *b, const rg_node *node)
-{
-    return node->op->kind == RG_LEAF || (b->request->first == 0 && !b->request->optimise && node->data);
-}
-
-static void mark(rg_builder *b, uint32_t node)
-{
-    if (node >= b->request->first) b->needed[node - b->request->first] = true;
-}
-
-/* What rg_keep marked is computed with its segment, and not when an older value is computed again. */
-static bool keeps(const rg_builder *b, const rg_node *node)
-{
-    return node->flags & RG_NODE_KEEP && b->request->first == b->tape->segment_first && !b->request->apart;
-}
-
-static void mark_needed(rg_builder *b)
-{
-    const rg_request *request = b->request;
-    for (size_t i = 0; i < request->wanted_count; i++) mark(b, request->wanted[i]);
-    for (size_t i = 0; i < request->sink_count; i++) mark(b, request->sinks[i].adjoint);
-    for (uint32_t i = b->count; i-- > 0;) {
-        const rg_node *node = &b->tape->nodes[request->first + i];
-        b->needed[i] = b->needed[i] || keeps(b, node);
-        const uint32_t read = node->op->kind == RG_VIEW && node->operands > 1 ? 1 : node->operands;
-        for (uint32_t k = 0; b->needed[i] && !is_source(b, node) && k < read; k++)
-            mark(b, rg_edges(b->tape, node)[k]);
-    }
-}
-
-/* ---- Merging equal nodes ------------------------------------------------------------------------------------------ */
-
-static uint32_t merged(const rg_builder *b, uint32_t node)
-{
-    return node < b->request->first ? node : b->request->first + b->same_as[node - b->request->first];
-}
-
-static bool equal_nodes(const rg_builder *b, const rg_node *x, const rg_node *y)
-{
-    if (x->op != y->op || x->operands != y->operands) return false;
-    if (x->op->attribute_size && memcmp(x->attributes, y->attributes, x->op->attribute_size) != 0) return false;
-    for (uint32_t k = 0; k < x->operands; k++)
-        if (merged(b, rg_edges(b->tape, x)[k]) != merged(b, rg_edges(b->tape, y)[k])) return false;
-    return true;
-}
-
-static uint64_t hash_node(const rg_builder *b, const rg_node *node)
-{
-    uint64_t words[1 + RG_MAX_OPERANDS] = { (uint64_t)(uintptr_t)node->op };
-    uint32_t n = node->operands < RG_MAX_OPERANDS ? node->operands : RG_MAX_OPERANDS;
-    for (uint32_t k = 0; k < n; k++) words[1 + k] = merged(b, rg_edges(b->tape, node)[k]);
-    uint64_t attributes = node->op->attribute_size ? XXH3_64bits(node->attributes, node->op->attribute_size) : 0;
-    XXH128_hash_t hash = XXH3_128bits_withSeed(words, (1 + n) * sizeof words[0], attributes);
-    return hash.low64 ^ hash.high64;
-}
-
-/* In the order of recording, so that operands are merged before what reads them. The structure is compared on
- * every hit. Leaves are never merged: what they hold may differ. */
-static void merge_equal(rg_builder *b)
-{
-    size_t size = 16;
-    while (size < 2 * (size_t)b->count) size *= 2;
-    for (uint32_t i = 0; i < b->count; i++) b->same_as[i] = i;
-    uint32_t *table = b->request->optimise ? rg_builder_take(b, size, sizeof *table) : NULL;
-    for (uint32_t i = 0; table && i < b->count; i++) {
-        const rg_node *node = &b->tape->nodes[b->request->first + i];
-        if (!b->needed[i] || is_source(b, node)) continue;
-        size_t at = hash_node(b, node) & (size - 1);
-        while (table[at] && !equal_nodes(b, &b->tape->nodes[b->request->first + table[at] - 1], node))
-            at = (at + 1) & (size - 1);
-        if (table[at]) b->same_as[i] = table[at] - 1;
-        else table[at] = i + 1;
-    }
-}
-
-static void note_use(rg_builder *b, uint32_t node, uint32_t reader)
-{
-    if (node < b->request->first) return;
-    const uint32_t i = b->same_as[node - b->request->first];
-    b->uses[i]++;
-    b->reader[i] = reader;
-}
-
-static void count_uses(rg_builder *b)
-{
-    const rg_request *request = b->request;
-    for (size_t i = 0; i < request->wanted_count; i++) note_use(b, request->wanted[i], RG_NONE);
-    for (size_t i = 0; i < request->sink_count; i++) note_use(b, request->sinks[i].adjoint, RG_NONE);
-    for (uint32_t i = 0; i < b->count; i++) {
-        const rg_node *node = &b->tape->nodes[request->first + i];
-        if (b->needed[i] && keeps(b, node)) note_use(b, request->first + i, RG_NONE);
-        if (!b->needed[i] || b->same_as[i] != i || is_source(b, node)) continue;
-        for (uint32_t k = 0; k < node->operands; k++) note_use(b, rg_edges(b->tape, node)[k], i);
-    }
 }
 
 /* ---- Placing nodes ---------------------------------------------------------------------------------------------------- */
@@ -482,7 +383,7 @@ static void hand_out(rg_builder *b, uint32_t node)
 {
     uint32_t i = node - b->request->first;
     const rg_node *wanted = &b->tape->nodes[node];
-    if (b->output_of[i] != RG_NONE || is_source(b, wanted)) return;
+    if (b->output_of[i] != RG_NONE || rg_builder_is_source(b, wanted)) return;
     b->output_of[i] = (uint32_t)b->plan->output_count++;
     put(b, node, RG_IN_OUTPUT, b->output_of[i]);
 }
@@ -551,7 +452,7 @@ static void place_node(rg_builder *b, uint32_t i)
 {
     const rg_node *node = &b->tape->nodes[b->request->first + i];
     b->backward = node->flags & RG_NODE_ADJOINT;
-    if (is_source(b, node)) place_source(b, false, i, node, &b->placements[i]);
+    if (rg_builder_is_source(b, node)) place_source(b, false, i, node, &b->placements[i]);
     else if (node->op->kind == RG_VIEW) place_view(b, i, node);
     else {
         note_recomputation(b, node);
@@ -575,8 +476,8 @@ static void place_all(rg_builder *b)
     const rg_request *request = b->request;
     for (uint32_t i = 0; i < b->count && !b->failed; i++) {
         const rg_node *node = &b->tape->nodes[request->first + i];
-        if (!b->needed[i] || b->same_as[i] != i || (!is_source(b, node) && waits(b, i, node))) continue;
-        if (!is_source(b, node)) place_waiting(b, node);
+        if (!b->needed[i] || b->same_as[i] != i || (!rg_builder_is_source(b, node) && waits(b, i, node))) continue;
+        if (!rg_builder_is_source(b, node)) place_waiting(b, node);
         if (!b->failed) place_node(b, i);
     }
     b->earliest = 0;
@@ -586,7 +487,7 @@ static void place_all(rg_builder *b)
     for (uint32_t i = 0; i < b->count && !b->failed; i++) {
         const rg_node *node = &b->tape->nodes[request->first + i];
         bool every = !request->optimise && node->op->kind != RG_VIEW;
-        if (b->needed[i] && (keeps(b, node) || every)) hand_out(b, request->first + i);
+        if (b->needed[i] && (rg_builder_keeps(b, node) || every)) hand_out(b, request->first + i);
     }
     b->backward = true;
     for (size_t i = 0; i < request->sink_count && !b->failed; i++) place_sink(b, i);
@@ -615,9 +516,7 @@ bool rg_builder_plan(rg_builder *b, rg_tape *tape, const rg_request *request, rg
         b->placements[i].value = b->source_of[i] = RG_NONE;
         if (i < b->count) b->output_of[i] = b->reader[i] = RG_NONE;
     }
-    mark_needed(b);
-    merge_equal(b);
-    count_uses(b);
+    rg_builder_survey(b);
     place_all(b);
     return !b->failed && rg_builder_finish(b);
 }
