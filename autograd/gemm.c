@@ -71,6 +71,7 @@ enum {
     ROWS_WORTH_A_COPY = 24,    /* so many make it pay to copy a panel, to be read side by side */
     CROWD = 128,               /* lines at one distance that the second-level cache has room for */
     WIDTH_WORTH_A_GATHER = 256, /* so many columns, to gather a multiplier that could be read where it is */
+    TINY = 64,                 /* multiplications, where rows are shorter than a vector: done number by number */
     SHALLOW = 32,              /* so little along k that what stands around a tile counts; */
     SHALLOW_WIDTH = 480,       /* and so many columns at a time, if they have to be turned first */
     STRIP_WORTH_A_TURN = 512,  /* up to so many numbers of a panel of a few vectors */

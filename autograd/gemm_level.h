@@ -6,23 +6,27 @@
 
 #define REAL float
 #define SQUARE 4
+#define FMA_NUMBER(a, b, c) __builtin_fmaf(a, b, c)
 #define NAME(name) NAME_AT(name, f32, LEVEL)
 #define FMA(a, b, c) ((NAME(vector))FMA_f32(a, b, c))
 #include "gemm_template.h"
 #include "gemm_steps_template.h"
 #undef REAL
 #undef SQUARE
+#undef FMA_NUMBER
 #undef NAME
 #undef FMA
 
 #define REAL double
 #define SQUARE 2
+#define FMA_NUMBER(a, b, c) __builtin_fma(a, b, c)
 #define NAME(name) NAME_AT(name, f64, LEVEL)
 #define FMA(a, b, c) ((NAME(vector))FMA_f64(a, b, c))
 #include "gemm_template.h"
 #include "gemm_steps_template.h"
 #undef REAL
 #undef SQUARE
+#undef FMA_NUMBER
 #undef NAME
 #undef FMA
 

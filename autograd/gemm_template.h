@@ -530,6 +530,20 @@ static TARGET void NAME(turned_strip_product)(int64_t m, int64_t n, int64_t k, N
 
 #endif
 
+#if !LEAN
+/* So small that what stands around a tile would take longer than this. */
+static TARGET void NAME(tiny_product)(int64_t m, int64_t n, int64_t k, NAME(table) a, NAME(table) b, REAL *c, int64_t stride)
+{
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t j = 0; j < n; j++) {
+            const REAL *x = a.data + i * a.across, *y = b.data + j * b.across;
+            REAL sum = 0;
+            for (int64_t p = 0; p < k; p++) sum = FMA_NUMBER(x[p * a.along], y[p * b.along], sum);
+            c[i * stride + j] = sum;
+        }
+}
+#endif
+
 /* ---- All together --------------------------------------------------------------------------------------------------- */
 
 static TARGET void NAME(multiply)(int64_t m, int64_t n, int64_t k, rg_matrix a, rg_matrix b, void *c, int64_t c_stride)
@@ -549,6 +563,10 @@ static TARGET void NAME(multiply)(int64_t m, int64_t n, int64_t k, rg_matrix a, 
         return;
     }
 #if !LEAN
+    if (n < LANES && k > 1 && m * n * k <= TINY) {
+        NAME(tiny_product)(m, n, k, left, right, c, c_stride);
+        return;
+    }
     if (NAME(is_strip)(m, n, k, right.across)) {
         NAME(strip_product)(m, n, k, left, right, NULL, c, c_stride);
         return;
