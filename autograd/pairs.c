@@ -14,10 +14,7 @@
 #define PAIR(id, operands, ATTRIBUTES, formula)                                                                    \
     PORTABLE_LOOP(id, float, f32, RG_TARGET_PORTABLE, operands, ATTRIBUTES, formula, NO_FINISH)                    \
     PORTABLE_LOOP(id, double, f64, RG_TARGET_PORTABLE, operands, ATTRIBUTES, formula, NO_FINISH)                   \
-    LOOP(id, float, f32_avx2, RG_TARGET_AVX2, operands, ATTRIBUTES, formula, NO_FINISH)                            \
-    LOOP(id, double, f64_avx2, RG_TARGET_AVX2, operands, ATTRIBUTES, formula, NO_FINISH)                           \
-    LOOP(id, float, f32_avx512, RG_TARGET_AVX512, operands, ATTRIBUTES, formula, NO_FINISH)                        \
-    LOOP(id, double, f64_avx512, RG_TARGET_AVX512, operands, ATTRIBUTES, formula, NO_FINISH)                       \
+    WIDE_LOOPS(id, operands, ATTRIBUTES, formula, NO_FINISH)                                                       \
     static const rg_op_steps id##_steps = {                                                                        \
         .many = { { PORTABLE(id##_step_f32), id##_step_f32_avx2, id##_step_f32_avx512 },                           \
                   { PORTABLE(id##_step_f64), id##_step_f64_avx2, id##_step_f64_avx512 } },                         \

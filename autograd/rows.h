@@ -127,13 +127,17 @@
 
 /* ---- The kernels of a row, and the fields that they fill in ------------------------------------------ */
 
-#define FINISHED_KERNELS(id, operands, ATTRIBUTES, formula, FINISH)                                                \
-    LOOP(id, float, f32, RG_TARGET_PORTABLE, operands, ATTRIBUTES, formula, FINISH)                                \
-    LOOP(id, double, f64, RG_TARGET_PORTABLE, operands, ATTRIBUTES, formula, FINISH)                               \
+/* For the levels that not every processor has. */
+#define WIDE_LOOPS(id, operands, ATTRIBUTES, formula, FINISH)                                                      \
     LOOP(id, float, f32_avx2, RG_TARGET_AVX2, operands, ATTRIBUTES, formula, FINISH)                               \
     LOOP(id, double, f64_avx2, RG_TARGET_AVX2, operands, ATTRIBUTES, formula, FINISH)                              \
     LOOP(id, float, f32_avx512, RG_TARGET_AVX512, operands, ATTRIBUTES, formula, FINISH)                           \
-    LOOP(id, double, f64_avx512, RG_TARGET_AVX512, operands, ATTRIBUTES, formula, FINISH)                          \
+    LOOP(id, double, f64_avx512, RG_TARGET_AVX512, operands, ATTRIBUTES, formula, FINISH)
+
+#define FINISHED_KERNELS(id, operands, ATTRIBUTES, formula, FINISH)                                                \
+    LOOP(id, float, f32, RG_TARGET_PORTABLE, operands, ATTRIBUTES, formula, FINISH)                                \
+    LOOP(id, double, f64, RG_TARGET_PORTABLE, operands, ATTRIBUTES, formula, FINISH)                               \
+    WIDE_LOOPS(id, operands, ATTRIBUTES, formula, FINISH)                                                          \
     ONE_ELEMENT(id, float, f32, operands, ATTRIBUTES, formula, FINISH)                                             \
     ONE_ELEMENT(id, double, f64, operands, ATTRIBUTES, formula, FINISH)                                            \
     static const rg_op_steps id##_steps = {                                                                        \

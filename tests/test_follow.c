@@ -1,24 +1,13 @@
 /* test_follow.c: a turned matrix times what elementwise ops make of the matrix times a vector is done by the step of that
  * product, block by block; with the bits of node by node, on any number of threads. */
-#include "tensors.h"
+#include "scene.h"
 
 #include <math.h>
 
 /* Just more than what is large, and no whole number of blocks. */
-enum { ROWS = 16500, COLUMNS = 67, MOST = 4, RUNS = 3 };
-
-typedef struct {
-    rg_tensor out[MOST];
-    int count;
-} scene;
+enum { ROWS = 16500, COLUMNS = 67, RUNS = 3 };
 
 typedef void script(scene *s, rg_tensor matrix, rg_tensor theta);
-
-static void show(scene *s, rg_tensor t)
-{
-    assert_true(s->count < MOST);
-    s->out[s->count++] = t;
-}
 
 /* ---- Scripts -------------------------------------------------------------------------------------------------------- */
 

@@ -1,25 +1,12 @@
 /* test_long_groups.c: thousands of elementwise ops in one group, whose registers lie in the workspace, give the bits of the
  * same program node by node, on any number of threads and again and again; and take next to no memory. */
-#include "tensors.h"
+#include "scene.h"
 
 #include <math.h>
 
-enum { RUNS = 3, MOST = 8, ROWS = 40, LONGEST = 41000 };
-
-typedef struct {
-    rg_tape *tape;
-    rg_tensor x, y;
-    rg_tensor out[MOST];       /* what is compared */
-    int count;
-} scene;
+enum { RUNS = 3, ROWS = 40, LONGEST = 41000 };
 
 typedef void script(scene *s);
-
-static void show(scene *s, rg_tensor t)
-{
-    assert_true(s->count < MOST);
-    s->out[s->count++] = t;
-}
 
 static void show_slopes(scene *s, rg_tensor loss)
 {
